@@ -1,0 +1,57 @@
+# Every task of the project. What is compiled is kept in $(CACHE), outside the clone.
+CACHE := $(or $(WASMILL_CACHE),$(HOME)/.cache/wasmill)
+export WASMILL_CACHE := $(CACHE)
+HOST := CARGO_TARGET_DIR=$(CACHE)/host cargo
+FUNCTIONS := cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
+QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
+
+.DEFAULT_GOAL := help
+.PHONY: help setup components components-quick build demo test test-functions test-host check fmt bench bench-python data train schema clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
+
+setup: ## find or make what is needed to build for WebAssembly
+	@tools/wasm-toolchain.sh >/dev/null
+
+components: setup ## build the functions as they ship: small and fast
+	@tools/components.sh release
+
+components-quick: setup ## build the functions as the tests use them: compiled quickly
+	@tools/components.sh quick
+
+build: components ## build wasmill into bin/, with the functions beside it
+	@tools/step.sh "building wasmill" $(HOST) build --release -p wasmill
+	@tools/install.sh
+
+demo: build ## run a month of real flights through the pipeline, and look at what came out
+	@tools/demo.sh
+
+test: test-functions test-host ## run everything that a change can break quickly
+
+test-functions: ## the functions' logic, natively
+	@$(FUNCTIONS) test --workspace --exclude wasmill-hostile --exclude scale
+
+test-host: components-quick ## the host, with the functions in their sandboxes
+	@$(QUICK) $(HOST) test --workspace
+
+check: ## formatting, lints, documentation, licences
+	@tools/check.sh
+
+fmt: ## format all code
+	@cargo fmt && cd functions && cargo fmt
+
+data: ## bring the full year of flights (336,776 rows) into the cache
+	@tools/data.sh
+
+train: build ## train the demo's model again, from what the pipeline gives
+	@tools/train.sh
+
+bench: build data ## the same pipeline by Wasmill, natively, and in Python
+	@tools/bench.sh
+
+schema: ## write the manifest's JSON schema, for editors
+	@$(HOST) run -q -p wasmill -- schema > manifests/pipeline.schema.json
+
+clean: ## remove what was built, here and in the cache (the toolchain stays)
+	rm -rf bin $(CACHE)/host $(CACHE)/functions $(CACHE)/guests $(CACHE)/components $(CACHE)/code

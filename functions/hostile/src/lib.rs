@@ -1,0 +1,106 @@
+//! A transform that does harm on purpose, for the host's tests. Its configuration says which and when:
+//! `{ "harm": "trap", "when": "process" }`, `when` being `configure`, `bind` or `process`. It is written
+//! against the bindings, not the SDK's traits, so that it can answer with what the SDK would never encode.
+#![allow(clippy::all, unconditional_recursion, reason = "harm is the point")]
+
+#[cfg(target_family = "wasm")]
+mod component {
+    use std::cell::RefCell;
+
+    use wasmill_sdk::arrow;
+    use wasmill_sdk::bindings::imports::wasmill::pipeline::types::{Context, Failure, Output};
+    use wasmill_sdk::bindings::transform::exports::wasmill::pipeline::transform::{Bound, Guest, Scope};
+
+    struct Hostile;
+
+    thread_local! {
+        static HARM: RefCell<(String, String)> = RefCell::default();
+        static INPUT: RefCell<Vec<u8>> = RefCell::default();
+    }
+
+    impl Guest for Hostile {
+        fn configure(config: String) -> Result<(), String> {
+            let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+            let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+            HARM.set((text("when"), text("harm")));
+            harm("configure");
+            Ok(())
+        }
+
+        fn put_table(_: String, _: Vec<u8>) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn bind(input: Vec<u8>) -> Result<Bound, String> {
+            let schema = match harm("bind") {
+                Some(answer) => answer,
+                None => input.clone(),
+            };
+            INPUT.set(input);
+            Ok(Bound { schema, scope: Scope::Row, routes: Vec::new() })
+        }
+
+        fn process(_: Context, rows: Vec<u8>) -> Result<Output, Failure> {
+            let batch = match harm("process") {
+                Some(answer) => answer,
+                None => rows,
+            };
+            Ok(Output { batch, rejects: None, routes: None })
+        }
+
+        fn finish(_: Context) -> Result<Output, Failure> {
+            Err(Failure::Other("scope is row".into()))
+        }
+    }
+
+    /// Does the harm if now is when; an answer instead of the right one, if that is the harm.
+    fn harm(now: &str) -> Option<Vec<u8>> {
+        let (when, harm) = HARM.with_borrow(Clone::clone);
+        if when != now {
+            return None;
+        }
+        match harm.as_str() {
+            "trap" => std::process::abort(),
+            "panic" => panic!("harm was asked for"),
+            "loop" => loop {
+                std::hint::black_box(());
+            },
+            "memory" => {
+                let mut hoard = Vec::new();
+                loop {
+                    hoard.push(vec![1_u8; 1 << 20]);
+                    std::hint::black_box(&hoard);
+                }
+            }
+            "recursion" => Some(vec![deeper(1); 1]),
+            "stderr" => {
+                for line in 0..200_000 {
+                    eprintln!("line {line} of far too many, {}", "x".repeat(100));
+                }
+                panic!("after much was printed");
+            }
+            "not-arrow" => Some(b"this is not an Arrow stream, whatever the interface says".to_vec()),
+            "cut-arrow" => INPUT.with_borrow(|input| Some(input[..input.len() / 2].to_vec())),
+            "empty" => Some(Vec::new()),
+            "columns" => {
+                let fields: Vec<_> = (0..1_000_000)
+                    .map(|index| arrow_schema::Field::new(format!("c{index}"), arrow_schema::DataType::Int8, true))
+                    .collect();
+                Some(arrow::encode_schema(&arrow_schema::Schema::new(fields)).unwrap())
+            }
+            "other-schema" => {
+                let field = arrow_schema::Field::new("surprise", arrow_schema::DataType::Int8, true);
+                Some(arrow::encode_schema(&arrow_schema::Schema::new(vec![field])).unwrap())
+            }
+            other => panic!("no such harm: {other}"),
+        }
+    }
+
+    #[inline(never)]
+    fn deeper(depth: u64) -> u8 {
+        let page = std::hint::black_box([depth as u8; 64]);
+        std::hint::black_box(deeper(depth + 1)).wrapping_add(page[depth as usize % 64])
+    }
+
+    wasmill_sdk::bindings::transform::export_transform_world!(Hostile with_types_in wasmill_sdk::bindings::transform);
+}

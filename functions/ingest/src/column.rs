@@ -1,0 +1,244 @@
+//! A column that grows value by value, and takes back what it got when its row is rejected.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringArray};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType};
+
+use crate::number::{Excess, boolean, decimal, float, integer};
+use crate::reason::{Problem, reason};
+use crate::schema::{ColumnPlan, Kind};
+use crate::time::date;
+
+/// A column of a batch being read.
+pub struct Column {
+    plan: ColumnPlan,
+    values: Values,
+    validity: NullBufferBuilder,
+}
+
+/// Values so far; zeros where the column is null.
+enum Values {
+    Bool(BooleanBufferBuilder),
+    Int8(Vec<i8>),
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Uint8(Vec<u8>),
+    Uint16(Vec<u16>),
+    Uint32(Vec<u32>),
+    Uint64(Vec<u64>),
+    Float32(Vec<f32>),
+    Float64(Vec<f64>),
+    Decimal(Vec<i128>),
+    Date(Vec<i32>),
+    Timestamp(Vec<i64>),
+    /// Where each text ends, and the texts.
+    Utf8(Vec<i32>, Vec<u8>),
+}
+
+/// Does the same with whichever values there are: `bool`, `utf8`, or a vector of numbers.
+macro_rules! each {
+    ($values:expr, $bits:ident => $bool:expr, $ends:ident, $text:ident => $utf8:expr, $vec:ident => $number:expr) => {
+        match $values {
+            Values::Bool($bits) => $bool,
+            Values::Utf8($ends, $text) => $utf8,
+            Values::Int8($vec) => $number,
+            Values::Int16($vec) => $number,
+            Values::Int32($vec) => $number,
+            Values::Int64($vec) => $number,
+            Values::Uint8($vec) => $number,
+            Values::Uint16($vec) => $number,
+            Values::Uint32($vec) => $number,
+            Values::Uint64($vec) => $number,
+            Values::Float32($vec) => $number,
+            Values::Float64($vec) => $number,
+            Values::Decimal($vec) => $number,
+            Values::Date($vec) => $number,
+            Values::Timestamp($vec) => $number,
+        }
+    };
+}
+
+impl Column {
+    /// An empty column.
+    pub fn new(plan: ColumnPlan) -> Self {
+        let values = Values::new(&plan.kind);
+        Self { plan, values, validity: NullBufferBuilder::new(0) }
+    }
+
+    /// What it is made of.
+    pub fn plan(&self) -> &ColumnPlan {
+        &self.plan
+    }
+
+    /// Adds a value from text; on an error, which is the reason, nothing.
+    pub fn append_text(&mut self, text: &[u8]) -> Result<(), String> {
+        if self.is_null(text) {
+            return self.append_null();
+        }
+        self.append(text).map_err(|problem| reason(&self.plan, problem, &String::from_utf8_lossy(text)))
+    }
+
+    /// Adds a value from JSON; on an error, which is the reason, nothing.
+    pub fn append_json(&mut self, json: &str) -> Result<(), String> {
+        let outcome = match json.as_bytes() {
+            b"null" => return self.append_null(),
+            [b'"', ..] => match serde_json::from_str::<Text<'_>>(json) {
+                Ok(Text(text)) if self.is_null(text.as_bytes()) => return self.append_null(),
+                Ok(Text(text)) if self.takes_string() => self.append(text.as_bytes()),
+                _ => Err(Problem::Malformed),
+            },
+            [b'-' | b'0'..=b'9', ..] if self.plan.kind.is_number() => self.append(json.as_bytes()),
+            b"true" | b"false" if matches!(self.plan.kind, Kind::Bool) => self.append(json.as_bytes()),
+            _ => Err(Problem::Malformed),
+        };
+        outcome.map_err(|problem| reason(&self.plan, problem, json))
+    }
+
+    /// Adds a null, unless the column takes none.
+    pub fn append_null(&mut self) -> Result<(), String> {
+        if !self.plan.nullable {
+            return Err(reason(&self.plan, Problem::Null, ""));
+        }
+        each!(&mut self.values,
+            bits => bits.append(false),
+            ends, text => ends.push(end(text)),
+            numbers => numbers.push(Default::default()));
+        self.validity.append_null();
+        Ok(())
+    }
+
+    /// Takes back all but the first `len` values.
+    pub fn truncate(&mut self, len: usize) {
+        each!(&mut self.values,
+            bits => bits.truncate(len),
+            ends, text => {
+                ends.truncate(len + 1);
+                text.truncate(ends.last().map_or(0, |end| usize::try_from(*end).unwrap_or(0)));
+            },
+            numbers => numbers.truncate(len));
+        self.validity.truncate(len);
+    }
+
+    /// The values as an array; the column is empty then.
+    pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.validity.finish();
+        let data_type = self.plan.kind.data_type();
+        match std::mem::replace(&mut self.values, Values::new(&self.plan.kind)) {
+            Values::Bool(bits) => Ok(Arc::new(BooleanArray::new(bits.build(), nulls))),
+            Values::Int8(values) => array::<Int8Type>(values, nulls, data_type),
+            Values::Int16(values) => array::<Int16Type>(values, nulls, data_type),
+            Values::Int32(values) => array::<Int32Type>(values, nulls, data_type),
+            Values::Int64(values) => array::<Int64Type>(values, nulls, data_type),
+            Values::Uint8(values) => array::<UInt8Type>(values, nulls, data_type),
+            Values::Uint16(values) => array::<UInt16Type>(values, nulls, data_type),
+            Values::Uint32(values) => array::<UInt32Type>(values, nulls, data_type),
+            Values::Uint64(values) => array::<UInt64Type>(values, nulls, data_type),
+            Values::Float32(values) => array::<Float32Type>(values, nulls, data_type),
+            Values::Float64(values) => array::<Float64Type>(values, nulls, data_type),
+            Values::Decimal(values) => array::<Decimal128Type>(values, nulls, data_type),
+            Values::Date(values) => array::<Date32Type>(values, nulls, data_type),
+            Values::Timestamp(values) => array::<TimestampMicrosecondType>(values, nulls, data_type),
+            Values::Utf8(ends, text) => {
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+                Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(text), nulls)?))
+            }
+        }
+    }
+
+    fn is_null(&self, text: &[u8]) -> bool {
+        self.plan.nulls.iter().any(|null| null.as_bytes() == text)
+    }
+
+    fn takes_string(&self) -> bool {
+        !self.plan.kind.is_number() && !matches!(self.plan.kind, Kind::Bool)
+    }
+
+    /// Adds a value that is not null.
+    #[inline]
+    fn append(&mut self, text: &[u8]) -> Result<(), Problem> {
+        match (&mut self.values, &self.plan.kind) {
+            (Values::Bool(bits), _) => bits.append(boolean(text).ok_or(Problem::Malformed)?),
+            (Values::Int8(values), _) => push(values, integer(text))?,
+            (Values::Int16(values), _) => push(values, integer(text))?,
+            (Values::Int32(values), _) => push(values, integer(text))?,
+            (Values::Int64(values), _) => push(values, integer(text))?,
+            (Values::Uint8(values), _) => push(values, integer(text))?,
+            (Values::Uint16(values), _) => push(values, integer(text))?,
+            (Values::Uint32(values), _) => push(values, integer(text))?,
+            (Values::Uint64(values), _) => push(values, integer(text))?,
+            (Values::Float32(values), _) => push(values, float(text))?,
+            (Values::Float64(values), _) => push(values, float(text))?,
+            (Values::Decimal(values), Kind::Decimal(precision, scale)) => {
+                let limit = 10_u128.pow(u32::from(*precision));
+                push(values, decimal(text, *scale, Excess::Refuse).filter(|value| value.unsigned_abs() < limit))?;
+            }
+            (Values::Date(values), Kind::Date(layout)) => push(values, date(text, layout))?,
+            (Values::Timestamp(values), Kind::Timestamp(format)) => values.push(format.parse(text)?),
+            (Values::Utf8(ends, all), _) => {
+                str::from_utf8(text).map_err(|_| Problem::NotUtf8)?;
+                if memchr::memchr(0, text).is_some() {
+                    return Err(Problem::Nul);
+                }
+                all.extend_from_slice(text);
+                ends.push(end(all));
+            }
+            // `Values::new` makes no other pair.
+            _ => return Err(Problem::Malformed),
+        }
+        self.validity.append_non_null();
+        Ok(())
+    }
+}
+
+impl Values {
+    fn new(kind: &Kind) -> Self {
+        match kind {
+            Kind::Bool => Self::Bool(BooleanBufferBuilder::new(0)),
+            Kind::Int8 => Self::Int8(Vec::new()),
+            Kind::Int16 => Self::Int16(Vec::new()),
+            Kind::Int32 => Self::Int32(Vec::new()),
+            Kind::Int64 => Self::Int64(Vec::new()),
+            Kind::Uint8 => Self::Uint8(Vec::new()),
+            Kind::Uint16 => Self::Uint16(Vec::new()),
+            Kind::Uint32 => Self::Uint32(Vec::new()),
+            Kind::Uint64 => Self::Uint64(Vec::new()),
+            Kind::Float32 => Self::Float32(Vec::new()),
+            Kind::Float64 => Self::Float64(Vec::new()),
+            Kind::Decimal(..) => Self::Decimal(Vec::new()),
+            Kind::Date(_) => Self::Date(Vec::new()),
+            Kind::Timestamp(_) => Self::Timestamp(Vec::new()),
+            Kind::Utf8 => Self::Utf8(vec![0], Vec::new()),
+        }
+    }
+}
+
+/// A JSON string, borrowed if nothing in it is escaped.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn push<T>(values: &mut Vec<T>, value: Option<T>) -> Result<(), Problem> {
+    values.push(value.ok_or(Problem::Malformed)?);
+    Ok(())
+}
+
+/// Where the texts end. They fit: a batch is cut long before 2 GiB.
+fn end(text: &[u8]) -> i32 {
+    i32::try_from(text.len()).unwrap_or(i32::MAX)
+}
+
+fn array<T: ArrowPrimitiveType>(
+    values: Vec<T::Native>,
+    nulls: Option<NullBuffer>,
+    data_type: DataType,
+) -> Result<ArrayRef, ArrowError> {
+    let array = PrimitiveArray::<T>::try_new(ScalarBuffer::from(values), nulls)?;
+    Ok(Arc::new(array.with_data_type(data_type)))
+}

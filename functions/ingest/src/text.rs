@@ -1,0 +1,96 @@
+//! A window on an object's text that moves forward, and the line it is at.
+
+use wasmill_sdk::{Failure, Source};
+
+use crate::compression::Content;
+use crate::config::Compression;
+
+/// How much is read at once, in bytes.
+const READ_SIZE: usize = 256 * 1024;
+
+/// Text from the record being read on; as long as that record, and one read more.
+pub struct Text {
+    content: Content,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    line: u64,
+    after_return: bool,
+}
+
+impl Text {
+    /// Starts at the beginning of an object, after a byte order mark. What is surely not text in an encoding
+    /// that extends ASCII is refused.
+    pub fn open(source: Box<dyn Source>, compression: Compression) -> Result<Self, Failure> {
+        let content = Content::open(source, compression)?;
+        let mut text = Self { content, buffer: vec![0; READ_SIZE], start: 0, end: 0, line: 1, after_return: false };
+        while text.unread().len() < LONGEST_MAGIC && text.more()? {}
+        if let Some((_, what, hint)) = FOREIGN.iter().find(|(magic, ..)| text.unread().starts_with(magic)) {
+            return Err(Failure::Reject(format!("the object is {what}, not text in UTF-8; hint: {hint}")));
+        }
+        if text.unread().starts_with(b"\xef\xbb\xbf") {
+            text.consume_in_line(3);
+        }
+        Ok(text)
+    }
+
+    /// What was read and not consumed.
+    pub fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Reads more behind it; false at the end.
+    pub fn more(&mut self) -> Result<bool, Failure> {
+        if self.end == self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            // Twice as large for a record that takes most of it, so that records are moved few times.
+            if self.end > self.buffer.len() / 2 {
+                self.buffer.resize(2 * self.buffer.len(), 0);
+            }
+        }
+        let amount = self.content.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        self.end += amount;
+        Ok(amount > 0)
+    }
+
+    /// The line of the first unread byte, from 1. A line ends with LF, CR, or both.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Leaves bytes behind.
+    pub fn consume(&mut self, amount: usize) {
+        let (mut line, mut after_return) = (self.line, self.after_return);
+        for byte in self.unread().iter().take(amount) {
+            line += u64::from(*byte == b'\r' || (*byte == b'\n' && !after_return));
+            after_return = *byte == b'\r';
+        }
+        (self.line, self.after_return) = (line, after_return);
+        self.start += amount;
+    }
+
+    /// Leaves bytes behind that hold no end of a line.
+    pub fn consume_in_line(&mut self, amount: usize) {
+        self.after_return &= amount == 0;
+        self.start += amount;
+    }
+}
+
+/// The first bytes of what is not text, what it is, and what to do.
+const FOREIGN: [(&[u8], &str, &str); 10] = [
+    (b"\xff\xfe\0\0", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    (b"\0\0\xfe\xff", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (b"\x1f\x8b\x08", "packed by gzip", "compression = \"auto\", once"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", "compression = \"auto\", once"),
+    (b"PK\x03\x04", "a zip archive", "unpack it, or pack it by gzip or zstd"),
+    (b"BZh", "packed by bzip2", "pack it by gzip or zstd"),
+    (b"\xfd7zXZ\0", "packed by xz", "pack it by gzip or zstd"),
+    (b"PAR1", "a Parquet file", "write it as csv or jsonl"),
+];
+
+/// The longest of [`FOREIGN`], in bytes.
+const LONGEST_MAGIC: usize = 6;

@@ -1,0 +1,116 @@
+//! The compiled model.
+
+use std::collections::BTreeMap;
+
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::DimLike;
+
+use crate::gather::CheckedGather;
+use crate::graph::{self, ROWS};
+
+/// How many rows at once go through a model that takes any number of them: enough to keep its kernels busy,
+/// few enough that what lies between its layers stays small.
+pub const ROWS_AT_ONCE: usize = 4096;
+
+/// What is tried with a model that does not compile for any number of rows: some exporters write the number
+/// of rows of their example into it.
+const FIXED: [usize; 2] = [64, 1];
+
+/// The longest error of the compiler that is passed on, in bytes; it likes to show whole tensors.
+const MESSAGE_LIMIT: usize = 400;
+
+/// A model's output as compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compiled {
+    /// Its type.
+    pub datatype: DatumType,
+    /// How many values a row has.
+    pub width: usize,
+}
+
+/// A compiled model.
+#[derive(Debug)]
+pub struct Model {
+    plan: Arc<TypedRunnableModel>,
+    /// How many rows every call has; none: any number.
+    pub fixed: Option<usize>,
+    /// In the order that they were asked for.
+    pub outputs: Vec<Compiled>,
+}
+
+impl Model {
+    /// Compiles a graph whose inputs have `fixed` rows, or any number, and these dimensions after that.
+    pub fn compile(
+        mut proto: ModelProto,
+        inputs: &BTreeMap<&str, Vec<usize>>,
+        fixed: Option<usize>,
+    ) -> Result<Self, String> {
+        let mut first = None;
+        let tries = if fixed.is_some() { vec![fixed] } else { [None].into_iter().chain(FIXED.map(Some)).collect() };
+        for rows in tries {
+            let with_rows = |inner: &Vec<usize>| [rows].into_iter().chain(inner.iter().copied().map(Some)).collect();
+            let shapes = inputs.iter().map(|(name, inner)| (*name, with_rows(inner))).collect();
+            if let Some(graph) = &mut proto.graph {
+                graph::set_shapes(graph, &shapes);
+            }
+            match Self::compile_once(&proto, rows) {
+                Ok(model) => return Ok(model),
+                Err(err) => first = first.or(Some(err)),
+            }
+        }
+        Err(first.unwrap_or_default())
+    }
+
+    fn compile_once(proto: &ModelProto, fixed: Option<usize>) -> Result<Self, String> {
+        let failed = |err: TractError| format!("the model does not compile: {}", message(&err));
+        let model = tract_onnx::onnx().model_for_proto_model(proto).map_err(failed)?;
+        let mut model = model.into_typed().and_then(TypedModel::into_decluttered).map_err(failed)?;
+        CheckedGather::replace_in(&mut model).map_err(failed)?;
+        let model = model.into_optimized().map_err(failed)?;
+        let names = proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.as_str());
+        let outputs =
+            names.enumerate().map(|(index, name)| output(&model, index, name, fixed)).collect::<Result<_, String>>()?;
+        Ok(Self { plan: model.into_runnable().map_err(failed)?, fixed, outputs })
+    }
+
+    /// Runs the model; one tensor for each input, and each output.
+    pub fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
+        let outputs = self.plan.run(inputs).map_err(|err| message(&err))?;
+        if outputs.len() == self.outputs.len() { Ok(outputs) } else { Err("it gave too few outputs".into()) }
+    }
+}
+
+/// What an output is; an error unless it has one row for each of the inputs.
+fn output(model: &TypedModel, index: usize, name: &str, fixed: Option<usize>) -> Result<Compiled, String> {
+    let fact = model.output_fact(index).map_err(|err| message(&err))?;
+    let (rows, inner) = match &*fact.shape.to_tvec() {
+        [] => (None, None),
+        [rows, inner @ ..] => {
+            let inner: Option<Vec<usize>> = inner.iter().map(|dim| dim.to_usize().ok()).collect();
+            (Some(rows.clone()), inner.map(|inner| inner.iter().product()))
+        }
+    };
+    let expected = match fixed {
+        Some(size) => TDim::from(size),
+        None => TDim::from(model.symbols.sym(ROWS)),
+    };
+    match (rows, inner) {
+        (Some(rows), Some(width)) if rows == expected => Ok(Compiled { datatype: fact.datum_type, width }),
+        _ => Err(format!(
+            "the model's output `{name}` has the shape [{}], which is not [{expected}] or [{expected},m]: one row for \
+             each row of the inputs; hint: list the outputs to use in `outputs`",
+            fact.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+        )),
+    }
+}
+
+/// An error with its causes on one line, cut at [`MESSAGE_LIMIT`].
+fn message(err: &TractError) -> String {
+    let mut text = err.chain().map(|cause| cause.to_string().replace('\n', " ")).collect::<Vec<_>>().join(": ");
+    if text.len() > MESSAGE_LIMIT {
+        text.truncate(text.floor_char_boundary(MESSAGE_LIMIT));
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,39 @@
+//! What the macros share: one function in a component, from `configure` on.
+
+/// Where a component keeps its function.
+pub trait Slot: Sized + 'static {
+    /// Puts the function there.
+    fn fill(function: Self);
+    /// Calls `call` with the function; an error before `configure`.
+    fn with<R>(call: impl FnOnce(&mut Self) -> R) -> Result<R, String>;
+}
+
+/// Makes a component of a function: its slot and its exports. Natively it makes nothing, so that the same
+/// crate is an ordinary library for tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! component {
+    ($function:ty, $kind:ident, $export:ident) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            ::std::thread_local! {
+                static FUNCTION: ::std::cell::RefCell<::std::option::Option<$function>> =
+                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+            }
+
+            impl $crate::component::Slot for $function {
+                fn fill(function: Self) {
+                    FUNCTION.set(::std::option::Option::Some(function));
+                }
+
+                fn with<R>(call: impl ::std::ops::FnOnce(&mut Self) -> R) -> ::std::result::Result<R, ::std::string::String> {
+                    FUNCTION.with_borrow_mut(|slot| slot.as_mut().map(call))
+                        .ok_or_else(|| "called before `configure`".to_owned())
+                }
+            }
+
+            type Component = $crate::$kind::adapter::Component<$function>;
+            $crate::bindings::$kind::$export!(Component with_types_in $crate::bindings::$kind);
+        };
+    };
+}

@@ -1,0 +1,114 @@
+//! `wasmill documents`.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use wasmill_runtime::documents::{Database, Stored};
+
+use super::{Exit, PipelineArgs};
+use crate::session::Session;
+
+/// Look at the documents that a pipeline wrote.
+#[derive(Debug, Args)]
+pub struct Documents {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the document with an id: its body, as JSON.
+    Get {
+        #[command(flatten)]
+        place: Place,
+        /// The document's id.
+        id: String,
+        /// The document's partition, if the id is in several.
+        #[arg(long, value_name = "KEY")]
+        partition_key: Option<String>,
+    },
+    /// Print documents, one a line, as JSON with their keys; or, without a collection to choose, the collections.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// Order by a field of the body (a dotted path), the greatest first if it starts with `-`.
+        #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+        order: Option<String>,
+        /// How many, at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 10)]
+        limit: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// The collection [default: the only one, or the one that has the pipeline's name].
+    #[arg(long, value_name = "NAME")]
+    collection: Option<String>,
+}
+
+impl Documents {
+    /// Prints what was asked for.
+    pub fn run(self) -> Result<Exit> {
+        match self.command {
+            Command::Get { place, id, partition_key } => {
+                let (database, collection) = place.open()?;
+                let found = database.get(&collection, &id, partition_key.as_deref())?;
+                match found.as_slice() {
+                    [] => bail!("there is no document `{id}` in the collection `{collection}`"),
+                    [document] => println!("{}", pretty(document)?),
+                    several => {
+                        let keys: Vec<_> =
+                            several.iter().map(|document| format!("`{}`", document.partition_key)).collect();
+                        bail!(
+                            "`{id}` is in {} partitions\nhint: choose one with --partition-key: {}",
+                            several.len(),
+                            keys.join(", ")
+                        );
+                    }
+                }
+            }
+            Command::List { place, order, limit } => {
+                let (database, collection) = place.open()?;
+                for document in database.list(&collection, order.as_deref(), limit)? {
+                    println!("{}", serde_json::to_string(&document)?);
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Place {
+    fn open(&self) -> Result<(Arc<Database>, String)> {
+        let session = Session::plan(&self.pipeline)?;
+        let database = session.documents()?.context(
+            "the pipeline has no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`",
+        )?;
+        let collections = database.collections()?;
+        let known: Vec<_> = collections.iter().map(|(name, count)| format!("`{name}` ({count})")).collect();
+        let known = if known.is_empty() { "none yet: run the pipeline first".to_owned() } else { known.join(", ") };
+        let name = session.plan.name.to_string();
+        let collection = match &self.collection {
+            Some(chosen) => chosen.clone(),
+            None if collections.contains_key(&name) => name,
+            None => match collections.keys().next() {
+                Some(only) if collections.len() == 1 => only.clone(),
+                _ => bail!("which collection?\nhint: choose with --collection: {known}"),
+            },
+        };
+        if !collections.contains_key(&collection) {
+            bail!("there is no collection `{collection}`\nhint: the collections are {known}");
+        }
+        Ok((database, collection))
+    }
+}
+
+fn pretty(document: &Stored) -> Result<String> {
+    // `Value` would sort the fields; the order of the manifest is kept instead.
+    let body: serde_json::Value = serde_json::from_str(document.body.get())?;
+    Ok(serde_json::to_string_pretty(&body)?)
+}

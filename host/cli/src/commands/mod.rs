@@ -1,0 +1,84 @@
+//! The commands: one file each, with its arguments and `run`.
+
+mod documents;
+mod run;
+mod schema;
+mod test;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Event-driven analytics and scoring pipelines whose every step is a WebAssembly component.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(validate::Validate),
+    Run(run::Run),
+    Test(test::Test),
+    Documents(documents::Documents),
+    Schema(schema::Schema),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub fn run(self) -> Result<Exit> {
+        match self.command {
+            Command::Validate(command) => command.run(),
+            Command::Run(command) => command.run(),
+            Command::Test(command) => command.run(),
+            Command::Documents(command) => command.run(),
+            Command::Schema(command) => command.run(),
+        }
+    }
+}
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: everything was done.
+    Done,
+    /// 1: it was done, with failures: rejected rows, failed events or tests.
+    Failures,
+    /// 2: the command, the manifest or the host is at fault.
+    Unusable,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failures => Self::from(1),
+            Exit::Unusable => Self::from(2),
+        }
+    }
+}
+
+/// What most commands take.
+#[derive(Debug, Args)]
+pub struct PipelineArgs {
+    /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
+    pub pipeline: PathBuf,
+
+    /// The folder of the bundled functions [default: `components` beside the program].
+    #[arg(long, value_name = "FOLDER", env = "WASMILL_COMPONENTS")]
+    pub components: Option<PathBuf>,
+}
+
+/// The form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

@@ -1,0 +1,163 @@
+//! `wasmill run`.
+
+mod rejects;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use wasmill_runtime::event::Event;
+use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::plan::Plan;
+use wasmill_runtime::run::{EventReport, Progress, RunError, RunOptions};
+
+use super::{Exit, Format, PipelineArgs};
+use crate::session::Session;
+use crate::text;
+
+use rejects::Rejects;
+use summary::Summary;
+
+/// How often the progress bar is drawn again.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Run a pipeline over its objects, once, and end.
+///
+/// Takes every object that a trigger of the manifest matches, or the objects named. Running again changes
+/// nothing that is already there. Ends with 1 if a row was rejected or an event failed.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+
+    /// Objects to run instead of those that the triggers match.
+    objects: Vec<PathBuf>,
+
+    /// Stop after this step and write its rows to --out.
+    #[arg(long, value_name = "STEP", requires = "out")]
+    until: Option<String>,
+
+    /// The Parquet file for --until.
+    #[arg(long, value_name = "FILE", requires = "until")]
+    out: Option<PathBuf>,
+
+    /// Where rejected rows are written, as JSON lines [default: `.wasmill/rejects.jsonl` beside the manifest].
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+
+    /// Batches worked on at once [default: one for each core].
+    #[arg(long, value_name = "COUNT")]
+    lanes: Option<std::num::NonZeroUsize>,
+
+    /// The form of the summary.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Run {
+    /// Runs every event, one after the other, and prints the summary.
+    pub fn run(self) -> Result<Exit> {
+        let started = Instant::now();
+        let session = Session::open(&self.pipeline)?;
+        let events = self.events(&session.plan)?;
+        let database = if self.until.is_none() { session.documents()? } else { None };
+        let pipeline = session.load(database)?;
+        let until = match (&self.until, &self.out) {
+            (Some(step), Some(out)) => Some((position(&pipeline, step)?, out.as_path())),
+            _ => None,
+        };
+        if until.is_some() && events.len() > 1 {
+            bail!("--until takes one object, the triggers match {}\nhint: name the object", events.len());
+        }
+        let options = RunOptions { until, lanes: self.lanes.map(Into::into) };
+        let file = self.rejects.clone().unwrap_or_else(|| session.plan.state.join("rejects.jsonl"));
+        let mut rejects = Rejects::create(&file)?;
+        for (table, reject) in &pipeline.table_rejects {
+            rejects.take(None, &format!("tables.{table}"), reject)?;
+        }
+        let start_up = started.elapsed();
+        let mut summary = Summary::new(&pipeline, start_up);
+        for event in &events {
+            let outcome = run_event(&pipeline, event, &options, &mut rejects, self.format);
+            summary.add(event, outcome);
+        }
+        rejects.finish()?;
+        summary.print(&rejects, self.format)?;
+        Ok(summary.exit(&rejects))
+    }
+
+    fn events(&self, plan: &Plan) -> Result<Vec<Event>> {
+        let mut paths = self.objects.clone();
+        if paths.is_empty() {
+            for trigger in &plan.triggers {
+                let found = trigger.find();
+                paths.extend(found.with_context(|| format!("cannot list `{}`", trigger.folder.display()))?);
+            }
+        }
+        if paths.is_empty() {
+            bail!("{}: no object matches a trigger\nhint: name one: wasmill run PIPELINE OBJECT", plan.file.display());
+        }
+        paths
+            .iter()
+            .map(|path| Event::of_file(path).with_context(|| format!("cannot open `{}`", path.display())))
+            .collect()
+    }
+}
+
+fn position(pipeline: &Pipeline, step: &str) -> Result<usize> {
+    let known: Vec<String> =
+        pipeline.steps.iter().filter(|step| step.schema.is_some()).map(|step| format!("`{}`", step.id)).collect();
+    match pipeline.position(step) {
+        Some(index) if pipeline.steps.get(index).is_some_and(|step| step.schema.is_some()) => Ok(index),
+        _ => bail!(
+            "--until: there is no step `{step}` that gives rows\nhint: the steps that do are {}",
+            known.join(", ")
+        ),
+    }
+}
+
+fn run_event(
+    pipeline: &Pipeline,
+    event: &Event,
+    options: &RunOptions<'_>,
+    rejects: &mut Rejects,
+    format: Format,
+) -> Result<EventReport, RunError> {
+    let progress = Progress::default();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let bar = (format == Format::Text).then(|| scope.spawn(|| draw(event, &progress, &done)));
+        let id = event.id.to_string();
+        let outcome =
+            pipeline.run(event, options, &progress, &mut |step, reject| rejects.take(Some(&id), step.as_str(), reject));
+        done.store(true, Ordering::Relaxed);
+        if let Some(bar) = bar {
+            bar.thread().unpark();
+        }
+        outcome
+    })
+}
+
+/// Draws a progress bar until the event is done; nothing where standard error is not a terminal.
+fn draw(event: &Event, progress: &Progress, done: &AtomicBool) {
+    let bar = ProgressBar::new(event.size);
+    let style =
+        ProgressStyle::with_template("{prefix} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(name(&event.path));
+    while !done.load(Ordering::Relaxed) {
+        bar.set_position(progress.bytes.load(Ordering::Relaxed));
+        let rows = text::counted(progress.rows.load(Ordering::Relaxed), "row", "rows");
+        bar.set_message(format!("{rows}, {} rejected,", text::count(progress.rejected.load(Ordering::Relaxed))));
+        std::thread::park_timeout(REDRAW);
+    }
+    bar.finish_and_clear();
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

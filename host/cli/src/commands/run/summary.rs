@@ -1,0 +1,125 @@
+//! What a run did, for people and for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use wasmill_runtime::event::Event;
+use wasmill_runtime::function::Kind;
+use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::run::{EventReport, RunError, StepReport};
+
+use super::rejects::Rejects;
+use super::{Exit, Format, name};
+use crate::text::{count, counted, seconds};
+
+/// What a run did.
+pub struct Summary {
+    pipeline: String,
+    start_up: Duration,
+    events: Vec<(String, Result<EventReport, RunError>)>,
+}
+
+impl Summary {
+    /// Nothing yet. `start_up` is the time from the command to the first event.
+    pub fn new(pipeline: &Pipeline, start_up: Duration) -> Self {
+        Self { pipeline: pipeline.name.to_string(), start_up, events: Vec::new() }
+    }
+
+    /// Adds what became of an event.
+    pub fn add(&mut self, event: &Event, outcome: Result<EventReport, RunError>) {
+        self.events.push((name(&event.path), outcome));
+    }
+
+    /// How the program should end.
+    pub fn exit(&self, rejects: &Rejects) -> Exit {
+        let failed = self.events.iter().any(|(_, outcome)| outcome.is_err());
+        if failed || rejects.count > 0 { Exit::Failures } else { Exit::Done }
+    }
+
+    /// Prints it: the summary to standard output, failed events to standard error.
+    pub fn print(&self, rejects: &Rejects, format: Format) -> Result<()> {
+        match format {
+            Format::Text => print!("{}", self.text(rejects)?),
+            Format::Json => println!("{}", self.json(rejects)),
+        }
+        for (_, outcome) in &self.events {
+            if let Err(err) = outcome {
+                eprintln!("error: {err}");
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, rejects: &Rejects) -> Result<String> {
+        let mut text = String::new();
+        for (object, outcome) in &self.events {
+            let Ok(report) = outcome else {
+                writeln!(text, "{object}: failed")?;
+                continue;
+            };
+            let rate = report.rows() as f64 / report.elapsed.as_secs_f64().max(1e-6);
+            writeln!(
+                text,
+                "{object}: {} in {} ({} rows/s)",
+                counted(report.rows(), "row", "rows"),
+                seconds(report.elapsed),
+                count(rate.round() as u64)
+            )?;
+            writeln!(text, "  {:<14} {:>10} {:>10} {:>10} {:>9}", "step", "rows in", "rows out", "rejected", "busy")?;
+            for StepReport { id, counts, .. } in &report.steps {
+                let (rows_in, rows_out, rejected) =
+                    (count(counts.rows_in), count(counts.rows_out), count(counts.rejected));
+                writeln!(text, "  {id:<14} {rows_in:>10} {rows_out:>10} {rejected:>10} {:>9}", seconds(counts.busy))?;
+            }
+            for StepReport { id, counts, .. } in report.steps.iter().filter(|step| step.kind == Kind::Publish) {
+                let written = counts.written;
+                writeln!(
+                    text,
+                    "  documents of {id}: {} inserted, {} replaced, {} unchanged, {} stale",
+                    count(written.inserted),
+                    count(written.replaced),
+                    count(written.unchanged),
+                    count(written.stale)
+                )?;
+            }
+        }
+        if rejects.count > 0 {
+            writeln!(
+                text,
+                "{}, all in {}",
+                counted(rejects.count, "rejected row", "rejected rows"),
+                rejects.path().display()
+            )?;
+            for line in &rejects.first {
+                writeln!(text, "  {} line {}: {}", line.step, line.reject.row, line.reject.reason.replace('\n', " "))?;
+            }
+        }
+        writeln!(text, "{}: started in {}", self.pipeline, seconds(self.start_up))?;
+        Ok(text)
+    }
+
+    fn json(&self, rejects: &Rejects) -> Value {
+        let events = self.events.iter().map(|(object, outcome)| match outcome {
+            Ok(report) => {
+                let mut value = json!(report);
+                if let Some(fields) = value.as_object_mut() {
+                    fields.insert("object".into(), json!(object));
+                    fields.insert("status".into(), json!("done"));
+                    fields.insert("rows".into(), json!(report.rows()));
+                    fields.insert("rejected".into(), json!(report.rejected()));
+                }
+                value
+            }
+            Err(err) => json!({ "object": object, "status": "failed", "error": err.to_string() }),
+        });
+        json!({
+            "pipeline": self.pipeline,
+            "start_up_seconds": self.start_up.as_secs_f64(),
+            "events": events.collect::<Vec<_>>(),
+            "rejected": rejects.count,
+            "rejects_file": rejects.path(),
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! `wasmill validate`.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{Exit, Format, PipelineArgs};
+use crate::session::Session;
+
+/// Check a pipeline: the manifest, and every step's configuration against the schema it will be given.
+///
+/// Reports all problems at once, each with its line. Prints the steps with their schemas.
+#[derive(Debug, Args)]
+pub struct Validate {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Validate {
+    /// Checks, and prints what there is.
+    pub fn run(self) -> Result<Exit> {
+        let session = Session::open(&self.pipeline)?;
+        let pipeline = session.load(None)?;
+        match self.format {
+            Format::Text => {
+                for step in &pipeline.steps {
+                    println!("{} ({})", step.id, step.kind);
+                    for field in step.schema.iter().flat_map(|schema| schema.fields()) {
+                        let null = if field.is_nullable() { "" } else { " not null" };
+                        println!("    {} {}{null}", field.name(), field.data_type());
+                    }
+                }
+            }
+            Format::Json => {
+                let steps = session.plan.steps.iter().zip(&pipeline.steps).map(|(plan, step)| {
+                    let fields = step.schema.iter().flat_map(|schema| schema.fields()).map(|field| {
+                        serde_json::json!({
+                            "name": field.name(),
+                            "type": field.data_type().to_string(),
+                            "nullable": field.is_nullable(),
+                        })
+                    });
+                    serde_json::json!({
+                        "id": step.id,
+                        "kind": step.kind,
+                        "component": plan.component.digest,
+                        "model": plan.model.as_ref().map(|model| &model.digest),
+                        "columns": fields.collect::<Vec<_>>(),
+                    })
+                });
+                let steps: Vec<_> = steps.collect();
+                println!("{}", serde_json::json!({ "pipeline": pipeline.name, "steps": steps }));
+            }
+        }
+        for (table, reject) in &pipeline.table_rejects {
+            eprintln!("warning: table `{table}`, line {}: {}", reject.row, reject.reason);
+        }
+        Ok(Exit::Done)
+    }
+}

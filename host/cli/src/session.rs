@@ -1,0 +1,66 @@
+//! What commands open: the plan of a pipeline, its database, its functions.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use wasmill_runtime::code_cache::CodeCache;
+use wasmill_runtime::documents::Database;
+use wasmill_runtime::engine::Engine;
+use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::plan::{self, Plan};
+
+use crate::commands::PipelineArgs;
+
+/// A plan and the engine to run it.
+pub struct Session {
+    /// What will be done.
+    pub plan: Plan,
+    engine: Option<Engine>,
+}
+
+impl Session {
+    /// Reads the manifest; no function is compiled.
+    pub fn plan(args: &PipelineArgs) -> Result<Self> {
+        let file = plan::resolve(&args.pipeline)?;
+        let components = match &args.components {
+            Some(folder) => folder.clone(),
+            None => {
+                let program = std::env::current_exe().context("cannot find the bundled functions")?;
+                program.parent().map(|folder| folder.join("components")).unwrap_or_default()
+            }
+        };
+        Ok(Self { plan: Plan::read(&file, &components)?, engine: None })
+    }
+
+    /// Reads the manifest and starts the engine.
+    pub fn open(args: &PipelineArgs) -> Result<Self> {
+        let session = Self::plan(args)?;
+        let engine = Engine::new(Some(CodeCache::new(cache_folder()?.join("code"))))?;
+        Ok(Self { engine: Some(engine), ..session })
+    }
+
+    /// The pipeline, ready to run; its documents go to `database`.
+    pub fn load(&self, database: Option<Arc<Database>>) -> Result<Pipeline> {
+        let engine = self.engine.as_ref().context("the engine was not started")?;
+        Ok(Pipeline::load(engine, &self.plan, database)?)
+    }
+
+    /// The pipeline's document database, if it has one.
+    pub fn documents(&self) -> Result<Option<Arc<Database>>> {
+        let database = self.plan.documents.as_ref().map(|path| Database::open(path)).transpose()?;
+        Ok(database.map(Arc::new))
+    }
+}
+
+/// Where things are kept that can be made again.
+fn cache_folder() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("WASMILL_CACHE") {
+        return Ok(folder.into());
+    }
+    let home = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .context("there is no place for compiled code\nhint: set WASMILL_CACHE to a folder")?;
+    Ok(home.join("wasmill"))
+}

@@ -1,0 +1,110 @@
+//! The engine that compiles and runs components, and its clock for deadlines.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::component::Component;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::code_cache::CodeCache;
+
+/// How precisely a deadline is kept.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// The most memory one sandbox can have, whatever the manifest grants, in bytes: what wasm32 can address.
+pub const MEMORY_CEILING: usize = 4 << 30;
+
+/// Sandboxes that can be alive at once. Address space is set aside for each, memory is not.
+const SANDBOXES: u32 = 128;
+
+/// How deep a function's calls may go, in bytes of stack. SQL planning recurses over expressions.
+const WASM_STACK: usize = 4 << 20;
+
+/// The stack of a thread that calls functions: [`WASM_STACK`] and room for the host.
+pub const THREAD_STACK: usize = WASM_STACK + (4 << 20);
+
+/// Runs `work` on a thread whose stack is deep enough to call functions; the caller's may not be.
+pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, work)?;
+        thread.join().map_err(|_| std::io::Error::other("the thread panicked"))
+    })
+}
+
+/// Compiles components and keeps time. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: wasmtime::Engine,
+    cache: Option<Arc<CodeCache>>,
+    _ticker: Arc<Ticker>,
+}
+
+impl Engine {
+    /// An engine that keeps compiled code in `cache`, if given.
+    pub fn new(cache: Option<CodeCache>) -> wasmtime::Result<Self> {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(SANDBOXES)
+            .total_core_instances(SANDBOXES * 8)
+            .total_memories(SANDBOXES)
+            .total_tables(SANDBOXES * 4)
+            .max_memory_size(MEMORY_CEILING)
+            // What Spin allows; `wasmtime serve` allows a fifth of the elements.
+            .table_elements(100_000)
+            .max_component_instance_size(10 << 20)
+            .max_core_instance_size(10 << 20);
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .max_wasm_stack(WASM_STACK)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let inner = wasmtime::Engine::new(&config)?;
+        let ticker = Arc::new(Ticker::start(inner.clone())?);
+        Ok(Self { inner, cache: cache.map(Arc::new), _ticker: ticker })
+    }
+
+    /// The wasmtime engine.
+    pub fn inner(&self) -> &wasmtime::Engine {
+        &self.inner
+    }
+
+    /// Compiles a component, or takes what an earlier run compiled.
+    pub fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
+        match &self.cache {
+            Some(cache) => cache.component(&self.inner, component),
+            None => Component::new(&self.inner, component),
+        }
+    }
+}
+
+/// Moves the engine's epoch on every [`TICK`], until it is dropped.
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::park_timeout(TICK);
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It does nothing that could panic.
+            let _ = thread.join();
+        }
+    }
+}

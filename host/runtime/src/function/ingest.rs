@@ -1,0 +1,60 @@
+//! Instances of kind `ingest`.
+
+use arrow_schema::SchemaRef;
+use wasmtime::component::ResourceAny;
+
+use crate::bindings::ingest::{IngestFunction, IngestFunctionPre};
+use crate::capability::objects::OpenObject;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::failure::{Cause, Failure};
+use crate::function::transform::Output;
+use crate::function::{Setup, context};
+use crate::rows;
+use crate::sandbox::{Sandbox, State};
+
+/// An instance that turns an object into rows.
+pub struct Ingest {
+    sandbox: Sandbox,
+    function: IngestFunction,
+    decoder: Option<ResourceAny>,
+    /// The schema of its rows.
+    pub schema: SchemaRef,
+}
+
+impl Ingest {
+    /// Instantiates, configures and binds.
+    pub fn start(engine: &Engine, pre: &IngestFunctionPre<State>, setup: &Setup) -> Result<Self, Failure> {
+        let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
+        let function = sandbox.call(|store| pre.instantiate(store))?;
+        let guest = function.wasmill_pipeline_ingest();
+        sandbox.call(|store| guest.call_configure(store, &setup.config))?.map_err(Failure::Reject)?;
+        let schema = sandbox.call(|store| guest.call_bind(store))?.map_err(Failure::Reject)?;
+        let schema = rows::read_schema(schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
+        Ok(Self { sandbox, function, decoder: None, schema })
+    }
+
+    /// Starts reading an object.
+    pub fn open(&mut self, event: &Event, object: OpenObject) -> Result<(), Failure> {
+        self.sandbox.set_time(event.time);
+        let guest = self.function.wasmill_pipeline_ingest();
+        let decoder = self.sandbox.ask(|store| {
+            let object = store.data_mut().table.push(object)?;
+            guest.call_open(store, &context(event, 1), object)
+        })?;
+        self.decoder = Some(decoder);
+        Ok(())
+    }
+
+    /// The next rows, none after the last.
+    pub fn next(&mut self) -> Result<Option<Output>, Failure> {
+        let Some(decoder) = self.decoder else { return Ok(None) };
+        let guest = self.function.wasmill_pipeline_ingest().decoder();
+        match self.sandbox.ask(|store| guest.call_next(store, decoder))? {
+            Some(output) => {
+                Output::read(output, &self.schema).map(Some).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
+            }
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Instances of kind `transform`.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+
+use crate::bindings::imports::wasmill::pipeline::types;
+use crate::bindings::transform::exports::wasmill::pipeline::transform::Scope;
+use crate::bindings::transform::{TransformFunction, TransformFunctionPre};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::failure::{Cause, Failure};
+use crate::function::{Setup, context};
+use crate::rows::{self, Reject, Rows};
+use crate::sandbox::{Sandbox, State};
+
+/// What came of one batch.
+pub struct Output {
+    /// The rows that go on.
+    pub rows: Rows,
+    /// The rows that do not.
+    pub rejects: Vec<Reject>,
+    /// Who gets which row, if the function routes.
+    pub routes: Option<RecordBatch>,
+}
+
+impl Output {
+    /// Reads what a function gave; the rows must be of the schema it promised.
+    pub fn read(output: types::Output, promised: &Schema) -> Result<Self, String> {
+        let rows = Rows::read(output.batch, promised)?;
+        let routes = rows::read_routes(output.routes, rows.len())?;
+        Ok(Self { rejects: rows::read_rejects(output.rejects)?, rows, routes })
+    }
+}
+
+/// A reference table: its name and its rows as an Arrow IPC stream.
+pub type Table = (String, Arc<Vec<u8>>);
+
+/// An instance that turns rows into other rows.
+pub struct Transform {
+    sandbox: Sandbox,
+    function: TransformFunction,
+    /// The schema of the rows it gives.
+    pub schema: SchemaRef,
+    /// Whether a row's result depends on the other rows of the event.
+    pub scope: Scope,
+    /// The routes of its outputs.
+    pub routes: Vec<String>,
+}
+
+impl Transform {
+    /// Instantiates, configures, gives the tables and binds.
+    pub fn start(
+        engine: &Engine,
+        pre: &TransformFunctionPre<State>,
+        setup: &Setup,
+        tables: &[Table],
+        input: &Schema,
+    ) -> Result<Self, Failure> {
+        let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
+        let function = sandbox.call(|store| pre.instantiate(store))?;
+        let guest = function.wasmill_pipeline_transform();
+        sandbox.call(|store| guest.call_configure(store, &setup.config))?.map_err(Failure::Reject)?;
+        for (name, table) in tables {
+            sandbox.call(|store| guest.call_put_table(store, name, table))?.map_err(Failure::Reject)?;
+        }
+        let input = rows::encode_schema(input).map_err(|err| Failure::Reject(err.to_string()))?;
+        let bound = sandbox.call(|store| guest.call_bind(store, &input))?.map_err(Failure::Reject)?;
+        let schema = rows::read_schema(bound.schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
+        Ok(Self { sandbox, function, schema, scope: bound.scope, routes: bound.routes })
+    }
+
+    /// Gives it rows.
+    pub fn process(&mut self, event: &Event, attempt: u32, rows: &Rows) -> Result<Output, Failure> {
+        self.sandbox.set_time(event.time);
+        let guest = self.function.wasmill_pipeline_transform();
+        let output = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
+        Output::read(output, &self.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
+    }
+
+    /// With scope `object`: what came of the event's rows.
+    pub fn finish(&mut self, event: &Event, attempt: u32) -> Result<Output, Failure> {
+        let guest = self.function.wasmill_pipeline_transform();
+        let output = self.sandbox.ask(|store| guest.call_finish(store, &context(event, attempt)))?;
+        Output::read(output, &self.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
+    }
+}

@@ -1,0 +1,27 @@
+//! Runs Wasmill pipelines: a manifest becomes a plan, a plan becomes a pipeline, and a pipeline takes events.
+//!
+//! # Layout
+//! - [`manifest`]: what a user types; [`plan`]: what will be done; [`diagnostics`]: what is wrong with it.
+//! - [`engine`]: compiles components, with [`code_cache`] on disk; [`sandbox`]: where one instance runs, with
+//!   what it may reach in [`capability`].
+//! - [`function`]: components of the four kinds, and their instances; [`failure`]: how a call ends badly;
+//!   [`rows`]: the Arrow that goes between them.
+//! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
+//! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database.
+
+#[expect(missing_docs, reason = "generated; the documentation is in wit/pipeline.wit")]
+pub mod bindings;
+pub mod capability;
+pub mod code_cache;
+pub mod diagnostics;
+pub mod documents;
+pub mod engine;
+pub mod event;
+pub mod failure;
+pub mod function;
+pub mod manifest;
+pub mod pipeline;
+pub mod plan;
+pub mod rows;
+pub mod run;
+pub mod sandbox;

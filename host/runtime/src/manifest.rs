@@ -1,0 +1,237 @@
+//! The manifest as it is typed: `pipeline.toml`.
+//!
+//! These types are what the JSON schema is made of, so their documentation is the manifest's reference.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The name of a manifest's file in its folder.
+pub const FILE_NAME: &str = "pipeline.toml";
+
+/// A pipeline: where its objects come from, the steps they go through, and what it writes.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// The pipeline's name, in kebab-case.
+    pub name: Id,
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// Places that hold objects, by name.
+    #[serde(default)]
+    pub stores: BTreeMap<Id, Store>,
+    /// Where documents are written.
+    pub documents: Option<Documents>,
+    /// Reference tables for transforms, by the name they have in SQL.
+    #[serde(default)]
+    pub tables: BTreeMap<TableName, Table>,
+    /// What starts a run.
+    #[serde(default)]
+    pub trigger: Vec<Trigger>,
+    /// The steps. Unless it says otherwise, a step takes what the one before it gives.
+    #[serde(default)]
+    pub step: Vec<Step>,
+    /// The pipeline's own tests, for `wasmill test`.
+    #[serde(default)]
+    pub test: Vec<Test>,
+}
+
+/// A place that holds objects.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Store {
+    /// `file:FOLDER`, relative to the manifest.
+    pub url: String,
+}
+
+/// Where documents are written.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Documents {
+    /// `sqlite:FILE`, relative to the manifest.
+    pub url: String,
+}
+
+/// Rows that transforms can join with, read anew for each run.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Table {
+    /// The store that holds the object.
+    pub store: Id,
+    /// The object's path in the store.
+    pub path: String,
+    /// The function of kind `ingest` that reads it, as in a step.
+    pub component: String,
+    /// The function's configuration, as in a step.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub config: toml::Table,
+    /// Bounds on the function, as in a step.
+    #[serde(default)]
+    pub limits: StepLimits,
+}
+
+/// What starts a run.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Trigger {
+    /// What kind of thing it is.
+    pub r#type: TriggerType,
+    /// The store.
+    pub store: Id,
+    /// Which objects: a path in the store, in whose last part `*` stands for anything.
+    pub pattern: String,
+}
+
+/// The kinds of triggers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TriggerType {
+    /// An object that is in a store.
+    Object,
+}
+
+/// A step: a function and what it is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Step {
+    /// The step's name, in kebab-case.
+    pub id: Id,
+    /// The function: the name of a bundled one (`ingest`, `transform`, `score`, `publish`), or the path of a
+    /// component, relative to the manifest.
+    pub component: String,
+    /// The step whose rows it takes, `STEP` or `STEP.ROUTE`; the step before it if not given.
+    pub from: Option<String>,
+    /// The reference tables it is given (kind `transform`).
+    #[serde(default)]
+    pub tables: Vec<TableName>,
+    /// The model's file, relative to the manifest (kind `score`).
+    pub model: Option<String>,
+    /// The function's configuration. A value `{ file = "PATH" }` stands for the text of that file.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub config: toml::Table,
+    /// What the function may reach; nothing if not given.
+    #[serde(default)]
+    pub grants: StepGrants,
+    /// Bounds on the function.
+    #[serde(default)]
+    pub limits: StepLimits,
+}
+
+/// What a function may reach.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub struct StepGrants {
+    /// Collections of the document database that it may write.
+    #[serde(default)]
+    pub documents: Vec<String>,
+    /// Settings that it may read: names of variables in wasmill's environment.
+    #[serde(default)]
+    pub settings: Vec<String>,
+}
+
+/// Bounds on a function; a call that exceeds one is a fault.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct StepLimits {
+    /// Memory of one instance, in MiB (default 1024, at most 4096).
+    pub memory_mib: u32,
+    /// Time for one call, in seconds (default 60).
+    pub deadline_seconds: f64,
+}
+
+impl Default for StepLimits {
+    fn default() -> Self {
+        Self { memory_mib: 1024, deadline_seconds: 60.0 }
+    }
+}
+
+/// An object and what must come of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Test {
+    /// The test's name, in kebab-case.
+    pub name: Id,
+    /// The object, relative to the manifest.
+    pub input: String,
+    /// The expected documents: JSON lines of `collection`, `partition_key`, `id`, `body`, in this order of
+    /// sorting; relative to the manifest.
+    pub documents: Option<String>,
+    /// The expected rejects: JSON lines of `step`, `row`, `reason`, `raw`, by step and row; none are
+    /// expected if not given.
+    pub rejects: Option<String>,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $joint:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+        #[serde(try_from = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let good = |word: &str| {
+                    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                };
+                if text.len() <= 63 && text.starts_with(|first: char| first.is_ascii_lowercase()) && text.split($joint).all(good) {
+                    Ok(Self(text))
+                } else {
+                    Err(format!("`{text}` is not {}", $what))
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A name in kebab-case: lower-case words of letters and digits, joined by `-`; at most 63 bytes.
+    Id,
+    '-',
+    "in kebab-case: lower-case letters and digits, words joined by `-`, a letter first, at most 63"
+);
+name!(
+    /// A name in snake_case, as SQL takes it without quotes; at most 63 bytes.
+    TableName,
+    '_',
+    "in snake_case: lower-case letters and digits, words joined by `_`, a letter first, at most 63"
+);
+
+/// The manifest's JSON schema, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Manifest).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_when_they_are_read() {
+        for good in ["a", "flights", "flights-2013", "a-b-c1"] {
+            assert!(Id::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a--b", "A", "1a", "a_b", "ä", &"a".repeat(64)] {
+            assert!(Id::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+        assert!(TableName::try_from("air_ports".to_owned()).is_ok());
+        assert!(TableName::try_from("air-ports".to_owned()).is_err());
+    }
+}

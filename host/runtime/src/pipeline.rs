@@ -1,0 +1,363 @@
+//! A pipeline that is ready to run: its functions compiled, its tables read, and every step's schema known.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arrow_schema::{Schema, SchemaRef};
+use wasmtime::component::Linker;
+
+use crate::bindings::transform::exports::wasmill::pipeline::transform::Scope;
+use crate::capability::documents::DocumentsCtx;
+use crate::capability::objects::OpenObject;
+use crate::capability::settings::SettingsCtx;
+use crate::diagnostics::{Diagnostics, Reporter};
+use crate::documents::Database;
+use crate::engine::{Engine, on_deep_stack};
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::function::ingest::Ingest;
+use crate::function::publish::Publish;
+use crate::function::score::Score;
+use crate::function::transform::{Table, Transform};
+use crate::function::{Function, Kind, Setup};
+use crate::manifest::Id;
+use crate::plan::{Artifact, Plan, StepPlan, TablePlan};
+use crate::rows::{Reject, Rows};
+use crate::sandbox::{self, Grants, State};
+
+/// A pipeline that is ready to run.
+pub struct Pipeline {
+    pub(crate) engine: Engine,
+    /// The pipeline's name.
+    pub name: Id,
+    /// The steps; each comes after the one whose rows it takes.
+    pub steps: Vec<Step>,
+    /// Rows of reference tables that could not be read, by the table's name.
+    pub table_rejects: Vec<(String, Reject)>,
+}
+
+/// A step that is ready to run.
+pub struct Step {
+    /// The step's name.
+    pub id: Id,
+    /// What its function is.
+    pub kind: Kind,
+    /// The schema of the rows it gives; none for `publish`.
+    pub schema: Option<SchemaRef>,
+    /// The step whose rows it takes, and the route.
+    pub from: Option<(usize, Option<String>)>,
+    /// Whether it takes all rows of an event before it gives any.
+    pub whole: bool,
+    /// The routes of its rows.
+    pub routes: Vec<String>,
+    function: Function,
+    setup: Setup,
+    tables: Vec<Table>,
+    model: Option<Arc<Vec<u8>>>,
+    input: SchemaRef,
+}
+
+/// An instance of a step that takes rows.
+pub enum Instance {
+    /// Of kind `transform`.
+    Transform(Transform),
+    /// Of kind `score`.
+    Score(Score),
+    /// Of kind `publish`.
+    Publish(Publish),
+}
+
+impl Pipeline {
+    /// Compiles the functions, reads the tables, and starts every step once, so that whatever does not fit
+    /// is found. Documents go to `database`.
+    pub fn load(engine: &Engine, plan: &Plan, database: Option<Arc<Database>>) -> Result<Self, Diagnostics> {
+        let loaded = on_deep_stack(|| {
+            let mut reporter = Reporter::new(&plan.file, &plan.text);
+            match sandbox::linker(engine) {
+                Ok(linker) => Loader::new(engine, linker, database, reporter).pipeline(plan),
+                Err(err) => {
+                    reporter.at_byte(None, format!("the functions' imports cannot be linked: {err:#}"));
+                    reporter.finish(None)
+                }
+            }
+        });
+        loaded.unwrap_or_else(|err| {
+            let mut reporter = Reporter::new(&plan.file, &plan.text);
+            reporter.at_byte(None, format!("cannot start a thread: {err}"));
+            reporter.finish(None)
+        })
+    }
+
+    /// The steps that take a step's rows.
+    pub fn children(&self, step: usize) -> impl Iterator<Item = (usize, &Step)> {
+        self.steps
+            .iter()
+            .enumerate()
+            .filter(move |(_, child)| child.from.as_ref().is_some_and(|(from, _)| *from == step))
+    }
+
+    /// The position of a step.
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id.as_str() == id)
+    }
+
+    /// Starts the step that reads objects.
+    pub fn start_ingest(&self) -> Result<(&Step, Ingest), Failure> {
+        for step in &self.steps {
+            if let Function::Ingest(pre) = &step.function {
+                return Ok((step, Ingest::start(&self.engine, pre, &step.setup)?));
+            }
+        }
+        Err(Failure::Reject("the pipeline has no step of kind ingest".into()))
+    }
+}
+
+impl Step {
+    /// Starts an instance; none for kind `ingest`, whose instances take no rows.
+    pub fn start(&self, engine: &Engine) -> Result<Option<Instance>, Failure> {
+        let Self { setup, tables, input, .. } = self;
+        Ok(Some(match &self.function {
+            Function::Ingest(_) => return Ok(None),
+            Function::Transform(pre) => Instance::Transform(Transform::start(engine, pre, setup, tables, input)?),
+            Function::Score(pre) => {
+                let model = self.model.as_deref().map_or(&[][..], Vec::as_slice);
+                Instance::Score(Score::start(engine, pre, setup, model, input)?)
+            }
+            Function::Publish(pre) => Instance::Publish(Publish::start(engine, pre, setup, input)?),
+        }))
+    }
+}
+
+/// What loading needs at hand.
+struct Loader<'a> {
+    engine: &'a Engine,
+    linker: Linker<State>,
+    functions: HashMap<String, Option<Function>>,
+    database: Option<Arc<Database>>,
+    reporter: Reporter,
+    rejects: Vec<(String, Reject)>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(engine: &'a Engine, linker: Linker<State>, database: Option<Arc<Database>>, reporter: Reporter) -> Self {
+        Self { engine, linker, functions: HashMap::new(), database, reporter, rejects: Vec::new() }
+    }
+
+    fn pipeline(mut self, plan: &Plan) -> Result<Pipeline, Diagnostics> {
+        let tables: Vec<Option<Table>> = plan.tables.iter().map(|table| self.table(table)).collect();
+        let mut steps: Vec<Option<Step>> = Vec::new();
+        for (index, step) in plan.steps.iter().enumerate() {
+            let step = self.step(index, step, &steps, &tables);
+            steps.push(step);
+        }
+        let steps: Option<Vec<Step>> = steps.into_iter().collect();
+        let (engine, table_rejects) = (self.engine.clone(), self.rejects);
+        self.reporter.finish(steps.map(|steps| Pipeline { engine, name: plan.name.clone(), steps, table_rejects }))
+    }
+
+    fn table(&mut self, plan: &TablePlan) -> Option<Table> {
+        let at = ["tables", plan.name.as_str()];
+        let Function::Ingest(pre) = self.function(&plan.component, &at)? else {
+            self.reporter
+                .at(&[at[0], at[1], "component"], format!("table `{}`: its function is not of kind ingest", plan.name));
+            return None;
+        };
+        let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: Grants::default() };
+        let mut ingest = match Ingest::start(self.engine, &pre, &setup) {
+            Ok(ingest) => ingest,
+            Err(failure) => {
+                self.refused(&at, &format!("table `{}`", plan.name), &failure);
+                return None;
+            }
+        };
+        match read_table(&mut ingest, &plan.object) {
+            Ok((rows, rejects)) => {
+                self.rejects.extend(rejects.into_iter().map(|reject| (plan.name.to_string(), reject)));
+                Some((plan.name.to_string(), rows.into_stream()))
+            }
+            Err(failure) => {
+                self.reporter.at(&at, format!("table `{}`: {}: {failure}", plan.name, plan.object.display()));
+                None
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        index: usize,
+        plan: &StepPlan,
+        before: &[Option<Step>],
+        tables: &[Option<Table>],
+    ) -> Option<Step> {
+        let position = index.to_string();
+        let at = ["step", &position];
+        let what = format!("step `{}`", plan.id);
+        let function = self.function(&plan.component, &at)?;
+        let kind = function.kind();
+        self.fits(&at, plan, kind);
+        let (input, takes) = match (&plan.from, kind) {
+            (None, Kind::Ingest) => (SchemaRef::new(Schema::empty()), None),
+            (None, _) => {
+                self.reporter.at(&[at[0], at[1], "component"], format!("{what} is the first and of kind {kind}\nhint: the first step reads the object: put one with `component = \"ingest\"` before it"));
+                return None;
+            }
+            (Some(_), Kind::Ingest) => {
+                self.reporter.at(
+                    &[at[0], at[1], "component"],
+                    format!(
+                        "{what} is of kind ingest, which takes an object, not rows\nhint: only the first step can be"
+                    ),
+                );
+                return None;
+            }
+            (Some((from, route)), _) => {
+                // What is wrong with the step before was reported there.
+                let before = before.get(*from)?.as_ref()?;
+                match &before.schema {
+                    Some(schema) => {
+                        if let Some(route) = route.as_ref().filter(|route| !before.routes.contains(route)) {
+                            let known: Vec<String> = before.routes.iter().map(|route| format!("`{route}`")).collect();
+                            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                            let message = format!(
+                                "{what}: step `{}` has no route `{route}`\nhint: its routes are {known}",
+                                before.id
+                            );
+                            self.reporter.at(&[at[0], at[1], "from"], message);
+                        }
+                        (schema.clone(), Some((*from, route.clone())))
+                    }
+                    None => {
+                        self.reporter.at(&[at[0], at[1], "from"], format!("{what} takes the rows of `{}`, which is of kind publish and gives none\nhint: set `from` to the step before that", before.id));
+                        return None;
+                    }
+                }
+            }
+        };
+        let mut given = Vec::new();
+        for table in &plan.tables {
+            given.push(tables.get(*table)?.clone()?);
+        }
+        let model: Option<Arc<Vec<u8>>> = match plan.model.as_ref().map(Artifact::read) {
+            None => None,
+            Some(Ok(model)) => Some(Arc::new(model)),
+            Some(Err(err)) => {
+                self.reporter.at(&[at[0], at[1], "model"], format!("{what}: {err}"));
+                return None;
+            }
+        };
+        let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: self.grants(plan) };
+        let mut step = Step {
+            id: plan.id.clone(),
+            kind,
+            schema: None,
+            from: takes,
+            whole: false,
+            routes: Vec::new(),
+            function,
+            setup,
+            tables: given,
+            model,
+            input,
+        };
+        match self.bind(&mut step) {
+            Ok(()) => Some(step),
+            Err(failure) => {
+                self.refused(&at, &what, &failure);
+                None
+            }
+        }
+    }
+
+    /// Starts the step once, for what it says of its rows.
+    fn bind(&self, step: &mut Step) -> Result<(), Failure> {
+        if let Function::Ingest(pre) = &step.function {
+            step.schema = Some(Ingest::start(self.engine, pre, &step.setup)?.schema);
+        }
+        match step.start(self.engine)? {
+            Some(Instance::Transform(transform)) => {
+                step.schema = Some(transform.schema);
+                step.whole = transform.scope == Scope::Object;
+                step.routes = transform.routes;
+            }
+            Some(Instance::Score(score)) => step.schema = Some(score.schema),
+            Some(Instance::Publish(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Reports keys that the step's kind has no use for, or misses.
+    fn fits(&mut self, at: &[&str; 2], plan: &StepPlan, kind: Kind) {
+        let id = &plan.id;
+        if plan.model.is_some() && kind != Kind::Score {
+            self.reporter.at(&[at[0], at[1], "model"], format!("step `{id}` is of kind {kind}, which takes no model"));
+        }
+        if plan.model.is_none() && kind == Kind::Score {
+            self.reporter
+                .at(at, format!("step `{id}` is of kind score and has no model\nhint: add `model = \"FILE.onnx\"`"));
+        }
+        if !plan.tables.is_empty() && kind != Kind::Transform {
+            self.reporter
+                .at(&[at[0], at[1], "tables"], format!("step `{id}` is of kind {kind}, which takes no tables"));
+        }
+        if plan.documents.is_empty() && kind == Kind::Publish {
+            self.reporter.at(at, format!("step `{id}` is of kind publish and may write no collection\nhint: add `grants = {{ documents = [\"COLLECTION\"] }}`"));
+        }
+    }
+
+    fn grants(&self, plan: &StepPlan) -> Grants {
+        Grants {
+            settings: SettingsCtx { granted: plan.settings.iter().cloned().collect() },
+            documents: DocumentsCtx {
+                database: self.database.clone(),
+                granted: plan.documents.iter().cloned().collect(),
+            },
+        }
+    }
+
+    fn function(&mut self, component: &Artifact, at: &[&str; 2]) -> Option<Function> {
+        if let Some(known) = self.functions.get(&component.digest) {
+            return known.clone();
+        }
+        let loaded = component
+            .read()
+            .map_err(|err| err.to_string())
+            .and_then(|bytes| Function::load(self.engine, &self.linker, &bytes).map_err(|err| err.to_string()));
+        let function = match loaded {
+            Ok(function) => Some(function),
+            Err(err) => {
+                self.reporter.at(&[at[0], at[1], "component"], format!("{}: {err}", component.path.display()));
+                None
+            }
+        };
+        self.functions.insert(component.digest.clone(), function.clone());
+        function
+    }
+
+    /// Reports what a function said of its configuration, at the key that it names, if it names one.
+    fn refused(&mut self, at: &[&str; 2], what: &str, failure: &Failure) {
+        let message = failure.to_string();
+        let named = message.strip_prefix('`').and_then(|rest| rest.split_once('`')).map_or("", |(key, _)| key);
+        let keys = named.split(['.', '[', ']']).filter(|key| !key.is_empty());
+        let path: Vec<&str> = at.iter().copied().chain(["config"]).chain(keys).collect();
+        self.reporter.at(&path, format!("{what}: {message}"));
+    }
+}
+
+fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>), Failure> {
+    let unreadable = |err: std::io::Error| Failure::Reject(err.to_string());
+    let event = Event::of_file(object).map_err(unreadable)?;
+    let file = std::fs::File::open(object).map_err(unreadable)?;
+    ingest.open(&event, OpenObject::new(file, event.size, Arc::new(AtomicU64::new(0))))?;
+    let mut batches = Vec::new();
+    let mut rejects = Vec::new();
+    while let Some(output) = ingest.next()? {
+        batches.push(output.rows.batch);
+        rejects.extend(output.rejects);
+    }
+    let rows = arrow_select::concat::concat_batches(&ingest.schema, &batches)
+        .and_then(Rows::new)
+        .map_err(|err| Failure::Reject(err.to_string()))?;
+    Ok((rows, rejects))
+}

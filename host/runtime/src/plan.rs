@@ -1,0 +1,182 @@
+//! The plan: a manifest that was checked, with every path absolute and every file found. The rest of the
+//! program sees only the plan.
+
+mod check;
+mod read;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::manifest::{Id, TableName};
+use crate::sandbox::Limits;
+
+pub use read::resolve;
+
+/// What will be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// The manifest's file.
+    pub file: PathBuf,
+    /// The manifest's text, for diagnostics of what only shows later.
+    pub text: String,
+    /// The pipeline's name.
+    pub name: Id,
+    /// The folder for what a run leaves behind.
+    pub state: PathBuf,
+    /// The document database's file.
+    pub documents: Option<PathBuf>,
+    /// The reference tables.
+    pub tables: Vec<TablePlan>,
+    /// What objects start a run.
+    pub triggers: Vec<ObjectPattern>,
+    /// The steps; each comes after the one whose rows it takes.
+    pub steps: Vec<StepPlan>,
+    /// The pipeline's own tests.
+    pub tests: Vec<TestPlan>,
+}
+
+/// A reference table.
+#[derive(Debug)]
+pub struct TablePlan {
+    /// Its name in SQL.
+    pub name: TableName,
+    /// The object with its rows.
+    pub object: PathBuf,
+    /// The function that reads it.
+    pub component: Artifact,
+    /// The function's configuration, as JSON.
+    pub config: String,
+    /// Bounds on the function.
+    pub limits: Limits,
+}
+
+/// Objects in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectPattern {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The file's name, in which `*` stands for anything.
+    pub name: String,
+}
+
+/// A step.
+#[derive(Debug)]
+pub struct StepPlan {
+    /// Its name.
+    pub id: Id,
+    /// Its function.
+    pub component: Artifact,
+    /// The step whose rows it takes, by position, and the route; none for the first.
+    pub from: Option<(usize, Option<String>)>,
+    /// The tables it is given, by position.
+    pub tables: Vec<usize>,
+    /// Its model.
+    pub model: Option<Artifact>,
+    /// Its configuration, as JSON.
+    pub config: String,
+    /// Collections that it may write.
+    pub documents: Vec<String>,
+    /// Settings that it may read.
+    pub settings: Vec<String>,
+    /// Bounds on it.
+    pub limits: Limits,
+}
+
+/// A test of the pipeline.
+#[derive(Debug)]
+pub struct TestPlan {
+    /// Its name.
+    pub name: Id,
+    /// The object.
+    pub input: PathBuf,
+    /// The file of the documents that must come of it.
+    pub documents: Option<PathBuf>,
+    /// The file of the rejects that must come of it.
+    pub rejects: Option<PathBuf>,
+}
+
+/// A file whose content matters: it is named by path and by content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The SHA-256 of its content, in hexadecimal.
+    pub digest: String,
+}
+
+impl Artifact {
+    /// The file as it is now.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { path: path.to_owned(), digest: digest(&std::fs::read(path)?) })
+    }
+
+    /// The content, an error if it is no longer what was planned with.
+    pub fn read(&self) -> std::io::Result<Vec<u8>> {
+        let content = std::fs::read(&self.path)?;
+        if digest(&content) == self.digest {
+            Ok(content)
+        } else {
+            Err(std::io::Error::other(format!("`{}` changed since the pipeline was planned", self.path.display())))
+        }
+    }
+}
+
+fn digest(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl ObjectPattern {
+    /// The files that are there, by name.
+    pub fn find(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if matches(&self.name, &entry.file_name().to_string_lossy()) && entry.path().is_file() {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// Whether a name is like a pattern, in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut rest) = name.strip_prefix(before) else { return false };
+    if matches(after, rest) {
+        return true;
+    }
+    while let Some((at, _)) = rest.char_indices().nth(1) {
+        rest = rest.split_at(at).1;
+        if matches(after, rest) {
+            return true;
+        }
+    }
+    matches(after, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, name, expect) in [
+            ("flights-*.csv.gz", "flights-2013-01.csv.gz", true),
+            ("flights-*.csv.gz", "flights-.csv.gz", true),
+            ("flights-*.csv.gz", "flights-2013.csv", false),
+            ("*", "", true),
+            ("*.csv", "a.csv", true),
+            ("*.csv", "a.csv.tmp", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("é*", "école", true),
+            ("plain", "plain", true),
+            ("plain", "plainer", false),
+        ] {
+            assert_eq!(matches(pattern, name), expect, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! From a manifest to a plan, with every problem reported.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::diagnostics::Reporter;
+use crate::engine::MEMORY_CEILING;
+use crate::manifest::{Id, Manifest, Step, StepLimits};
+use crate::plan::{Artifact, ObjectPattern, Plan, StepPlan, TablePlan, TestPlan};
+use crate::sandbox::Limits;
+
+/// Makes the plan. What is missing in it was reported.
+pub fn plan(manifest: &Manifest, file: &Path, text: &str, components: &Path, reporter: &mut Reporter) -> Option<Plan> {
+    let folder = std::path::absolute(file).ok()?.parent()?.to_owned();
+    let mut check = Check { manifest, folder: &folder, components, stores: BTreeMap::new(), reporter };
+    if manifest.version != 1 {
+        check
+            .reporter
+            .at(&["version"], format!("version {} is not known: this wasmill reads version 1", manifest.version));
+        return None;
+    }
+    check.stores();
+    let documents = check.documents();
+    let tables = check.tables();
+    let triggers = check.triggers();
+    let steps = check.steps();
+    let tests = check.tests();
+    Some(Plan {
+        file: file.to_owned(),
+        text: text.to_owned(),
+        name: manifest.name.clone(),
+        state: folder.join(".wasmill"),
+        documents,
+        tables,
+        triggers,
+        steps,
+        tests,
+    })
+}
+
+struct Check<'a> {
+    manifest: &'a Manifest,
+    folder: &'a Path,
+    components: &'a Path,
+    stores: BTreeMap<&'a Id, PathBuf>,
+    reporter: &'a mut Reporter,
+}
+
+impl<'a> Check<'a> {
+    fn stores(&mut self) {
+        for (name, store) in &self.manifest.stores {
+            match store.url.strip_prefix("file:") {
+                Some(path) if !path.is_empty() => {
+                    let folder = self.folder.join(path);
+                    if !folder.is_dir() {
+                        self.reporter.at(
+                            &["stores", name.as_str(), "url"],
+                            format!("store `{name}`: there is no folder `{path}`"),
+                        );
+                    }
+                    self.stores.insert(name, folder);
+                }
+                _ => self.reporter.at(
+                    &["stores", name.as_str(), "url"],
+                    format!(
+                        "store `{name}`: the url `{}` is not of a known kind\nhint: a folder is `file:FOLDER`",
+                        store.url
+                    ),
+                ),
+            }
+        }
+    }
+
+    fn store(&mut self, name: &Id, at: &[&str]) -> Option<PathBuf> {
+        if let Some(folder) = self.stores.get(name) {
+            return Some(folder.clone());
+        }
+        if !self.manifest.stores.contains_key(name) {
+            let known = list(self.manifest.stores.keys());
+            self.reporter.at(
+                at,
+                format!(
+                    "there is no store `{name}`\nhint: the stores are {known}; add `[stores.{name}]` with its `url`"
+                ),
+            );
+        }
+        None
+    }
+
+    fn documents(&mut self) -> Option<PathBuf> {
+        let url = &self.manifest.documents.as_ref()?.url;
+        match url.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Some(self.folder.join(path)),
+            _ => {
+                self.reporter.at(
+                    &["documents", "url"],
+                    format!("the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn tables(&mut self) -> Vec<TablePlan> {
+        let mut tables = Vec::new();
+        for (name, table) in &self.manifest.tables {
+            let at = ["tables", name.as_str()];
+            let component = self.component(&table.component, &[at[0], at[1], "component"]);
+            let config = self.config(&table.config, &[at[0], at[1], "config"]);
+            let limits = self.limits(&table.limits, &[at[0], at[1], "limits"]);
+            let Some(folder) = self.store(&table.store, &[at[0], at[1], "store"]) else { continue };
+            let object = folder.join(&table.path);
+            if !object.is_file() {
+                self.reporter.at(
+                    &[at[0], at[1], "path"],
+                    format!("table `{name}`: there is no object `{}` in the store `{}`", table.path, table.store),
+                );
+            }
+            if let (Some(component), Some(config), Some(limits)) = (component, config, limits) {
+                tables.push(TablePlan { name: name.clone(), object, component, config, limits });
+            }
+        }
+        tables
+    }
+
+    fn triggers(&mut self) -> Vec<ObjectPattern> {
+        let mut triggers = Vec::new();
+        for (index, trigger) in self.manifest.trigger.iter().enumerate() {
+            let index = index.to_string();
+            let Some(mut folder) = self.store(&trigger.store, &["trigger", &index, "store"]) else { continue };
+            let (path, name) = trigger.pattern.rsplit_once('/').unwrap_or(("", &trigger.pattern));
+            if path.contains('*') || name.is_empty() {
+                self.reporter.at(
+                    &["trigger", &index, "pattern"],
+                    format!("the pattern `{}` is not a path whose last part may hold `*`", trigger.pattern),
+                );
+            }
+            folder.push(path);
+            triggers.push(ObjectPattern { folder, name: name.to_owned() });
+        }
+        triggers
+    }
+
+    fn steps(&mut self) -> Vec<StepPlan> {
+        let manifest = self.manifest;
+        if manifest.step.is_empty() {
+            self.reporter.at_byte(None, "there are no steps\nhint: add `[[step]]` with `id` and `component`");
+        }
+        let mut steps = Vec::new();
+        for (index, step) in manifest.step.iter().enumerate() {
+            let position = index.to_string();
+            let at = |key: &'static str| ["step".to_owned(), position.clone(), key.to_owned()];
+            let earlier = manifest.step.get(..index).unwrap_or_default();
+            if earlier.iter().any(|other| other.id == step.id) {
+                self.report(&at("id"), format!("there are two steps `{}`", step.id));
+            }
+            let component = self.component(&step.component, &as_path(&at("component")));
+            let model = step.model.as_ref().and_then(|model| self.artifact(model, "model", &as_path(&at("model"))));
+            let config = self.config(&step.config, &as_path(&at("config")));
+            let limits = self.limits(&step.limits, &as_path(&at("limits")));
+            let from = self.from(step, earlier, &at("from"));
+            let tables = self.step_tables(step, &at("tables"));
+            if !step.grants.documents.is_empty() && manifest.documents.is_none() {
+                self.report(
+                    &at("grants"),
+                    format!("step `{}` may write documents, but there is no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`", step.id),
+                );
+            }
+            let (Some(component), Some(config), Some(limits)) = (component, config, limits) else { continue };
+            steps.push(StepPlan {
+                id: step.id.clone(),
+                component,
+                from,
+                tables,
+                model,
+                config,
+                documents: step.grants.documents.clone(),
+                settings: step.grants.settings.clone(),
+                limits,
+            });
+        }
+        steps
+    }
+
+    fn from(&mut self, step: &Step, earlier: &[Step], at: &[String; 3]) -> Option<(usize, Option<String>)> {
+        let Some(from) = &step.from else { return earlier.len().checked_sub(1).map(|last| (last, None)) };
+        let (id, route) = match from.split_once('.') {
+            Some((id, route)) => (id, Some(route.to_owned())),
+            None => (from.as_str(), None),
+        };
+        let found = earlier.iter().position(|other| other.id.as_str() == id);
+        if found.is_none() {
+            let known = list(earlier.iter().map(|step| &step.id));
+            self.report(at, format!("step `{}` takes the rows of `{id}`, which is no step before it\nhint: the steps before it are {known}", step.id));
+        }
+        found.map(|index| (index, route))
+    }
+
+    fn step_tables(&mut self, step: &Step, at: &[String; 3]) -> Vec<usize> {
+        let mut tables = Vec::new();
+        for name in &step.tables {
+            match self.manifest.tables.keys().position(|known| known == name) {
+                Some(index) => tables.push(index),
+                None => {
+                    let known = list(self.manifest.tables.keys());
+                    self.report(at, format!("step `{}`: there is no table `{name}`\nhint: the tables are {known}; add `[tables.{name}]`", step.id));
+                }
+            }
+        }
+        tables
+    }
+
+    fn tests(&mut self) -> Vec<TestPlan> {
+        let manifest = self.manifest;
+        let mut tests = Vec::new();
+        for (index, test) in manifest.test.iter().enumerate() {
+            let index = index.to_string();
+            let input = self.folder.join(&test.input);
+            if !input.is_file() {
+                self.reporter
+                    .at(&["test", &index, "input"], format!("test `{}`: there is no file `{}`", test.name, test.input));
+            }
+            tests.push(TestPlan {
+                name: test.name.clone(),
+                input,
+                documents: test.documents.as_ref().map(|path| self.folder.join(path)),
+                rejects: test.rejects.as_ref().map(|path| self.folder.join(path)),
+            });
+        }
+        tests
+    }
+
+    fn component(&mut self, reference: &str, at: &[&str]) -> Option<Artifact> {
+        if reference.contains('/') || reference.ends_with(".wasm") {
+            return self.artifact(reference, "component", at);
+        }
+        let path = self.components.join(format!("{reference}.wasm"));
+        match Artifact::of(&path) {
+            Ok(artifact) => Some(artifact),
+            Err(_) => {
+                let mut known: Vec<String> = std::fs::read_dir(self.components)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| {
+                        entry.ok()?.file_name().to_string_lossy().strip_suffix(".wasm").map(str::to_owned)
+                    })
+                    .collect();
+                known.sort();
+                let hint = if known.is_empty() {
+                    format!(
+                        "there are none in `{}`: run `make components`, or name their folder in WASMILL_COMPONENTS",
+                        self.components.display()
+                    )
+                } else {
+                    format!(
+                        "they are {}; a component of your own is named by its path, `./{reference}.wasm`",
+                        list(&known)
+                    )
+                };
+                self.reporter.at(at, format!("there is no bundled function `{reference}`\nhint: {hint}"));
+                None
+            }
+        }
+    }
+
+    fn artifact(&mut self, path: &str, what: &str, at: &[&str]) -> Option<Artifact> {
+        match Artifact::of(&self.folder.join(path)) {
+            Ok(artifact) => Some(artifact),
+            Err(err) => {
+                self.reporter.at(at, format!("cannot read the {what} `{path}`: {err}"));
+                None
+            }
+        }
+    }
+
+    /// The configuration as JSON, with the text of files in the place of `{ file = "PATH" }`.
+    fn config(&mut self, config: &toml::Table, at: &[&str]) -> Option<String> {
+        let mut complete = true;
+        let value = self.json(&toml::Value::Table(config.clone()), at, &mut complete);
+        complete.then(|| value.to_string())
+    }
+
+    fn json(&mut self, value: &toml::Value, at: &[&str], complete: &mut bool) -> serde_json::Value {
+        match value {
+            toml::Value::String(text) => text.as_str().into(),
+            toml::Value::Integer(number) => (*number).into(),
+            toml::Value::Float(number) => (*number).into(),
+            toml::Value::Boolean(value) => (*value).into(),
+            toml::Value::Datetime(time) => time.to_string().into(),
+            toml::Value::Array(values) => {
+                let values = values.iter().enumerate();
+                values.map(|(index, value)| self.json(value, &[at, &[&index.to_string()]].concat(), complete)).collect()
+            }
+            toml::Value::Table(table) => {
+                if let (1, Some(toml::Value::String(path))) = (table.len(), table.get("file")) {
+                    return match std::fs::read_to_string(self.folder.join(path)) {
+                        Ok(text) => text.into(),
+                        Err(err) => {
+                            *complete = false;
+                            self.reporter.at(at, format!("cannot read the file `{path}`: {err}"));
+                            serde_json::Value::Null
+                        }
+                    };
+                }
+                let entries = table.iter();
+                entries.map(|(key, value)| (key.clone(), self.json(value, &[at, &[key]].concat(), complete))).collect()
+            }
+        }
+    }
+
+    fn limits(&mut self, limits: &StepLimits, at: &[&str]) -> Option<Limits> {
+        let most = MEMORY_CEILING >> 20;
+        let memory = usize::try_from(limits.memory_mib).ok().filter(|mib| (1..=most).contains(mib));
+        if memory.is_none() {
+            self.reporter.at(
+                &[at, &["memory_mib"]].concat(),
+                format!("memory_mib is {}, not from 1 to {most}", limits.memory_mib),
+            );
+        }
+        let deadline = Duration::try_from_secs_f64(limits.deadline_seconds).ok().filter(|deadline| !deadline.is_zero());
+        if deadline.is_none() {
+            self.reporter.at(
+                &[at, &["deadline_seconds"]].concat(),
+                format!("deadline_seconds is {}, not a number of seconds above 0", limits.deadline_seconds),
+            );
+        }
+        Some(Limits { memory: memory? << 20, deadline: deadline? })
+    }
+
+    fn report(&mut self, at: &[String; 3], message: String) {
+        self.reporter.at(&as_path(at), message);
+    }
+}
+
+fn as_path(at: &[String; 3]) -> [&str; 3] {
+    let [first, second, third] = at;
+    [first, second, third]
+}
+
+/// Names in backticks, or `none`.
+fn list<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

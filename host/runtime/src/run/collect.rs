@@ -1,0 +1,160 @@
+//! The collector: takes outcomes in the order of their batches, whatever the order in which lanes finish.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use tempfile::NamedTempFile;
+
+use crate::event::Event;
+use crate::pipeline::Pipeline;
+use crate::rows::ROW;
+use crate::run::chain::{Chain, Outcome, Part};
+use crate::run::report::{Counts, EventReport, StepReport};
+use crate::run::{Progress, RejectSink, RunError, RunOptions, StepFailure};
+
+/// Takes outcomes in order.
+pub struct Collector<'a> {
+    pipeline: &'a Pipeline,
+    event: &'a Event,
+    progress: &'a Progress,
+    reject: &'a mut RejectSink<'a>,
+    whole: Chain<'a>,
+    file: Option<ParquetFile<'a>>,
+    counts: Vec<Counts>,
+    /// Outcomes that came before their turn; as many as there are lanes at most.
+    waiting: BTreeMap<u64, Outcome>,
+    next: u64,
+}
+
+impl<'a> Collector<'a> {
+    /// Starts the steps that take a whole event, and the file.
+    pub fn new(
+        pipeline: &'a Pipeline,
+        event: &'a Event,
+        options: &RunOptions<'a>,
+        progress: &'a Progress,
+        reject: &'a mut RejectSink<'a>,
+    ) -> Result<Self, RunError> {
+        let until = options.until.map(|(step, _)| step);
+        let whole = Chain::start(pipeline, event, until, Part::Whole)
+            .map_err(|failure| step_error(pipeline, event, failure))?;
+        let file = match options.until {
+            Some((step, path)) => {
+                let schema = pipeline.steps.get(step).and_then(|step| step.schema.clone());
+                let schema = schema.ok_or_else(|| io_error(event, path, io::Error::other("the step gives no rows")))?;
+                Some(ParquetFile::create(path, &schema).map_err(|err| io_error(event, path, err))?)
+            }
+            None => None,
+        };
+        let counts = vec![Counts::default(); pipeline.steps.len()];
+        Ok(Self { pipeline, event, progress, reject, whole, file, counts, waiting: BTreeMap::new(), next: 0 })
+    }
+
+    /// Takes an outcome, and all that waited for it.
+    pub fn take(&mut self, outcome: Result<Outcome, StepFailure>) -> Result<(), RunError> {
+        let outcome = outcome.map_err(|failure| step_error(self.pipeline, self.event, failure))?;
+        self.waiting.insert(outcome.sequence, outcome);
+        while let Some(outcome) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.in_turn(outcome)?;
+        }
+        Ok(())
+    }
+
+    fn in_turn(&mut self, mut outcome: Outcome) -> Result<(), RunError> {
+        for (step, rows) in std::mem::take(&mut outcome.deferred) {
+            self.whole
+                .push(step, rows, &mut outcome)
+                .map_err(|failure| step_error(self.pipeline, self.event, failure))?;
+        }
+        self.record(outcome)
+    }
+
+    fn record(&mut self, outcome: Outcome) -> Result<(), RunError> {
+        for (total, counts) in self.counts.iter_mut().zip(outcome.counts) {
+            *total += counts;
+        }
+        self.progress.rejected.fetch_add(outcome.rejects.len() as u64, Ordering::Relaxed);
+        for (step, reject) in &outcome.rejects {
+            let Some(step) = self.pipeline.steps.get(*step) else { continue };
+            (self.reject)(&step.id, reject).map_err(|source| RunError::Io {
+                event: self.event.id.to_string(),
+                what: "cannot write a reject".into(),
+                source,
+            })?;
+        }
+        if let (Some(file), Some(rows)) = (&mut self.file, outcome.taken) {
+            file.write(&rows.batch).map_err(|err| io_error(self.event, file.path, err))?;
+        }
+        Ok(())
+    }
+
+    /// Finishes the steps that take a whole event, and the file.
+    pub fn finish(mut self, started: Instant) -> Result<EventReport, RunError> {
+        let mut outcome = Outcome::new(self.next, self.pipeline.steps.len());
+        self.whole.finish(&mut outcome).map_err(|failure| step_error(self.pipeline, self.event, failure))?;
+        self.record(outcome)?;
+        if let Some(file) = self.file {
+            let path = file.path;
+            file.finish().map_err(|err| io_error(self.event, path, err))?;
+        }
+        let steps = self.pipeline.steps.iter().zip(self.counts);
+        Ok(EventReport {
+            event: self.event.id.clone(),
+            bytes: self.event.size,
+            elapsed: started.elapsed(),
+            steps: steps.map(|(step, counts)| StepReport { id: step.id.clone(), kind: step.kind, counts }).collect(),
+        })
+    }
+}
+
+/// A Parquet file that is there only once it is whole.
+struct ParquetFile<'a> {
+    path: &'a Path,
+    writer: ArrowWriter<NamedTempFile>,
+}
+
+impl<'a> ParquetFile<'a> {
+    fn create(path: &'a Path, schema: &SchemaRef) -> io::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let schema = without_row(&RecordBatch::new_empty(schema.clone()))?.schema();
+        let writer = ArrowWriter::try_new(NamedTempFile::new_in(folder)?, schema, Some(properties))?;
+        Ok(Self { path, writer })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
+        Ok(self.writer.write(&without_row(batch)?)?)
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.writer.into_inner()?.persist(self.path)?;
+        Ok(())
+    }
+}
+
+/// The batch without the row numbers, which are nobody's column.
+fn without_row(batch: &RecordBatch) -> io::Result<RecordBatch> {
+    let fields = batch.schema();
+    let kept: Vec<usize> = (0..fields.fields().len()).filter(|index| fields.field(*index).name() != ROW).collect();
+    batch.project(&kept).map_err(io::Error::other)
+}
+
+fn step_error(pipeline: &Pipeline, event: &Event, (step, failure): StepFailure) -> RunError {
+    match pipeline.steps.get(step) {
+        Some(step) => RunError::Step { event: event.id.to_string(), step: step.id.clone(), failure },
+        None => RunError::Io { event: event.id.to_string(), what: "a step".into(), source: io::Error::other(failure) },
+    }
+}
+
+fn io_error(event: &Event, path: &Path, source: io::Error) -> RunError {
+    RunError::Io { event: event.id.to_string(), what: format!("cannot write `{}`", path.display()), source }
+}

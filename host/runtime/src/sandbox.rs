@@ -1,0 +1,161 @@
+//! A sandbox: one instance's store, with its limits, its clock and what it prints.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime_wasi::{Deterministic, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::bindings::imports::wasmill::pipeline::types;
+use crate::capability::documents::DocumentsCtx;
+use crate::capability::output::Captured;
+use crate::capability::settings::SettingsCtx;
+use crate::capability::{documents, objects, settings};
+use crate::engine::{Engine, TICK};
+use crate::failure::{Cause, Failure, Fault};
+
+/// What a sandbox may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory, in bytes.
+    pub memory: usize,
+    /// The time of one call.
+    pub deadline: Duration,
+}
+
+/// What a sandbox may reach.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// Settings by name.
+    pub settings: SettingsCtx,
+    /// Collections of the document database.
+    pub documents: DocumentsCtx,
+}
+
+/// The data of a sandbox's store.
+pub struct State {
+    wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    grants: Grants,
+    memory: MemoryLimit,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The linker of all functions: WASI, which gives no file, no network and no environment, and ours.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine.inner());
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    settings::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.settings)?;
+    objects::add_to_linker(&mut linker, |state: &mut State| &mut state.table)?;
+    documents::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.documents)?;
+    Ok(linker)
+}
+
+/// A sandbox.
+pub struct Sandbox {
+    pub(crate) store: Store<State>,
+    deadline: Duration,
+    output: Captured,
+    time: EventTime,
+}
+
+impl Sandbox {
+    /// A sandbox in which nothing has run yet.
+    pub fn new(engine: &Engine, limits: Limits, grants: Grants) -> Self {
+        let output = Captured::default();
+        let time = EventTime::default();
+        let wasi = WasiCtxBuilder::new()
+            .stdout(output.clone())
+            .stderr(output.clone())
+            .wall_clock(time.clone())
+            // The same in every sandbox: a replay must give the same. No function guards secrets with it.
+            .secure_random(Deterministic::new(vec![0x57, 0x4d]))
+            .insecure_random(Deterministic::new(vec![0x57, 0x4d]))
+            .insecure_random_seed(0)
+            .build();
+        let memory = MemoryLimit { limit: limits.memory, denied: false };
+        let mut store = Store::new(engine.inner(), State { wasi, table: ResourceTable::new(), grants, memory });
+        store.limiter(|state| &mut state.memory);
+        Self { store, deadline: limits.deadline, output, time }
+    }
+
+    /// Sets the time that the function sees, in microseconds since the epoch.
+    pub fn set_time(&self, event_time: i64) {
+        self.time.0.store(event_time, Ordering::Relaxed);
+    }
+
+    /// Calls into the sandbox. After a fault it must not be called again.
+    pub fn call<T>(&mut self, call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
+        let ticks = self.deadline.as_millis().div_ceil(TICK.as_millis()) + 1;
+        self.store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
+        call(&mut self.store).map_err(|err| self.fault(self.cause(&err)))
+    }
+
+    /// Calls something that can fail by the function's own word.
+    pub fn ask<T>(
+        &mut self,
+        call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, types::Failure>>,
+    ) -> Result<T, Failure> {
+        self.call(call)?.map_err(|failure| match failure {
+            types::Failure::Reject(message) => Failure::Reject(message),
+            types::Failure::Retry(message) => Failure::Retry(message),
+            types::Failure::Other(message) => self.fault(Cause::Said(message)),
+        })
+    }
+
+    /// A fault of this sandbox, with what it printed.
+    pub fn fault(&self, cause: Cause) -> Failure {
+        Failure::Fault(Fault { cause, printed: self.output.take() })
+    }
+
+    fn cause(&self, err: &wasmtime::Error) -> Cause {
+        let memory = &self.store.data().memory;
+        match err.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => Cause::Deadline(self.deadline),
+            Some(Trap::StackOverflow) => Cause::Stack,
+            // A function that gets no memory gives up, which looks like any other trap.
+            _ if memory.denied => Cause::Memory(memory.limit),
+            Some(trap) => Cause::Trap(trap.to_string()),
+            None => Cause::Trap(format!("{err:#}")),
+        }
+    }
+}
+
+/// The event's time, as the function's clock.
+#[derive(Debug, Clone, Default)]
+struct EventTime(Arc<AtomicI64>);
+
+impl HostWallClock for EventTime {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        // WASI's clock has no times before 1970.
+        Duration::from_micros(u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0))
+    }
+}
+
+/// Keeps a sandbox's memory under its limit, and remembers having done so.
+struct MemoryLimit {
+    limit: usize,
+    denied: bool,
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.denied = desired > self.limit;
+        Ok(!self.denied)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
+    }
+}

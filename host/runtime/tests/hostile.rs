@@ -1,0 +1,118 @@
+//! Functions that do harm: each is contained, and reported with its step and event.
+
+mod common;
+
+use common::Case;
+
+/// A pipeline with a hostile step, bounded so that the tests are quick.
+fn hostile(when: &str, harm: &str) -> Case {
+    Case::new(&format!(
+        r#"
+version = 1
+name = "hostile"
+
+[[step]]
+id = "read"
+component = "ingest"
+config = {{ format = "csv", columns = [{{ name = "a", type = "int64" }}], batch_rows = 10 }}
+
+[[step]]
+id = "harm"
+component = "hostile"
+config = {{ when = "{when}", harm = "{harm}" }}
+limits = {{ memory_mib = 64, deadline_seconds = 0.5 }}
+"#
+    ))
+}
+
+/// What a run says when the step does this harm to a batch.
+fn in_process(harm: &str) -> String {
+    let case = hostile("process", harm);
+    let pipeline = case.load().unwrap();
+    let (outcome, _) = case.run(&pipeline, b"a\n1\n2\n");
+    let message = outcome.unwrap_err().to_string();
+    assert!(message.starts_with("event `object@") && message.contains("step `harm`: "), "{message}");
+
+    // The host goes on: the same pipeline still starts and fails the same way.
+    let (again, _) = case.run(&pipeline, b"a\n1\n2\n");
+    assert!(again.is_err());
+    message
+}
+
+/// What validation says when the step does this harm while it is set up.
+fn in_set_up(when: &str, harm: &str) -> String {
+    let message = hostile(when, harm).load().err().unwrap().to_string();
+    assert!(message.contains("pipeline.toml:") && message.contains("step `harm`: "), "{message}");
+    message
+}
+
+#[test]
+fn harm_done_to_a_batch_is_contained_and_named() {
+    for (harm, expect) in [
+        ("trap", "trap: wasm `unreachable` instruction executed"),
+        ("panic", "harm was asked for"),
+        ("loop", "deadline: no answer within 500ms\nhint: give the step more time"),
+        ("memory", "memory: it needs more than 64 MiB"),
+        ("recursion", "stack"),
+        ("not-arrow", "answer: it is not an Arrow IPC stream"),
+        ("cut-arrow", "answer: "),
+        ("empty", "answer: it is not an Arrow IPC stream"),
+        ("columns", "answer: "),
+        ("other-schema", "answer: the rows are not of the schema it promised: promised `a` Int64, found `surprise` Int8"),
+    ] {
+        let message = in_process(harm);
+        assert!(message.contains(expect), "{harm}: {message}");
+    }
+}
+
+#[test]
+fn harm_done_while_setting_up_is_a_diagnostic() {
+    for (when, harm, expect) in [
+        ("configure", "panic", "harm was asked for"),
+        ("configure", "loop", "deadline: no answer within 500ms"),
+        ("configure", "memory", "memory: it needs more than 64 MiB"),
+        ("bind", "not-arrow", "answer: it is not an Arrow IPC stream"),
+        ("bind", "columns", "answer: its schema has 1000000 columns, the limit is 4096"),
+        ("bind", "recursion", "stack"),
+    ] {
+        let message = in_set_up(when, harm);
+        assert!(message.contains(expect), "{when} {harm}: {message}");
+    }
+}
+
+#[test]
+fn the_end_of_a_huge_output_is_kept_with_the_error() {
+    let message = in_process("stderr");
+    assert!(message.contains("line 199999 of far too many"), "{message}");
+    assert!(message.contains("after much was printed"), "{message}");
+    assert!(message.len() < 64 * 1024, "{} bytes", message.len());
+}
+
+#[test]
+fn a_run_that_failed_leaves_other_events_alone() {
+    let case = Case::new(
+        r#"
+version = 1
+name = "strict"
+[documents]
+url = "sqlite:documents.db"
+[[step]]
+id = "read"
+component = "ingest"
+config = { format = "csv", columns = [{ name = "a", type = "int64" }] }
+[[step]]
+id = "publish"
+component = "publish"
+grants = { documents = ["numbers"] }
+config = { collection = "numbers", id = "{a}" }
+"#,
+    );
+    let pipeline = case.load().unwrap();
+    let (outcome, _) = case.run(&pipeline, b"wrong header\n1\n");
+    assert!(outcome.unwrap_err().to_string().contains("step `read`: "));
+    let (outcome, rejects) = case.run(&pipeline, b"a\n1\nx\n2\n");
+    assert_eq!(outcome.unwrap().rejected(), 1);
+    assert_eq!(rejects[0].0, "read");
+    assert_eq!(rejects[0].1.row, 3);
+    assert_eq!(case.database.collections().unwrap()["numbers"], 2);
+}
