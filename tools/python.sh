@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with what tools/python/NAME.txt lists, once, and prints its folder of programs.
+# Makes a virtual environment with what a requirements file lists, once, and prints its folder of programs:
+# tools/python.sh NAME FILE
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
-list=tools/python/$1.txt
+list=$2
 venv=$cache/python/$1
 if ! cmp -s "$list" "$venv/installed.txt"; then
   printf 'installing %s …\n' "$list" >&2

@@ -58,7 +58,10 @@ fn harm_done_to_a_batch_is_contained_and_named() {
         ("cut-arrow", "answer: "),
         ("empty", "answer: it is not an Arrow IPC stream"),
         ("columns", "answer: "),
-        ("other-schema", "answer: the rows are not of the schema it promised: promised `a` Int64, found `surprise` Int8"),
+        (
+            "other-schema",
+            "answer: the rows are not of the schema it promised: promised `a` Int64, found `surprise` Int8",
+        ),
     ] {
         let message = in_process(harm);
         assert!(message.contains(expect), "{harm}: {message}");

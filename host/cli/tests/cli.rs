@@ -1,0 +1,172 @@
+//! What the program says: exit code, standard output and standard error.
+
+use std::path::Path;
+use std::process::Command;
+
+const MANIFEST: &str = r#"
+version = 1
+name = "numbers"
+
+[stores.here]
+url = "file:."
+
+[documents]
+url = "sqlite:.wasmill/documents.db"
+
+[[trigger]]
+type = "object"
+store = "here"
+pattern = "*.csv"
+
+[[step]]
+id = "read"
+component = "ingest"
+config = { format = "csv", columns = [{ name = "n", type = "int64", nullable = false }] }
+
+[[step]]
+id = "square"
+component = "transform"
+config = { sql = "SELECT n, n * n AS square FROM input" }
+
+[[step]]
+id = "publish"
+component = "publish"
+grants = { documents = ["numbers"] }
+config = { collection = "numbers", id = "{n}" }
+"#;
+
+/// A folder with the manifest and these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("pipeline.toml", MANIFEST)].iter().chain(files) {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Exit code, standard output and standard error of `wasmill` in a folder; `FOLDER` stands for its path, `T`
+/// for a time and `R` for a rate.
+fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_wasmill")).args(arguments).current_dir(folder).output().unwrap();
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap().replace(&folder.display().to_string(), "FOLDER");
+        let words = |line: &str| {
+            let mut words: Vec<&str> = line.split(' ').collect();
+            for index in 1..words.len() {
+                match words[index].trim_end_matches(',') {
+                    "s" if words[index - 1].parse::<f64>().is_ok() => words[index - 1] = "T",
+                    "rows/s)" => words[index - 1] = "(R",
+                    _ => {}
+                }
+            }
+            words.retain(|word| !word.is_empty());
+            words.join(" ")
+        };
+        text.lines().map(words).collect::<Vec<_>>().join("\n")
+    };
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_run_reads_transforms_and_publishes_and_says_so() {
+    let folder = folder(&[("a.csv", "n\n1\n2\n3\n")]);
+    let (code, stdout, stderr) = wasmill(folder.path(), &["run", "."]);
+    assert_eq!(
+        stdout,
+        "a.csv: 3 rows in T s (R rows/s)\n\
+         step rows in rows out rejected busy\n\
+         read 3 3 0 T s\n\
+         square 3 3 0 T s\n\
+         publish 3 3 0 T s\n\
+         documents of publish: 3 inserted, 0 replaced, 0 unchanged, 0 stale\n\
+         numbers: started in T s"
+    );
+    assert_eq!((code, stderr.as_str()), (0, ""));
+
+    let (code, stdout, _) = wasmill(folder.path(), &["documents", "get", ".", "3"]);
+    assert_eq!((code, stdout.as_str()), (0, "{\n\"n\": 3,\n\"square\": 9\n}"));
+    let (_, stdout, _) = wasmill(folder.path(), &["run", "."]);
+    assert!(stdout.contains("0 inserted, 0 replaced, 3 unchanged, 0 stale"), "{stdout}");
+    let (_, stdout, _) = wasmill(folder.path(), &["documents", "list", ".", "--order", "-n", "--limit", "1"]);
+    assert!(stdout.starts_with(r#"{"id":"3","partition_key":"","version":"#), "{stdout}");
+}
+
+#[test]
+fn rejected_rows_are_shown_written_and_end_with_1() {
+    let folder = folder(&[("a.csv", "n\n1\nx\n\n3\n9223372036854775807\n")]);
+    let (code, stdout, stderr) = wasmill(folder.path(), &["run", "."]);
+    assert_eq!((code, stderr.as_str()), (1, ""));
+    assert!(stdout.contains("rejected rows, all in FOLDER/./.wasmill/rejects.jsonl"), "{stdout}");
+    assert!(stdout.contains("read line 3: "), "{stdout}");
+    let lines = std::fs::read_to_string(folder.path().join(".wasmill/rejects.jsonl")).unwrap();
+    let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (first["step"].as_str(), first["row"].as_u64(), first["raw"].as_str()),
+        (Some("read"), Some(3), Some("x"))
+    );
+}
+
+#[test]
+fn one_bad_object_does_not_stop_the_others() {
+    let folder = folder(&[("a.csv", "wrong\n1\n"), ("b.csv", "n\n1\n")]);
+    let (code, stdout, stderr) = wasmill(folder.path(), &["run", "."]);
+    assert_eq!(code, 1);
+    assert!(stdout.starts_with("a.csv: failed\nb.csv: 1 row in "), "{stdout}");
+    assert!(stderr.starts_with("error: event `a.csv@") && stderr.contains("step `read`: "), "{stderr}");
+}
+
+#[test]
+fn a_summary_for_programs_is_one_line_of_json() {
+    let folder = folder(&[("a.csv", "n\n1\n2\n")]);
+    let (code, stdout, _) = wasmill(folder.path(), &["run", ".", "--format", "json"]);
+    let summary: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let event = &summary["events"][0];
+    assert_eq!(code, 0);
+    assert_eq!((event["status"].as_str(), event["rows"].as_u64()), (Some("done"), Some(2)));
+    assert_eq!(event["steps"][2]["written"]["inserted"].as_u64(), Some(2));
+}
+
+#[test]
+fn a_steps_rows_can_be_had_as_parquet() {
+    let folder = folder(&[("a.csv", "n\n1\n2\n")]);
+    let (code, _, stderr) = wasmill(folder.path(), &["run", ".", "--until", "square", "--out", "out.parquet"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let bytes = std::fs::read(folder.path().join("out.parquet")).unwrap();
+    assert_eq!((&bytes[..4], &bytes[bytes.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+    assert!(!folder.path().join(".wasmill/documents.db").exists());
+
+    let (code, _, stderr) = wasmill(folder.path(), &["run", ".", "--until", "publish", "--out", "out.parquet"]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        stderr,
+        "error: --until: there is no step `publish` that gives rows\nhint: the steps that do are `read`, `square`"
+    );
+}
+
+#[test]
+fn what_is_at_fault_is_named_with_a_hint_and_ends_with_2() {
+    let folder = folder(&[("a.csv", "n\n1\n")]);
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::write(folder.path().join("bad.toml"), MANIFEST.replace("square FROM", "square, m FROM")).unwrap();
+    for (arguments, expect) in [
+        (&["run", "empty"][..], "error: empty: there is no such manifest\n"),
+        (&["run", ".", "missing.csv"], "error: cannot open `missing.csv`: No such file"),
+        (&["validate", "bad.toml"], "error: bad.toml:26: step `square`: "),
+        (&["documents", "get", ".", "1"], "error: which collection?\nhint: choose with --collection: none yet"),
+        (&["run", ".", "--until", "read"], "error: the following required arguments were not provided:"),
+    ] {
+        let (code, stdout, stderr) = wasmill(folder.path(), arguments);
+        assert!(stderr.starts_with(expect), "{arguments:?}: {stderr}");
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_schema_of_the_manifest_that_is_committed_is_the_programs() {
+    let (code, stdout, _) = wasmill(Path::new("."), &["schema"]);
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/pipeline.schema.json");
+    let committed = std::fs::read_to_string(committed).unwrap();
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(parse(&stdout), parse(&committed), "run `make schema`");
+}
