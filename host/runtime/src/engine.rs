@@ -58,6 +58,8 @@ impl Engine {
         config
             .epoch_interruption(true)
             .max_wasm_stack(WASM_STACK)
+            // Nothing here is asynchronous; wasmtime only wants to see that it would fit.
+            .async_stack_size(THREAD_STACK)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let inner = wasmtime::Engine::new(&config)?;
         let ticker = Arc::new(Ticker::start(inner.clone())?);

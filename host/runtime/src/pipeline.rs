@@ -24,7 +24,7 @@ use crate::function::transform::{Table, Transform};
 use crate::function::{Function, Kind, Setup};
 use crate::manifest::Id;
 use crate::plan::{Artifact, Plan, StepPlan, TablePlan};
-use crate::rows::{Reject, Rows};
+use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
 
 /// A pipeline that is ready to run.
@@ -357,6 +357,7 @@ fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>),
         rejects.extend(output.rejects);
     }
     let rows = arrow_select::concat::concat_batches(&ingest.schema, &batches)
+        .and_then(|rows| rows::without_numbers(&rows))
         .and_then(Rows::new)
         .map_err(|err| Failure::Reject(err.to_string()))?;
     Ok((rows, rejects))

@@ -149,6 +149,13 @@ pub fn take_route(rows: &Rows, routes: Option<&RecordBatch>, route: &str) -> Res
     batch.and_then(Rows::new).map_err(|err| err.to_string())
 }
 
+/// The rows without [`ROW`], for whoever they are no longer rows of an event.
+pub fn without_numbers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let fields = batch.schema();
+    let kept: Vec<usize> = (0..fields.fields().len()).filter(|index| fields.field(*index).name() != ROW).collect();
+    batch.project(&kept)
+}
+
 /// Reads a schema that a function gave.
 pub fn read_schema(stream: Vec<u8>) -> Result<SchemaRef, String> {
     let (schema, _) = decode(Buffer::from_vec(stream))?;

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use crate::event::Event;
 use crate::pipeline::Pipeline;
-use crate::rows::ROW;
+use crate::rows::without_numbers;
 use crate::run::chain::{Chain, Outcome, Part};
 use crate::run::report::{Counts, EventReport, StepReport};
 use crate::run::{Progress, RejectSink, RunError, RunOptions, StepFailure};
@@ -126,26 +126,19 @@ impl<'a> ParquetFile<'a> {
     fn create(path: &'a Path, schema: &SchemaRef) -> io::Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let schema = without_row(&RecordBatch::new_empty(schema.clone()))?.schema();
+        let schema = without_numbers(&RecordBatch::new_empty(schema.clone())).map_err(io::Error::other)?.schema();
         let writer = ArrowWriter::try_new(NamedTempFile::new_in(folder)?, schema, Some(properties))?;
         Ok(Self { path, writer })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        Ok(self.writer.write(&without_row(batch)?)?)
+        Ok(self.writer.write(&without_numbers(batch).map_err(io::Error::other)?)?)
     }
 
     fn finish(self) -> io::Result<()> {
         self.writer.into_inner()?.persist(self.path)?;
         Ok(())
     }
-}
-
-/// The batch without the row numbers, which are nobody's column.
-fn without_row(batch: &RecordBatch) -> io::Result<RecordBatch> {
-    let fields = batch.schema();
-    let kept: Vec<usize> = (0..fields.fields().len()).filter(|index| fields.field(*index).name() != ROW).collect();
-    batch.project(&kept).map_err(io::Error::other)
 }
 
 fn step_error(pipeline: &Pipeline, event: &Event, (step, failure): StepFailure) -> RunError {
