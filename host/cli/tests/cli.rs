@@ -44,10 +44,16 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmill"));
+    command.args(arguments).current_dir(folder);
+    command
+}
+
 /// Exit code, standard output and standard error of `wasmill` in a folder; `FOLDER` stands for its path, `T`
 /// for a time and `R` for a rate.
 fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_wasmill")).args(arguments).current_dir(folder).output().unwrap();
+    let output = command(folder, arguments).output().unwrap();
     let text = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).unwrap().replace(&folder.display().to_string(), "FOLDER");
         let words = |line: &str| {
@@ -93,10 +99,10 @@ fn a_run_reads_transforms_and_publishes_and_says_so() {
 
 #[test]
 fn rejected_rows_are_shown_written_and_end_with_1() {
-    let folder = folder(&[("a.csv", "n\n1\nx\n\n3\n9223372036854775807\n")]);
+    let folder = folder(&[("a.csv", "n\n1\nx\n\n3\n")]);
     let (code, stdout, stderr) = wasmill(folder.path(), &["run", "."]);
     assert_eq!((code, stderr.as_str()), (1, ""));
-    assert!(stdout.contains("rejected rows, all in FOLDER/./.wasmill/rejects.jsonl"), "{stdout}");
+    assert!(stdout.contains("1 rejected row, all in FOLDER/.wasmill/rejects.jsonl"), "{stdout}");
     assert!(stdout.contains("read line 3: "), "{stdout}");
     let lines = std::fs::read_to_string(folder.path().join(".wasmill/rejects.jsonl")).unwrap();
     let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
@@ -151,7 +157,7 @@ fn what_is_at_fault_is_named_with_a_hint_and_ends_with_2() {
     for (arguments, expect) in [
         (&["run", "empty"][..], "error: empty: there is no such manifest\n"),
         (&["run", ".", "missing.csv"], "error: cannot open `missing.csv`: No such file"),
-        (&["validate", "bad.toml"], "error: bad.toml:26: step `square`: "),
+        (&["validate", "bad.toml"], "error: bad.toml:24: step `square`: "),
         (&["documents", "get", ".", "1"], "error: which collection?\nhint: choose with --collection: none yet"),
         (&["run", ".", "--until", "read"], "error: the following required arguments were not provided:"),
     ] {
@@ -163,10 +169,10 @@ fn what_is_at_fault_is_named_with_a_hint_and_ends_with_2() {
 
 #[test]
 fn the_schema_of_the_manifest_that_is_committed_is_the_programs() {
-    let (code, stdout, _) = wasmill(Path::new("."), &["schema"]);
+    let output = command(Path::new("."), &["schema"]).output().unwrap();
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/pipeline.schema.json");
     let committed = std::fs::read_to_string(committed).unwrap();
     let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-    assert_eq!(code, 0);
-    assert_eq!(parse(&stdout), parse(&committed), "run `make schema`");
+    assert!(output.status.success());
+    assert_eq!(parse(std::str::from_utf8(&output.stdout).unwrap()), parse(&committed), "run `make schema`");
 }

@@ -196,7 +196,9 @@ impl<'a> Loader<'a> {
         let what = format!("step `{}`", plan.id);
         let function = self.function(&plan.component, &at)?;
         let kind = function.kind();
-        self.fits(&at, plan, kind);
+        if !self.fits(&at, plan, kind) {
+            return None;
+        }
         let (input, takes) = match (&plan.from, kind) {
             (None, Kind::Ingest) => (SchemaRef::new(Schema::empty()), None),
             (None, _) => {
@@ -287,23 +289,31 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Reports keys that the step's kind has no use for, or misses.
-    fn fits(&mut self, at: &[&str; 2], plan: &StepPlan, kind: Kind) {
+    /// Reports keys that the step's kind has no use for, or misses; whether there are none.
+    fn fits(&mut self, at: &[&str; 2], plan: &StepPlan, kind: Kind) -> bool {
         let id = &plan.id;
+        let mut problems = Vec::new();
         if plan.model.is_some() && kind != Kind::Score {
-            self.reporter.at(&[at[0], at[1], "model"], format!("step `{id}` is of kind {kind}, which takes no model"));
+            problems.push(("model", format!("step `{id}` is of kind {kind}, which takes no model")));
         }
         if plan.model.is_none() && kind == Kind::Score {
-            self.reporter
-                .at(at, format!("step `{id}` is of kind score and has no model\nhint: add `model = \"FILE.onnx\"`"));
+            problems.push((
+                "",
+                format!("step `{id}` is of kind score and has no model\nhint: add `model = \"FILE.onnx\"`"),
+            ));
         }
         if !plan.tables.is_empty() && kind != Kind::Transform {
-            self.reporter
-                .at(&[at[0], at[1], "tables"], format!("step `{id}` is of kind {kind}, which takes no tables"));
+            problems.push(("tables", format!("step `{id}` is of kind {kind}, which takes no tables")));
         }
         if plan.documents.is_empty() && kind == Kind::Publish {
-            self.reporter.at(at, format!("step `{id}` is of kind publish and may write no collection\nhint: add `grants = {{ documents = [\"COLLECTION\"] }}`"));
+            let hint = "hint: add `grants = { documents = [\"COLLECTION\"] }`";
+            problems.push(("", format!("step `{id}` is of kind publish and may write no collection\n{hint}")));
         }
+        let fits = problems.is_empty();
+        for (key, message) in problems {
+            self.reporter.at(&[at[0], at[1], key], message);
+        }
+        fits
     }
 
     fn grants(&self, plan: &StepPlan) -> Grants {

@@ -122,7 +122,7 @@ impl Sandbox {
             Some(Trap::StackOverflow) => Cause::Stack,
             // A function that gets no memory gives up, which looks like any other trap.
             _ if memory.denied => Cause::Memory(memory.limit),
-            Some(trap) => Cause::Trap(trap.to_string()),
+            Some(trap) => Cause::Trap(trap.to_string().trim_start_matches("wasm trap: ").to_owned()),
             None => Cause::Trap(format!("{err:#}")),
         }
     }
@@ -151,8 +151,9 @@ struct MemoryLimit {
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.denied = desired > self.limit;
-        Ok(!self.denied)
+        let denied = desired > self.limit;
+        self.denied |= denied;
+        Ok(!denied)
     }
 
     fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {

@@ -21,8 +21,11 @@ pub struct Captured(Arc<Mutex<Vec<u8>>>);
 impl Captured {
     /// What was printed so far, as text; then it starts anew.
     pub fn take(&self) -> String {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&std::mem::take(&mut *kept)).trim().to_owned()
+        let kept = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let text = String::from_utf8_lossy(&kept);
+        // What is left of a line that was cut says nothing.
+        let whole = if kept.len() > OUTPUT_LIMIT { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+        whole.trim().to_owned()
     }
 
     fn push(&self, bytes: &[u8]) {
@@ -30,7 +33,8 @@ impl Captured {
         kept.extend_from_slice(bytes);
         // Twice the limit before cutting, so that many small writes do not move the rest each time.
         if kept.len() > 2 * OUTPUT_LIMIT {
-            let surplus = kept.len() - OUTPUT_LIMIT;
+            // One more than the limit tells that something was cut.
+            let surplus = kept.len() - OUTPUT_LIMIT - 1;
             kept.drain(..surplus);
         }
     }
@@ -99,7 +103,7 @@ mod tests {
             captured.push(format!("line {line}\n").as_bytes());
         }
         let text = captured.take();
-        assert!(text.ends_with("line 99999") && text.len() <= 2 * OUTPUT_LIMIT);
+        assert!(text.starts_with("line ") && text.ends_with("line 99999") && text.len() <= 2 * OUTPUT_LIMIT);
         assert_eq!(captured.take(), "");
     }
 }
