@@ -82,18 +82,19 @@ mod component {
             "not-arrow" => Some(b"this is not an Arrow stream, whatever the interface says".to_vec()),
             "cut-arrow" => INPUT.with_borrow(|input| Some(input[..input.len() / 2].to_vec())),
             "empty" => Some(Vec::new()),
-            "columns" => {
-                let fields: Vec<_> = (0..1_000_000)
-                    .map(|index| arrow_schema::Field::new(format!("c{index}"), arrow_schema::DataType::Int8, true))
-                    .collect();
-                Some(arrow::encode_schema(&arrow_schema::Schema::new(fields)).unwrap())
-            }
+            "wide" => Some(columns(5_000)),
+            "columns" => Some(columns(1_000_000)),
             "other-schema" => {
                 let field = arrow_schema::Field::new("surprise", arrow_schema::DataType::Int8, true);
                 Some(arrow::encode_schema(&arrow_schema::Schema::new(vec![field])).unwrap())
             }
             other => panic!("no such harm: {other}"),
         }
+    }
+
+    fn columns(count: usize) -> Vec<u8> {
+        let field = |index| arrow_schema::Field::new(format!("c{index}"), arrow_schema::DataType::Int8, true);
+        arrow::encode_schema(&arrow_schema::Schema::new((0..count).map(field).collect::<Vec<_>>())).unwrap()
     }
 
     #[inline(never)]

@@ -79,7 +79,8 @@ fn harm_done_while_setting_up_is_a_diagnostic() {
         ("configure", "loop", "deadline: no answer within 500ms"),
         ("configure", "memory", "memory: it needs more than 64 MiB"),
         ("bind", "not-arrow", "answer: it is not an Arrow IPC stream"),
-        ("bind", "columns", "answer: its schema has 1000000 columns, the limit is 4096"),
+        ("bind", "wide", "answer: its schema has 5000 columns, the limit is 4096"),
+        ("bind", "columns", "answer: it is not an Arrow IPC stream"),
         ("bind", "recursion", "trap: out of bounds memory access"),
     ] {
         let message = in_set_up(when, harm);
