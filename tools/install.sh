@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
-# Puts wasmill into bin/, with the functions beside it.
+# Puts wasmill into bin/, with the functions beside it, once they are seen to run on other hosts as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 mkdir -p bin/components
 cp -u "$cache/host/release/wasmill" bin/wasmill
 cp -u "$cache"/components/release/*.wasm bin/components/
+
+# Looking at a component compiles it, so it is done once for each build of them.
+looked=$cache/components/release/.inspected
+for component in bin/components/*.wasm; do
+  if [ "$component" -nt "$looked" ] || [ ! -e "$looked" ]; then
+    tools/step.sh "inspecting the functions" bin/wasmill inspect bin/components/*.wasm
+    touch "$looked"
+    break
+  fi
+done

@@ -1,21 +1,22 @@
 //! Compiled code on disk. Compiling the SQL function takes many seconds, loading it milliseconds.
 //!
 //! An entry is named by what it was made from: the component's bytes and everything of the engine that the
-//! code depends on (wasmtime's version, the settings, the processor). Its content stands behind its own
-//! SHA-256, and one that does not match is compiled again. Loading is trusting: whoever can write into the
-//! folder can run code as this user, so the folder is made for the user alone.
+//! code depends on (wasmtime's version, the settings, the processor). Its SHA-256 stands beside it, and one
+//! that does not match is compiled again. The code is mapped, so only what runs comes into memory. Loading is
+//! trusting: whoever can write into the folder can run code as this user, so the folder is made for the user
+//! alone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The length of a SHA-256, in bytes.
-const DIGEST: usize = 32;
+/// The extension of the file with an entry's SHA-256.
+const DIGEST: &str = "sha256";
 
 /// A folder of compiled code.
 #[derive(Debug)]
@@ -36,22 +37,34 @@ impl CodeCache {
             return Ok(found);
         }
         let code = engine.precompile_component(component)?;
-        // The next run compiles again if this fails.
-        let _ = self.store(&path, &code);
-        deserialize(engine, &code)
+        // Without it the next run compiles again.
+        if self.store(&path, &code).is_ok()
+            && let Some(stored) = load(engine, &path)
+        {
+            return Ok(stored);
+        }
+        // SAFETY: it was compiled just now.
+        #[expect(unsafe_code, reason = "compiled code is loaded by no other way")]
+        unsafe {
+            Component::deserialize(engine, code)
+        }
     }
 
-    fn store(&self, path: &std::path::Path, code: &[u8]) -> std::io::Result<()> {
+    fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&Sha256::digest(code))?;
-        file.write_all(code)?;
-        file.persist(path)?;
-        Ok(())
+        // Files are replaced, never written to: another process may have the old one mapped.
+        let replace = |path: &Path, content: &[u8]| -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            file.write_all(content)?;
+            file.persist(path)?;
+            Ok(())
+        };
+        replace(path, code)?;
+        replace(&path.with_extension(DIGEST), &Sha256::digest(code))
     }
 }
 
@@ -63,21 +76,18 @@ fn key(engine: &Engine, component: &[u8]) -> String {
     key.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn load(engine: &Engine, path: &std::path::Path) -> Option<Component> {
-    let content = fs::read(path).ok()?;
-    let (digest, code) = content.split_at_checked(DIGEST)?;
-    if Sha256::digest(code).as_slice() != digest {
+fn load(engine: &Engine, path: &Path) -> Option<Component> {
+    let expected = fs::read(path.with_extension(DIGEST)).ok()?;
+    let mut digest = Sha256::new();
+    io::copy(&mut File::open(path).ok()?, &mut digest).ok()?;
+    if digest.finalize().as_slice() != expected {
         return None;
     }
-    deserialize(engine, code).ok()
-}
-
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` is what `precompile_component` gave: either just now, or it stands behind its checksum
-    // in a folder that only this user can write to. wasmtime checks its version and settings once more.
-    #[expect(unsafe_code, reason = "the only way to load compiled code; see above")]
+    // SAFETY: the file is what `precompile_component` gave, as its checksum says, in a folder that only
+    // this user can write to, where files are replaced and never changed. wasmtime checks version and settings.
+    #[expect(unsafe_code, reason = "compiled code is loaded by no other way")]
     unsafe {
-        Component::deserialize(engine, code)
+        Component::deserialize_file(engine, path).ok()
     }
 }
 
@@ -101,10 +111,11 @@ mod tests {
     /// A component of nothing, in binary.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-    fn only_entry(folder: &std::path::Path) -> PathBuf {
-        let mut entries = fs::read_dir(folder).unwrap();
-        let entry = entries.next().unwrap().unwrap().path();
-        assert!(entries.next().is_none());
+    fn only_entry(folder: &Path) -> PathBuf {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut code = entries.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"));
+        let entry = code.next().unwrap();
+        assert!(code.next().is_none());
         entry
     }
 
@@ -120,11 +131,14 @@ mod tests {
         let mut flipped = good.clone();
         flipped[good.len() / 2] ^= 1;
         for bad in [flipped, good[..good.len() - 1].to_vec(), b"short".to_vec(), Vec::new()] {
+            fs::remove_file(&entry).unwrap();
             fs::write(&entry, &bad).unwrap();
             assert!(load(&engine, &entry).is_none());
             cache.component(&engine, COMPONENT).unwrap();
             assert_eq!(fs::read(&entry).unwrap(), good);
         }
+        fs::remove_file(entry.with_extension(DIGEST)).unwrap();
+        assert!(load(&engine, &entry).is_none());
     }
 
     #[test]

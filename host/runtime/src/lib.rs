@@ -8,6 +8,7 @@
 //!   [`rows`]: the Arrow that goes between them.
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database.
+//! - [`portable`]: whether a component runs on other hosts.
 
 #[expect(missing_docs, reason = "generated; the documentation is in wit/pipeline.wit")]
 pub mod bindings;
@@ -22,6 +23,7 @@ pub mod function;
 pub mod manifest;
 pub mod pipeline;
 pub mod plan;
+pub mod portable;
 pub mod rows;
 pub mod run;
 pub mod sandbox;

@@ -1,6 +1,7 @@
 //! The commands: one file each, with its arguments and `run`.
 
 mod documents;
+mod inspect;
 mod run;
 mod schema;
 mod test;
@@ -26,6 +27,7 @@ enum Command {
     Run(run::Run),
     Test(test::Test),
     Documents(documents::Documents),
+    Inspect(inspect::Inspect),
     Schema(schema::Schema),
 }
 
@@ -37,6 +39,7 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Documents(command) => command.run(),
+            Command::Inspect(command) => command.run(),
             Command::Schema(command) => command.run(),
         }
     }
