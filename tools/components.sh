@@ -12,11 +12,20 @@ packages=(ingest transform score publish)
 names=("${packages[@]/#/wasmill-}")
 if [ "$profile" = quick ]; then names+=(wasmill-hostile scale); fi
 
+# cargo gives components of two clones the same file: what another clone linked is not ours.
+from=$cache/guests/built-from
+if [ "$(cat "$from" 2>/dev/null)" != "$PWD" ]; then
+  rm -f "$cache"/guests/wasm32-wasip2/*/deps/*.wasm
+  mkdir -p "$cache/guests"
+  echo "$PWD" >"$from"
+fi
+
 RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests tools/step.sh "building the functions ($profile)" \
   cargo build --manifest-path functions/Cargo.toml --profile "$profile" --target wasm32-wasip2 "${names[@]/#/-p=}"
 
 out=$cache/components/$profile
 mkdir -p "$out"
 for name in "${names[@]}"; do
-  cp -u "$cache/guests/wasm32-wasip2/$profile/${name//-/_}.wasm" "$out/${name#wasmill-}.wasm"
+  built=$cache/guests/wasm32-wasip2/$profile/${name//-/_}.wasm
+  cmp -s "$built" "$out/${name#wasmill-}.wasm" || cp "$built" "$out/${name#wasmill-}.wasm"
 done

@@ -4,8 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 mkdir -p bin/components
-cp -u "$cache/host/release/wasmill" bin/wasmill
-cp -u "$cache"/components/release/*.wasm bin/components/
+put() { cmp -s "$1" "$2" || cp "$1" "$2"; }
+put "$cache/host/release/wasmill" bin/wasmill
+for component in "$cache"/components/release/*.wasm; do put "$component" "bin/components/${component##*/}"; done
 
 # Looking at a component compiles it, so it is done once for each build of them.
 looked=$cache/components/release/.inspected

@@ -30,6 +30,11 @@ case $choice in
   *) die "WASM_TOOLCHAIN=$choice is not one of auto, rustup, debian" "unset WASM_TOOLCHAIN" ;;
 esac
 
+# One at a time: two that make a toolchain would take each other's apart.
+mkdir -p "$cache"
+exec 9>"$cache/toolchain.lock"
+if command -v flock >/dev/null; then flock 9; fi
+
 # A toolchain made earlier is taken only if it was finished.
 wrapper=$dir/rustc
 if [ -e "$dir/done" ]; then echo "$wrapper"; exit 0; fi

@@ -41,6 +41,9 @@ mod component {
         }
 
         fn process(_: Context, rows: Vec<u8>) -> Result<Output, Failure> {
+            if HARM.with_borrow(|(_, harm)| harm == "long-reject") {
+                return Err(Failure::Reject("x".repeat(10 << 20)));
+            }
             let batch = match harm("process") {
                 Some(answer) => answer,
                 None => rows,
@@ -65,6 +68,10 @@ mod component {
             "loop" => loop {
                 std::hint::black_box(());
             },
+            "sleep" => {
+                std::thread::sleep(std::time::Duration::from_secs(u64::MAX));
+                None
+            }
             "memory" => {
                 let mut hoard = Vec::new();
                 loop {

@@ -16,13 +16,12 @@ use crate::commands::PipelineArgs;
 pub struct Session {
     /// What will be done.
     pub plan: Plan,
-    engine: Option<Engine>,
+    engine: Engine,
 }
 
 impl Session {
-    /// Reads the manifest; no function is compiled.
-    pub fn plan(args: &PipelineArgs) -> Result<Self> {
-        let file = plan::resolve(&args.pipeline)?;
+    /// Reads the manifest and starts the engine.
+    pub fn open(args: &PipelineArgs) -> Result<Self> {
         let components = match &args.components {
             Some(folder) => folder.clone(),
             None => {
@@ -30,20 +29,14 @@ impl Session {
                 program.parent().map(|folder| folder.join("components")).unwrap_or_default()
             }
         };
-        Ok(Self { plan: Plan::read(&file, &components)?, engine: None })
-    }
-
-    /// Reads the manifest and starts the engine.
-    pub fn open(args: &PipelineArgs) -> Result<Self> {
-        let session = Self::plan(args)?;
+        let plan = Plan::read(&plan::resolve(&args.pipeline)?, &components)?;
         let engine = Engine::new(Some(CodeCache::new(cache_folder()?.join("code"))))?;
-        Ok(Self { engine: Some(engine), ..session })
+        Ok(Self { plan, engine })
     }
 
     /// The pipeline, ready to run; its documents go to `database`.
     pub fn load(&self, database: Option<Arc<Database>>) -> Result<Pipeline> {
-        let engine = self.engine.as_ref().context("the engine was not started")?;
-        Ok(Pipeline::load(engine, &self.plan, database)?)
+        Ok(Pipeline::load(&self.engine, &self.plan, database)?)
     }
 
     /// The pipeline's document database, if it has one.
@@ -58,9 +51,7 @@ fn cache_folder() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("WASMILL_CACHE") {
         return Ok(folder.into());
     }
-    let home = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
-        .context("there is no place for compiled code\nhint: set WASMILL_CACHE to a folder")?;
-    Ok(home.join("wasmill"))
+    let home =
+        std::env::var_os("HOME").context("there is no place for compiled code\nhint: set WASMILL_CACHE to a folder")?;
+    Ok(PathBuf::from(home).join(".cache/wasmill"))
 }

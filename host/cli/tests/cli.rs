@@ -158,7 +158,10 @@ fn what_is_at_fault_is_named_with_a_hint_and_ends_with_2() {
         (&["run", "empty"][..], "error: empty: there is no such manifest\n"),
         (&["run", ".", "missing.csv"], "error: cannot open `missing.csv`: No such file"),
         (&["validate", "bad.toml"], "error: bad.toml:24: step `square`: "),
-        (&["documents", "get", ".", "1"], "error: which collection?\nhint: choose with --collection: none yet"),
+        (
+            &["documents", "get", ".", "1"],
+            "error: document database `FOLDER/.wasmill/documents.db`: there is none yet\nhint: run",
+        ),
         (&["run", ".", "--until", "read"], "error: the following required arguments were not provided:"),
     ] {
         let (code, stdout, stderr) = wasmill(folder.path(), arguments);

@@ -36,6 +36,13 @@ impl CodeCache {
         if let Some(found) = load(engine, &path) {
             return Ok(found);
         }
+        // Whoever else wants the same code waits for this one, and loads it. The lock ends with the file.
+        let lock = self.lock(&path);
+        if lock.is_ok()
+            && let Some(found) = load(engine, &path)
+        {
+            return Ok(found);
+        }
         let code = engine.precompile_component(component)?;
         // Without it the next run compiles again.
         if self.store(&path, &code).is_ok()
@@ -50,12 +57,18 @@ impl CodeCache {
         }
     }
 
-    fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+    fn lock(&self, path: &Path) -> io::Result<File> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.folder)?;
+        let file = File::create(path.with_extension("lock"))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         // Files are replaced, never written to: another process may have the old one mapped.
         let replace = |path: &Path, content: &[u8]| -> io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;

@@ -28,12 +28,13 @@ const MIGRATIONS: &[&str] = &["
         version INTEGER NOT NULL,
         row INTEGER NOT NULL,
         body TEXT NOT NULL,
-        UNIQUE (collection, partition_key, id)
+        UNIQUE (collection, id, partition_key)
     ) STRICT;
 "];
 
-/// How long a writer waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a writer waits for another process's transaction before the batch is tried again later. It counts
+/// against the deadline of the function that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What can go wrong with a document database.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +63,14 @@ pub enum DatabaseError {
         /// The newest version known here.
         known: usize,
     },
+    /// There is no such file.
+    #[error("document database `{}`: there is none yet\nhint: run the pipeline first", path.display())]
+    Missing {
+        /// The database file.
+        path: PathBuf,
+    },
     /// SQLite refused something.
-    #[error("document database: {0}")]
+    #[error("document database")]
     Sqlite(#[from] rusqlite::Error),
 }
 
@@ -96,6 +103,11 @@ impl Database {
                 .map_err(|source| DatabaseError::Folder { path: path.to_owned(), source })?;
         }
         Self::prepare(Connection::open(path)?, path)
+    }
+
+    /// Opens the file to look at it; an error if it is not there.
+    pub fn open_existing(path: &Path) -> Result<Self, DatabaseError> {
+        if path.is_file() { Self::open(path) } else { Err(DatabaseError::Missing { path: path.to_owned() }) }
     }
 
     /// A database that is gone when it is dropped.
@@ -155,7 +167,7 @@ impl Database {
 
     /// Documents of a collection, ordered by a field of theirs (a dotted path; descending if it starts with
     /// `-`) or else by partition and id.
-    pub fn list(&self, collection: &str, order: Option<&str>, limit: u64) -> Result<Vec<Stored>, DatabaseError> {
+    pub fn list(&self, collection: &str, order: Option<&str>, limit: u32) -> Result<Vec<Stored>, DatabaseError> {
         let (field, direction) = match order {
             Some(order) => match order.strip_prefix('-') {
                 Some(field) => (Some(field), "DESC"),

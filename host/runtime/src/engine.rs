@@ -17,7 +17,7 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub const MEMORY_CEILING: usize = 4 << 30;
 
 /// Sandboxes that can be alive at once. Address space is set aside for each, memory is not.
-const SANDBOXES: u32 = 128;
+pub const SANDBOXES: u32 = 128;
 
 /// How deep a function's calls may go, in bytes of stack. SQL planning recurses over expressions.
 const WASM_STACK: usize = 4 << 20;
@@ -25,11 +25,12 @@ const WASM_STACK: usize = 4 << 20;
 /// The stack of a thread that calls functions: [`WASM_STACK`] and room for the host.
 pub const THREAD_STACK: usize = WASM_STACK + (4 << 20);
 
-/// Runs `work` on a thread whose stack is deep enough to call functions; the caller's may not be.
+/// Runs `work` on a thread whose stack is deep enough to call functions; the caller's may not be. A panic goes
+/// on in the caller; an error means that the thread could not be started.
 pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, work)?;
-        thread.join().map_err(|_| std::io::Error::other("the thread panicked"))
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 

@@ -1,13 +1,15 @@
 //! Events: what a pipeline runs for.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Names an event: the same object with the same content is the same event, wherever it is replayed.
+/// Names an event: the object's file name, and a digest of it with the object's size and time of change. The
+/// same file is the same event when it is run again; once it changes, it is another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct EventId(String);
@@ -32,9 +34,13 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event of a file: it is named after the file's name, size and time of change.
+    /// The event of a file.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        let metadata = std::fs::metadata(path)?;
+        Self::of_open_file(path, &std::fs::metadata(path)?)
+    }
+
+    /// The event of a file whose metadata are known.
+    pub fn of_open_file(path: &Path, metadata: &Metadata) -> std::io::Result<Self> {
         if !metadata.is_file() {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file"));
         }
@@ -44,7 +50,7 @@ impl Event {
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let digest = Sha256::digest(format!("{name}\0{}\0{time}", metadata.len()));
-        let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { id: EventId(format!("{name}@{digest}")), time, path: path.to_owned(), size: metadata.len() })
     }
 }

@@ -14,7 +14,7 @@ use crate::capability::objects::OpenObject;
 use crate::capability::settings::SettingsCtx;
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::documents::Database;
-use crate::engine::{Engine, on_deep_stack};
+use crate::engine::{Engine, SANDBOXES, on_deep_stack};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::ingest::Ingest;
@@ -26,6 +26,12 @@ use crate::manifest::Id;
 use crate::plan::{Artifact, Plan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
+
+/// The most that a reference table can hold, in bytes of Arrow: every instance that joins it has a copy.
+const TABLE_LIMIT: usize = 1 << 30;
+
+/// The most rows of a reference table that can be rejected before it is taken for something else.
+const TABLE_REJECTS: usize = 100_000;
 
 /// A pipeline that is ready to run.
 pub struct Pipeline {
@@ -96,6 +102,12 @@ impl Pipeline {
             .iter()
             .enumerate()
             .filter(move |(_, child)| child.from.as_ref().is_some_and(|(from, _)| *from == step))
+    }
+
+    /// The most lanes that have room: each has an instance of every step, besides those that there are once.
+    pub fn most_lanes(&self) -> usize {
+        let once = self.steps.len() + 1;
+        (SANDBOXES as usize).saturating_sub(once).checked_div(self.steps.len()).unwrap_or(1).max(1)
     }
 
     /// The position of a step.
@@ -358,13 +370,20 @@ impl<'a> Loader<'a> {
 fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>), Failure> {
     let unreadable = |err: std::io::Error| Failure::Reject(err.to_string());
     let event = Event::of_file(object).map_err(unreadable)?;
-    let file = std::fs::File::open(object).map_err(unreadable)?;
-    ingest.open(&event, OpenObject::new(file, event.size, Arc::new(AtomicU64::new(0))))?;
+    ingest.open(&event, OpenObject::open(&event, Arc::new(AtomicU64::new(0))).map_err(unreadable)?)?;
     let mut batches = Vec::new();
     let mut rejects = Vec::new();
+    let mut size = 0;
     while let Some(output) = ingest.next()? {
+        size += output.rows.stream().len();
         batches.push(output.rows.batch);
         rejects.extend(output.rejects);
+        if size > TABLE_LIMIT || rejects.len() > TABLE_REJECTS {
+            return Err(Failure::Reject(format!(
+                "a table is at most {} MiB of rows, and {TABLE_REJECTS} rejects\nhint: reduce it first, by a pipeline of its own",
+                TABLE_LIMIT >> 20
+            )));
+        }
     }
     let rows = arrow_select::concat::concat_batches(&ingest.schema, &batches)
         .and_then(|rows| rows::without_numbers(&rows))

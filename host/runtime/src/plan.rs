@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::manifest::{Id, TableName};
 use crate::sandbox::Limits;
 
-pub use read::resolve;
+pub use read::{documents_of, resolve};
 
 /// What will be done.
 #[derive(Debug)]

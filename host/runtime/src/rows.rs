@@ -16,6 +16,12 @@ use serde::Serialize;
 /// The most columns that rows may have. A schema is kept for every batch in flight.
 pub const COLUMN_LIMIT: usize = 4096;
 
+/// The most rows that a batch may have: what says it has more lies, or does not fit into memory.
+pub const ROW_LIMIT: usize = 1 << 24;
+
+/// The longest text that is kept of what a function says, in bytes.
+pub const TEXT_LIMIT: usize = 4096;
+
 /// The column that numbers rows in the object they came from.
 pub const ROW: &str = "__row";
 
@@ -114,8 +120,8 @@ pub fn read_rejects(stream: Option<Vec<u8>>) -> Result<Vec<Reject>, String> {
         for ((row, reason), raw) in row.iter().zip(reason).zip(raw) {
             rejects.push(Reject {
                 row: row.unwrap_or_default(),
-                reason: reason.unwrap_or_default().to_owned(),
-                raw: raw.map(str::to_owned),
+                reason: cut(reason.unwrap_or_default().to_owned()),
+                raw: raw.map(|raw| cut(raw.to_owned())),
             });
         }
     }
@@ -158,11 +164,7 @@ pub fn without_numbers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 /// Reads a schema that a function gave.
 pub fn read_schema(stream: Vec<u8>) -> Result<SchemaRef, String> {
-    let (schema, _) = decode(Buffer::from_vec(stream))?;
-    if schema.fields().len() > COLUMN_LIMIT {
-        return Err(format!("its schema has {} columns, the limit is {COLUMN_LIMIT}", schema.fields().len()));
-    }
-    Ok(schema)
+    decode(Buffer::from_vec(stream)).map(|(schema, _)| schema)
 }
 
 /// A stream of a schema and no rows.
@@ -178,21 +180,33 @@ fn decode(mut stream: Buffer) -> Result<(SchemaRef, Vec<RecordBatch>), String> {
     let decoded = catch_unwind(AssertUnwindSafe(|| {
         let mut decoder = StreamDecoder::new();
         let mut batches = Vec::new();
+        let mut rows = 0;
         while !stream.is_empty() {
-            match decoder.decode(&mut stream)? {
-                Some(batch) => batches.push(batch),
-                None => break,
+            let Some(batch) = decoder.decode(&mut stream)? else { break };
+            rows += batch.num_rows();
+            if rows > ROW_LIMIT {
+                return Err(ArrowError::IpcError(format!("it has more than {ROW_LIMIT} rows")));
             }
+            batches.push(batch);
         }
         decoder.finish()?;
         let schema = decoder.schema().ok_or_else(|| ArrowError::IpcError("no schema".into()))?;
         Ok::<_, ArrowError>((schema, batches))
     }));
     match decoded {
+        Ok(Ok((schema, _))) if schema.fields().len() > COLUMN_LIMIT => {
+            Err(format!("its schema has {} columns, the limit is {COLUMN_LIMIT}", schema.fields().len()))
+        }
         Ok(Ok(decoded)) => Ok(decoded),
         Ok(Err(err)) => Err(format!("it is not an Arrow IPC stream: {err}")),
         Err(_) => Err("it is not an Arrow IPC stream".into()),
     }
+}
+
+/// The text, without what is past [`TEXT_LIMIT`].
+pub fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_LIMIT));
+    text
 }
 
 fn difference(promised: &Schema, found: &Schema) -> String {

@@ -23,7 +23,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capability::objects::OpenObject;
 use crate::engine::{THREAD_STACK, on_deep_stack};
-use crate::event::Event;
+use crate::event::{Event, EventId};
 use crate::failure::Failure;
 use crate::manifest::Id;
 use crate::pipeline::Pipeline;
@@ -61,21 +61,21 @@ pub enum RunError {
     #[error("event `{event}`, step `{step}`: {failure}")]
     Step {
         /// The event.
-        event: String,
+        event: EventId,
         /// The step.
         step: Id,
         /// How.
         failure: Failure,
     },
     /// The object could not be read, or what is written could not be written.
-    #[error("event `{event}`: {what}: {source}")]
+    #[error("event `{event}`: {what}: {cause}")]
     Io {
         /// The event.
-        event: String,
+        event: EventId,
         /// What was tried.
         what: String,
         /// Why not.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -95,8 +95,8 @@ impl Pipeline {
         progress: &Progress,
         reject: &mut RejectSink<'_>,
     ) -> Result<EventReport, RunError> {
-        on_deep_stack(|| self.run_here(event, options, progress, reject)).unwrap_or_else(|source| {
-            Err(RunError::Io { event: event.id.to_string(), what: "cannot start a thread".into(), source })
+        on_deep_stack(|| self.run_here(event, options, progress, reject)).unwrap_or_else(|cause| {
+            Err(RunError::Io { event: event.id.clone(), what: "cannot start a thread".into(), cause })
         })
     }
 
@@ -108,18 +108,26 @@ impl Pipeline {
         reject: &mut RejectSink<'_>,
     ) -> Result<EventReport, RunError> {
         let started = Instant::now();
-        let error = |what: &str, source| RunError::Io { event: event.id.to_string(), what: what.to_owned(), source };
-        let file = std::fs::File::open(&event.path).map_err(|err| error("cannot open the object", err))?;
-        let object = OpenObject::new(file, event.size, progress.bytes.clone());
+        let error = |what: &str, cause| RunError::Io { event: event.id.clone(), what: what.to_owned(), cause };
+        let object =
+            OpenObject::open(event, progress.bytes.clone()).map_err(|err| error("cannot open the object", err))?;
         let lanes = options.lanes.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let lanes = lanes.min(self.most_lanes());
         let mut collector = Collector::new(self, event, options, progress, reject)?;
         thread::scope(|scope| {
             let (batches, incoming) = bounded(lanes);
             let (outcomes, collected) = bounded(lanes);
+            // A batch is read against a ticket, and its turn gives the ticket back: while one batch takes long,
+            // the others cannot run far ahead of it.
+            let (returned, tickets) = bounded(2 * lanes);
+            for _ in 0..2 * lanes {
+                // There is room for all of them.
+                let _ = returned.send(());
+            }
             let thread = |name: &str| thread::Builder::new().name(name.to_owned()).stack_size(THREAD_STACK);
             let to_collector = outcomes.clone();
             thread("ingest")
-                .spawn_scoped(scope, move || self.read(event, object, progress, &batches, &to_collector))
+                .spawn_scoped(scope, move || self.read(event, object, progress, &tickets, &batches, &to_collector))
                 .map_err(|err| error("cannot start a thread", err))?;
             for _ in 0..lanes {
                 let (incoming, outcomes) = (incoming.clone(), outcomes.clone());
@@ -130,7 +138,10 @@ impl Pipeline {
             drop((incoming, outcomes));
             // Returning early drops the receiver; whoever sends then sees that nobody listens and ends.
             for outcome in collected {
-                collector.take(outcome)?;
+                for _ in 0..collector.take(outcome)? {
+                    // The ingest thread may have ended.
+                    let _ = returned.send(());
+                }
             }
             Ok(())
         })?;
@@ -143,6 +154,7 @@ impl Pipeline {
         event: &Event,
         object: OpenObject,
         progress: &Progress,
+        tickets: &Receiver<()>,
         batches: &Sender<(u64, chain::Batch)>,
         outcomes: &Sender<Result<Outcome, StepFailure>>,
     ) {
@@ -151,6 +163,9 @@ impl Pipeline {
             ingest.open(event, object)?;
             let mut sequence = 0;
             loop {
+                if tickets.recv().is_err() {
+                    return Ok(());
+                }
                 let started = Instant::now();
                 let Some(output) = ingest.next()? else { return Ok(()) };
                 let batch = chain::Batch { output, busy: started.elapsed() };

@@ -1,20 +1,23 @@
 //! A sandbox: one instance's store, with its limits, its clock and what it prints.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, Trap};
-use wasmtime_wasi::{Deterministic, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{Deterministic, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::bindings::imports::wasmill::pipeline::types;
+use crate::capability::clock::{EventTime, StillClock};
 use crate::capability::documents::DocumentsCtx;
 use crate::capability::output::Captured;
 use crate::capability::settings::SettingsCtx;
-use crate::capability::{documents, objects, settings};
+use crate::capability::{clock, documents, objects, settings};
 use crate::engine::{Engine, TICK};
 use crate::failure::{Cause, Failure, Fault};
+use crate::rows::cut;
+
+/// The most that one answer of a function may hold, in bytes.
+const ANSWER_LIMIT: usize = 1 << 30;
 
 /// What a sandbox may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,9 @@ impl WasiView for State {
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine.inner());
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    linker.allow_shadowing(true);
+    clock::add_to_linker(&mut linker, |state: &mut State| StillClock(&mut state.table))?;
+    linker.allow_shadowing(false);
     settings::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.settings)?;
     objects::add_to_linker(&mut linker, |state: &mut State| &mut state.table)?;
     documents::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.documents)?;
@@ -80,15 +86,16 @@ impl Sandbox {
             .insecure_random(Deterministic::new(vec![0x57, 0x4d]))
             .insecure_random_seed(0)
             .build();
-        let memory = MemoryLimit { limit: limits.memory, denied: false };
+        let memory = MemoryLimit { limit: limits.memory, used: 0, growing: 0, denied: false };
         let mut store = Store::new(engine.inner(), State { wasi, table: ResourceTable::new(), grants, memory });
+        store.set_hostcall_fuel(ANSWER_LIMIT);
         store.limiter(|state| &mut state.memory);
         Self { store, deadline: limits.deadline, output, time }
     }
 
     /// Sets the time that the function sees, in microseconds since the epoch.
     pub fn set_time(&self, event_time: i64) {
-        self.time.0.store(event_time, Ordering::Relaxed);
+        self.time.set(event_time);
     }
 
     /// Calls into the sandbox. After a fault it must not be called again.
@@ -104,10 +111,18 @@ impl Sandbox {
         call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, types::Failure>>,
     ) -> Result<T, Failure> {
         self.call(call)?.map_err(|failure| match failure {
-            types::Failure::Reject(message) => Failure::Reject(message),
-            types::Failure::Retry(message) => Failure::Retry(message),
-            types::Failure::Other(message) => self.fault(Cause::Said(message)),
+            types::Failure::Reject(message) => Failure::Reject(cut(message)),
+            types::Failure::Retry(message) => Failure::Retry(cut(message)),
+            types::Failure::Other(message) => self.fault(Cause::Said(cut(message))),
         })
+    }
+
+    /// Calls something of the set-up, which a function can refuse.
+    pub fn set_up<T>(
+        &mut self,
+        call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, String>>,
+    ) -> Result<T, Failure> {
+        self.call(call)?.map_err(|message| Failure::Reject(cut(message)))
     }
 
     /// A fault of this sandbox, with what it printed.
@@ -128,32 +143,30 @@ impl Sandbox {
     }
 }
 
-/// The event's time, as the function's clock.
-#[derive(Debug, Clone, Default)]
-struct EventTime(Arc<AtomicI64>);
-
-impl HostWallClock for EventTime {
-    fn resolution(&self) -> Duration {
-        Duration::from_micros(1)
-    }
-
-    fn now(&self) -> Duration {
-        // WASI's clock has no times before 1970.
-        Duration::from_micros(u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0))
-    }
-}
-
-/// Keeps a sandbox's memory under its limit, and remembers having done so.
+/// Keeps the memories of a sandbox together under its limit, and remembers having done so.
 struct MemoryLimit {
     limit: usize,
+    used: usize,
+    /// By how much the memory that grows at the moment was allowed to.
+    growing: usize,
     denied: bool,
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let denied = desired > self.limit;
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.growing = desired.saturating_sub(current);
+        let used = self.used.saturating_add(self.growing);
+        let denied = used > self.limit;
         self.denied |= denied;
+        if !denied {
+            self.used = used;
+        }
         Ok(!denied)
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used = self.used.saturating_sub(self.growing);
+        Ok(())
     }
 
     fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {

@@ -97,6 +97,21 @@ fn the_end_of_a_huge_output_is_kept_with_the_error() {
 }
 
 #[test]
+fn a_sleep_is_over_at_once() {
+    let case = hostile("process", "sleep");
+    let (outcome, rejects) = case.run(&case.load().unwrap(), b"a\n1\n2\n");
+    assert_eq!((outcome.unwrap().steps[1].counts.rows_out, rejects.len()), (2, 0));
+}
+
+#[test]
+fn what_a_function_says_of_a_refused_batch_is_cut() {
+    let case = hostile("process", "long-reject");
+    let (outcome, rejects) = case.run(&case.load().unwrap(), b"a\n1\n2\n");
+    assert_eq!((outcome.unwrap().rejected(), rejects.len()), (2, 2));
+    assert!(rejects.iter().all(|(_, reject)| reject.reason.len() < 5000));
+}
+
+#[test]
 fn a_run_that_failed_leaves_other_events_alone() {
     let case = Case::new(
         r#"

@@ -1,13 +1,13 @@
 //! `wasmill documents`.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use wasmill_runtime::documents::{Database, Stored};
+use wasmill_runtime::plan;
 
-use super::{Exit, PipelineArgs};
-use crate::session::Session;
+use super::Exit;
 
 /// Look at the documents that a pipeline wrote.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ enum Command {
         #[arg(long, value_name = "KEY")]
         partition_key: Option<String>,
     },
-    /// Print documents, one a line, as JSON with their keys; or, without a collection to choose, the collections.
+    /// Print documents, one a line, as JSON with their keys.
     List {
         #[command(flatten)]
         place: Place,
@@ -37,14 +37,14 @@ enum Command {
         order: Option<String>,
         /// How many, at most.
         #[arg(long, value_name = "COUNT", default_value_t = 10)]
-        limit: u64,
+        limit: u32,
     },
 }
 
 #[derive(Debug, Args)]
 struct Place {
-    #[command(flatten)]
-    pipeline: PipelineArgs,
+    /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
+    pipeline: PathBuf,
     /// The collection [default: the only one, or the one that has the pipeline's name].
     #[arg(long, value_name = "NAME")]
     collection: Option<String>,
@@ -58,8 +58,11 @@ impl Documents {
                 let (database, collection) = place.open()?;
                 let found = database.get(&collection, &id, partition_key.as_deref())?;
                 match found.as_slice() {
-                    [] => bail!("there is no document `{id}` in the collection `{collection}`"),
-                    [document] => println!("{}", pretty(document)?),
+                    [] => {
+                        eprintln!("there is no document `{id}` in the collection `{collection}`");
+                        return Ok(Exit::Failures);
+                    }
+                    [document] => say!("{}", pretty(document)?)?,
                     several => {
                         let keys: Vec<_> =
                             several.iter().map(|document| format!("`{}`", document.partition_key)).collect();
@@ -74,7 +77,7 @@ impl Documents {
             Command::List { place, order, limit } => {
                 let (database, collection) = place.open()?;
                 for document in database.list(&collection, order.as_deref(), limit)? {
-                    println!("{}", serde_json::to_string(&document)?);
+                    say!("{}", serde_json::to_string(&document)?)?;
                 }
             }
         }
@@ -83,15 +86,16 @@ impl Documents {
 }
 
 impl Place {
-    fn open(&self) -> Result<(Arc<Database>, String)> {
-        let session = Session::plan(&self.pipeline)?;
-        let database = session.documents()?.context(
+    fn open(&self) -> Result<(Database, String)> {
+        let (name, path) = plan::documents_of(&plan::resolve(&self.pipeline)?)?;
+        let path = path.context(
             "the pipeline has no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`",
         )?;
+        let database = Database::open_existing(&path)?;
+        let name = name.to_string();
         let collections = database.collections()?;
         let known: Vec<_> = collections.iter().map(|(name, count)| format!("`{name}` ({count})")).collect();
         let known = if known.is_empty() { "none yet: run the pipeline first".to_owned() } else { known.join(", ") };
-        let name = session.plan.name.to_string();
         let collection = match &self.collection {
             Some(chosen) => chosen.clone(),
             None if collections.contains_key(&name) => name,
@@ -108,7 +112,6 @@ impl Place {
 }
 
 fn pretty(document: &Stored) -> Result<String> {
-    // `Value` would sort the fields; the order of the manifest is kept instead.
     let body: serde_json::Value = serde_json::from_str(document.body.get())?;
     Ok(serde_json::to_string_pretty(&body)?)
 }

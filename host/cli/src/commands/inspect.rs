@@ -28,19 +28,19 @@ impl Inspect {
             let context = || format!("cannot inspect `{}`", path.display());
             let bytes = std::fs::read(path).with_context(context)?;
             let survey = Survey::of(&bytes).map_err(anyhow::Error::from).with_context(context)?;
-            println!("{}: {} bytes", path.display(), text::count(bytes.len() as u64));
-            println!("  exports: {}", survey.exports.join(", "));
-            println!("  imports: {}", survey.imports.join(", "));
+            say!("{}: {} bytes", path.display(), text::count(bytes.len() as u64))?;
+            say!("  exports: {}", survey.exports.join(", "))?;
+            say!("  imports: {}", survey.imports.join(", "))?;
             let foreign: Vec<&str> = survey.foreign_imports().collect();
             if !foreign.is_empty() {
                 exit = Exit::Failures;
-                println!("  not portable: it imports {}", foreign.join(", "));
+                say!("  not portable: it imports {}", foreign.join(", "))?;
             }
             match survey.too_large {
-                None => println!("  within the default limits of wasmtime serve"),
+                None => say!("  within the default limits of wasmtime serve")?,
                 Some(reason) => {
                     exit = Exit::Failures;
-                    println!("  over the default limits of wasmtime serve: {reason}");
+                    say!("  over the default limits of wasmtime serve: {reason}")?;
                 }
             }
         }

@@ -74,7 +74,10 @@ impl Run {
             bail!("--until takes one object, the triggers match {}\nhint: name the object", events.len());
         }
         let options = RunOptions { until, lanes: self.lanes.map(Into::into) };
-        let file = self.rejects.clone().unwrap_or_else(|| session.plan.state.join("rejects.jsonl"));
+        let file = self.rejects.clone().unwrap_or_else(|| match &self.until {
+            None => session.plan.state.join("rejects.jsonl"),
+            Some(step) => session.plan.state.join(format!("rejects-until-{step}.jsonl")),
+        });
         let mut rejects = Rejects::create(&file)?;
         for (table, reject) in &pipeline.table_rejects {
             rejects.take(None, &format!("tables.{table}"), reject)?;
@@ -98,6 +101,9 @@ impl Run {
                 paths.extend(found.with_context(|| format!("cannot list `{}`", trigger.folder.display()))?);
             }
         }
+        // Two triggers may match one object.
+        paths.sort();
+        paths.dedup();
         if paths.is_empty() {
             bail!("{}: no object matches a trigger\nhint: name one: wasmill run PIPELINE OBJECT", plan.file.display());
         }

@@ -13,7 +13,7 @@ pub struct Schema {}
 impl Schema {
     /// Prints it.
     pub fn run(self) -> Result<Exit> {
-        println!("{}", serde_json::to_string_pretty(&manifest::schema())?);
+        say!("{}", serde_json::to_string_pretty(&manifest::schema())?)?;
         Ok(Exit::Done)
     }
 }

@@ -27,10 +27,10 @@ impl Validate {
         match self.format {
             Format::Text => {
                 for step in &pipeline.steps {
-                    println!("{} ({})", step.id, step.kind);
+                    say!("{} ({})", step.id, step.kind)?;
                     for field in step.schema.iter().flat_map(|schema| schema.fields()) {
                         let null = if field.is_nullable() { "" } else { " not null" };
-                        println!("    {} {}{null}", field.name(), field.data_type());
+                        say!("    {} {}{null}", field.name(), field.data_type())?;
                     }
                 }
             }
@@ -52,7 +52,7 @@ impl Validate {
                     })
                 });
                 let steps: Vec<_> = steps.collect();
-                println!("{}", serde_json::json!({ "pipeline": pipeline.name, "steps": steps }));
+                say!("{}", serde_json::json!({ "pipeline": pipeline.name, "steps": steps }))?;
             }
         }
         for (table, reject) in &pipeline.table_rejects {

@@ -3,11 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::imports::wasmill::pipeline::documents::{self, Document, Host, Written};
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
 use crate::documents::Database;
+use crate::rows::cut;
+
+/// The longest id of a document, in bytes.
+const ID_LIMIT: usize = 1023;
 
 /// The documents of one sandbox.
 #[derive(Debug, Clone, Default)]
@@ -29,11 +34,32 @@ impl Host for DocumentsCtx {
                 "the collection `{collection}` is not granted\nhint: add `grants = {{ documents = [\"{collection}\"] }}` to the step"
             ))));
         }
+        if let Some(problem) = documents.iter().find_map(problem) {
+            return Ok(Err(Failure::Other(problem)));
+        }
         let Some(database) = &self.database else {
             return Ok(Err(Failure::Other("no document database is open".into())));
         };
-        Ok(database.upsert_batch(&collection, &documents).map_err(|err| Failure::Retry(err.to_string())))
+        Ok(database.upsert_batch(&collection, &documents).map_err(|err| {
+            let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Failure::Retry(format!("{err}{cause}"))
+        }))
     }
+}
+
+/// What is wrong with a document, by what `wit/pipeline.wit` says of one: one that is not JSON would spoil every
+/// query over its collection.
+fn problem(document: &Document) -> Option<String> {
+    let Document { id, body, .. } = document;
+    let illegal = |character: char| matches!(character, '/' | '\\' | '?' | '#') || character.is_control();
+    if id.is_empty() || id.len() > ID_LIMIT || id.contains(illegal) {
+        let id = cut(id.clone());
+        return Some(format!("the document id `{id}` is not of 1 to {ID_LIMIT} bytes without `/`, `\\`, `?`, `#`"));
+    }
+    if !body.starts_with('{') || serde_json::from_str::<IgnoredAny>(body).is_err() {
+        return Some(format!("the body of the document `{id}` is not a JSON object"));
+    }
+    None
 }
 
 /// How the linker finds the context.

@@ -10,6 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use crate::bindings::imports::wasmill::pipeline::objects::{self, Host, HostSource};
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
+use crate::event::Event;
 
 /// The most that one read gives, in bytes, whatever the function asks for.
 const READ_LIMIT: u32 = 8 * 1024 * 1024;
@@ -23,9 +24,15 @@ pub struct OpenObject {
 }
 
 impl OpenObject {
-    /// An open file of this size. `position` follows the furthest byte that was read, for a progress bar.
-    pub fn new(file: File, size: u64, position: Arc<AtomicU64>) -> Self {
-        Self { file, size, position }
+    /// Opens the object of an event, which must still be as it was. `position` follows the furthest byte that
+    /// was read, for a progress bar.
+    pub fn open(event: &Event, position: Arc<AtomicU64>) -> std::io::Result<Self> {
+        let file = File::open(&event.path)?;
+        let now = Event::of_open_file(&event.path, &file.metadata()?)?;
+        if now.id != event.id {
+            return Err(std::io::Error::other("it changed since it was found"));
+        }
+        Ok(Self { file, size: event.size, position })
     }
 
     fn read(&self, offset: u64, len: u32) -> std::io::Result<Vec<u8>> {
@@ -33,7 +40,7 @@ impl OpenObject {
         let mut bytes = vec![0; len as usize];
         // A file that shrank while it was read is not the object that the event was about.
         self.file.read_exact_at(&mut bytes, offset)?;
-        self.position.fetch_max(offset + len, Ordering::Relaxed);
+        self.position.fetch_max(offset.saturating_add(len).min(self.size), Ordering::Relaxed);
         Ok(bytes)
     }
 }

@@ -16,26 +16,33 @@ pub const OUTPUT_LIMIT: usize = 16 * 1024;
 
 /// The output of one sandbox. Writing never fails and never blocks; past the limit the oldest bytes go.
 #[derive(Debug, Clone, Default)]
-pub struct Captured(Arc<Mutex<Vec<u8>>>);
+pub struct Captured(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// Whether something before them was dropped.
+    cut: bool,
+}
 
 impl Captured {
     /// What was printed so far, as text; then it starts anew.
     pub fn take(&self) -> String {
         let kept = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let text = String::from_utf8_lossy(&kept);
-        // What is left of a line that was cut says nothing.
-        let whole = if kept.len() > OUTPUT_LIMIT { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+        let text = String::from_utf8_lossy(&kept.bytes);
+        // The rest of a line that was cut says nothing, unless there is no other.
+        let whole = if kept.cut { text.split_once('\n').map_or(&*text, |(_, rest)| rest) } else { &text };
         whole.trim().to_owned()
     }
 
     fn push(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
+        kept.bytes.extend_from_slice(bytes);
         // Twice the limit before cutting, so that many small writes do not move the rest each time.
-        if kept.len() > 2 * OUTPUT_LIMIT {
-            // One more than the limit tells that something was cut.
-            let surplus = kept.len() - OUTPUT_LIMIT - 1;
-            kept.drain(..surplus);
+        if kept.bytes.len() > 2 * OUTPUT_LIMIT {
+            let surplus = kept.bytes.len() - OUTPUT_LIMIT;
+            kept.bytes.drain(..surplus);
+            kept.cut = true;
         }
     }
 }

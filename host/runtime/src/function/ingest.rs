@@ -28,8 +28,8 @@ impl Ingest {
         let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
         let function = sandbox.call(|store| pre.instantiate(store))?;
         let guest = function.wasmill_pipeline_ingest();
-        sandbox.call(|store| guest.call_configure(store, &setup.config))?.map_err(Failure::Reject)?;
-        let schema = sandbox.call(|store| guest.call_bind(store))?.map_err(Failure::Reject)?;
+        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
+        let schema = sandbox.set_up(|store| guest.call_bind(store))?;
         let schema = rows::read_schema(schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
         Ok(Self { sandbox, function, decoder: None, schema })
     }

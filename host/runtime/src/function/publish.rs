@@ -36,9 +36,9 @@ impl Publish {
         let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
         let function = sandbox.call(|store| pre.instantiate(store))?;
         let guest = function.wasmill_pipeline_publish();
-        sandbox.call(|store| guest.call_configure(store, &setup.config))?.map_err(Failure::Reject)?;
+        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
         let input = rows::encode_schema(input).map_err(|err| Failure::Reject(err.to_string()))?;
-        sandbox.call(|store| guest.call_bind(store, &input))?.map_err(Failure::Reject)?;
+        sandbox.set_up(|store| guest.call_bind(store, &input))?;
         Ok(Self { sandbox, function })
     }
 

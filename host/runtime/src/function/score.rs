@@ -31,10 +31,10 @@ impl Score {
         let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
         let function = sandbox.call(|store| pre.instantiate(store))?;
         let guest = function.wasmill_pipeline_score();
-        sandbox.call(|store| guest.call_configure(store, &setup.config))?.map_err(Failure::Reject)?;
-        sandbox.call(|store| guest.call_load_model(store, model))?.map_err(Failure::Reject)?;
+        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
+        sandbox.set_up(|store| guest.call_load_model(store, model))?;
         let input = rows::encode_schema(input).map_err(|err| Failure::Reject(err.to_string()))?;
-        let schema = sandbox.call(|store| guest.call_bind(store, &input))?.map_err(Failure::Reject)?;
+        let schema = sandbox.set_up(|store| guest.call_bind(store, &input))?;
         let schema = rows::read_schema(schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
         Ok(Self { sandbox, function, schema })
     }

@@ -61,12 +61,12 @@ impl Transform {
         let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
         let function = sandbox.call(|store| pre.instantiate(store))?;
         let guest = function.wasmill_pipeline_transform();
-        sandbox.call(|store| guest.call_configure(store, &setup.config))?.map_err(Failure::Reject)?;
+        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
         for (name, table) in tables {
-            sandbox.call(|store| guest.call_put_table(store, name, table))?.map_err(Failure::Reject)?;
+            sandbox.set_up(|store| guest.call_put_table(store, name, table))?;
         }
         let input = rows::encode_schema(input).map_err(|err| Failure::Reject(err.to_string()))?;
-        let bound = sandbox.call(|store| guest.call_bind(store, &input))?.map_err(Failure::Reject)?;
+        let bound = sandbox.set_up(|store| guest.call_bind(store, &input))?;
         let schema = rows::read_schema(bound.schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
         Ok(Self { sandbox, function, schema, scope: bound.scope, routes: bound.routes })
     }
@@ -81,6 +81,7 @@ impl Transform {
 
     /// With scope `object`: what came of the event's rows.
     pub fn finish(&mut self, event: &Event, attempt: u32) -> Result<Output, Failure> {
+        self.sandbox.set_time(event.time);
         let guest = self.function.wasmill_pipeline_transform();
         let output = self.sandbox.ask(|store| guest.call_finish(store, &context(event, attempt)))?;
         Output::read(output, &self.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))

@@ -10,9 +10,12 @@ use crate::manifest::{Id, Manifest, Step, StepLimits};
 use crate::plan::{Artifact, ObjectPattern, Plan, StepPlan, TablePlan, TestPlan};
 use crate::sandbox::Limits;
 
+/// The longest deadline of a call.
+const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Makes the plan. What is missing in it was reported.
 pub fn plan(manifest: &Manifest, file: &Path, text: &str, components: &Path, reporter: &mut Reporter) -> Option<Plan> {
-    let folder = std::path::absolute(file).ok()?.parent()?.to_owned();
+    let folder = folder(file)?;
     let mut check = Check { manifest, folder: &folder, components, stores: BTreeMap::new(), reporter };
     if manifest.version != 1 {
         check
@@ -21,7 +24,7 @@ pub fn plan(manifest: &Manifest, file: &Path, text: &str, components: &Path, rep
         return None;
     }
     check.stores();
-    let documents = check.documents();
+    let documents = documents(manifest, &folder, check.reporter);
     let tables = check.tables();
     let triggers = check.triggers();
     let steps = check.steps();
@@ -37,6 +40,22 @@ pub fn plan(manifest: &Manifest, file: &Path, text: &str, components: &Path, rep
         steps,
         tests,
     })
+}
+
+/// The folder that a manifest's paths are relative to.
+pub fn folder(file: &Path) -> Option<PathBuf> {
+    Some(std::path::absolute(file).ok()?.parent()?.to_owned())
+}
+
+/// The file of the document database, if there is one.
+pub fn documents(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> Option<PathBuf> {
+    let url = &manifest.documents.as_ref()?.url;
+    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
+    if path.is_none() {
+        let message = format!("the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`");
+        reporter.at(&["documents", "url"], message);
+    }
+    path.map(|path| folder.join(path))
 }
 
 struct Check<'a> {
@@ -86,20 +105,6 @@ impl<'a> Check<'a> {
             );
         }
         None
-    }
-
-    fn documents(&mut self) -> Option<PathBuf> {
-        let url = &self.manifest.documents.as_ref()?.url;
-        match url.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Some(self.folder.join(path)),
-            _ => {
-                self.reporter.at(
-                    &["documents", "url"],
-                    format!("the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`"),
-                );
-                None
-            }
-        }
     }
 
     fn tables(&mut self) -> Vec<TablePlan> {
@@ -318,11 +323,16 @@ impl<'a> Check<'a> {
                 format!("memory_mib is {}, not from 1 to {most}", limits.memory_mib),
             );
         }
-        let deadline = Duration::try_from_secs_f64(limits.deadline_seconds).ok().filter(|deadline| !deadline.is_zero());
+        let deadline = Duration::try_from_secs_f64(limits.deadline_seconds)
+            .ok()
+            .filter(|deadline| !deadline.is_zero() && *deadline <= LONGEST_CALL);
         if deadline.is_none() {
             self.reporter.at(
                 &[at, &["deadline_seconds"]].concat(),
-                format!("deadline_seconds is {}, not a number of seconds above 0", limits.deadline_seconds),
+                format!(
+                    "deadline_seconds is {}, not a number of seconds above 0, and at most a day",
+                    limits.deadline_seconds
+                ),
             );
         }
         Some(Limits { memory: memory? << 20, deadline: deadline? })

@@ -6,7 +6,7 @@ use serde_ignored::Path as KeyPath;
 use serde_json::Value;
 
 use crate::diagnostics::{Diagnostics, Reporter};
-use crate::manifest::{self, FILE_NAME, Manifest};
+use crate::manifest::{self, FILE_NAME, Id, Manifest};
 use crate::plan::{Plan, check};
 
 /// The manifest that a user means: a file, a folder with one in it, or the name of a folder in `manifests`.
@@ -29,18 +29,34 @@ pub fn resolve(pipeline: &Path) -> Result<PathBuf, Diagnostics> {
     reporter.finish(None)
 }
 
+/// A manifest's name and the file of its document database; nothing else of it is looked at.
+pub fn documents_of(file: &Path) -> Result<(Id, Option<PathBuf>), Diagnostics> {
+    let (text, mut reporter) = open(file)?;
+    let found = parse(&text, &mut reporter).and_then(|manifest| {
+        let path = check::documents(&manifest, &check::folder(file)?, &mut reporter);
+        Some((manifest.name, path))
+    });
+    reporter.finish(found)
+}
+
+fn open(file: &Path) -> Result<(String, Reporter), Diagnostics> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => {
+            let reporter = Reporter::new(file, &text);
+            Ok((text, reporter))
+        }
+        Err(err) => {
+            let mut reporter = Reporter::new(file, "");
+            reporter.at_byte(None, format!("cannot read the manifest: {err}"));
+            reporter.finish(None)
+        }
+    }
+}
+
 impl Plan {
     /// Reads and checks a manifest. Names of bundled functions are looked up in the folder `components`.
     pub fn read(file: &Path, components: &Path) -> Result<Self, Diagnostics> {
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(err) => {
-                let mut reporter = Reporter::new(file, "");
-                reporter.at_byte(None, format!("cannot read the manifest: {err}"));
-                return reporter.finish(None);
-            }
-        };
-        let mut reporter = Reporter::new(file, &text);
+        let (text, mut reporter) = open(file)?;
         let plan = parse(&text, &mut reporter)
             .and_then(|manifest| check::plan(&manifest, file, &text, components, &mut reporter));
         reporter.finish(plan)

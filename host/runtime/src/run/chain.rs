@@ -77,6 +77,7 @@ pub struct Chain<'a> {
     pipeline: &'a Pipeline,
     event: &'a Event,
     until: Option<usize>,
+    needed: Vec<bool>,
     instances: Vec<Option<Instance>>,
 }
 
@@ -95,7 +96,7 @@ impl<'a> Chain<'a> {
             let instance = if ours { step.start(&pipeline.engine).map_err(|failure| (index, failure))? } else { None };
             instances.push(instance);
         }
-        Ok(Self { pipeline, event, until, instances })
+        Ok(Self { pipeline, event, until, needed, instances })
     }
 
     /// Takes a batch of the first step through the steps after it.
@@ -172,19 +173,16 @@ impl<'a> Chain<'a> {
         }
         let pipeline = self.pipeline;
         for (child, plan) in pipeline.children(step) {
+            if self.needed.get(child) != Some(&true) {
+                continue;
+            }
             let routed = match plan.from.as_ref().and_then(|(_, route)| route.as_deref()) {
                 Some(route) => rows::take_route(&rows, routes.as_ref(), route).map_err(|what| (step, fault(what)))?,
                 None => rows.clone(),
             };
-            if self.until.is_none() || self.leads_on(child) {
-                self.push(child, routed, outcome)?;
-            }
+            self.push(child, routed, outcome)?;
         }
         Ok(())
-    }
-
-    fn leads_on(&self, step: usize) -> bool {
-        needed(self.pipeline, self.until).get(step) == Some(&true)
     }
 }
 

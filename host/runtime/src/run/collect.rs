@@ -29,7 +29,7 @@ pub struct Collector<'a> {
     whole: Chain<'a>,
     file: Option<ParquetFile<'a>>,
     counts: Vec<Counts>,
-    /// Outcomes that came before their turn; as many as there are lanes at most.
+    /// Outcomes that came before their turn; as many as there are tickets at most.
     waiting: BTreeMap<u64, Outcome>,
     next: u64,
 }
@@ -58,15 +58,16 @@ impl<'a> Collector<'a> {
         Ok(Self { pipeline, event, progress, reject, whole, file, counts, waiting: BTreeMap::new(), next: 0 })
     }
 
-    /// Takes an outcome, and all that waited for it.
-    pub fn take(&mut self, outcome: Result<Outcome, StepFailure>) -> Result<(), RunError> {
+    /// Takes an outcome, and all that waited for it; how many had their turn.
+    pub fn take(&mut self, outcome: Result<Outcome, StepFailure>) -> Result<usize, RunError> {
         let outcome = outcome.map_err(|failure| step_error(self.pipeline, self.event, failure))?;
         self.waiting.insert(outcome.sequence, outcome);
+        let before = self.next;
         while let Some(outcome) = self.waiting.remove(&self.next) {
             self.next += 1;
             self.in_turn(outcome)?;
         }
-        Ok(())
+        Ok((self.next - before) as usize)
     }
 
     fn in_turn(&mut self, mut outcome: Outcome) -> Result<(), RunError> {
@@ -85,10 +86,10 @@ impl<'a> Collector<'a> {
         self.progress.rejected.fetch_add(outcome.rejects.len() as u64, Ordering::Relaxed);
         for (step, reject) in &outcome.rejects {
             let Some(step) = self.pipeline.steps.get(*step) else { continue };
-            (self.reject)(&step.id, reject).map_err(|source| RunError::Io {
-                event: self.event.id.to_string(),
+            (self.reject)(&step.id, reject).map_err(|cause| RunError::Io {
+                event: self.event.id.clone(),
                 what: "cannot write a reject".into(),
-                source,
+                cause,
             })?;
         }
         if let (Some(file), Some(rows)) = (&mut self.file, outcome.taken) {
@@ -127,7 +128,12 @@ impl<'a> ParquetFile<'a> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let schema = without_numbers(&RecordBatch::new_empty(schema.clone())).map_err(io::Error::other)?.schema();
-        let writer = ArrowWriter::try_new(NamedTempFile::new_in(folder)?, schema, Some(properties))?;
+        let mut builder = tempfile::Builder::new();
+        // Like any file that a program writes, not like a secret.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder)?;
+        let writer = ArrowWriter::try_new(file, schema, Some(properties))?;
         Ok(Self { path, writer })
     }
 
@@ -143,11 +149,11 @@ impl<'a> ParquetFile<'a> {
 
 fn step_error(pipeline: &Pipeline, event: &Event, (step, failure): StepFailure) -> RunError {
     match pipeline.steps.get(step) {
-        Some(step) => RunError::Step { event: event.id.to_string(), step: step.id.clone(), failure },
-        None => RunError::Io { event: event.id.to_string(), what: "a step".into(), source: io::Error::other(failure) },
+        Some(step) => RunError::Step { event: event.id.clone(), step: step.id.clone(), failure },
+        None => RunError::Io { event: event.id.clone(), what: "a step".into(), cause: io::Error::other(failure) },
     }
 }
 
-fn io_error(event: &Event, path: &Path, source: io::Error) -> RunError {
-    RunError::Io { event: event.id.to_string(), what: format!("cannot write `{}`", path.display()), source }
+fn io_error(event: &Event, path: &Path, cause: io::Error) -> RunError {
+    RunError::Io { event: event.id.clone(), what: format!("cannot write `{}`", path.display()), cause }
 }

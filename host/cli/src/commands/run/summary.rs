@@ -41,8 +41,8 @@ impl Summary {
     /// Prints it: the summary to standard output, failed events to standard error.
     pub fn print(&self, rejects: &Rejects, format: Format) -> Result<()> {
         match format {
-            Format::Text => print!("{}", self.text(rejects)?),
-            Format::Json => println!("{}", self.json(rejects)),
+            Format::Text => say!("{}", self.text(rejects)?.trim_end())?,
+            Format::Json => say!("{}", self.json(rejects))?,
         }
         for (_, outcome) in &self.events {
             if let Err(err) = outcome {
