@@ -22,7 +22,7 @@ pub const SANDBOXES: u32 = 128;
 /// How deep a function's calls may go, in bytes of stack. SQL planning recurses over expressions.
 const WASM_STACK: usize = 4 << 20;
 
-/// The stack of a thread that calls functions: [`WASM_STACK`] and room for the host.
+/// The stack of a thread that calls functions, in bytes: theirs and room for the host.
 pub const THREAD_STACK: usize = WASM_STACK + (4 << 20);
 
 /// Runs `work` on a thread whose stack is deep enough to call functions; the caller's may not be. A panic goes

@@ -374,7 +374,7 @@ fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>),
     let mut batches = Vec::new();
     let mut rejects = Vec::new();
     let mut size = 0;
-    while let Some(output) = ingest.next()? {
+    while let Some(output) = ingest.next_rows()? {
         size += output.rows.stream().len();
         batches.push(output.rows.batch);
         rejects.extend(output.rejects);

@@ -167,7 +167,7 @@ impl Pipeline {
                     return Ok(());
                 }
                 let started = Instant::now();
-                let Some(output) = ingest.next()? else { return Ok(()) };
+                let Some(output) = ingest.next_rows()? else { return Ok(()) };
                 let batch = chain::Batch { output, busy: started.elapsed() };
                 progress
                     .rows

@@ -47,7 +47,7 @@ impl Ingest {
     }
 
     /// The next rows, none after the last.
-    pub fn next(&mut self) -> Result<Option<Output>, Failure> {
+    pub fn next_rows(&mut self) -> Result<Option<Output>, Failure> {
         let Some(decoder) = self.decoder else { return Ok(None) };
         let guest = self.function.wasmill_pipeline_ingest().decoder();
         match self.sandbox.ask(|store| guest.call_next(store, decoder))? {
