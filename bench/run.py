@@ -70,12 +70,14 @@ def forget(database: pathlib.Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="The flights of a year, by Wasmill and by others.")
     parser.add_argument("--wasmill", required=True)
-    parser.add_argument("--native", required=True)
+    parser.add_argument("--native", help="the native counterpart; left out if not given")
     parser.add_argument("--year", type=pathlib.Path, required=True, help="folder that `make data` made")
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     year = arguments.year / "data" / "flights-2013.csv.gz"
     contestants = {"wasmill": wasmill, "native": native, "polars": python("polars"), "pandas": python("pandas")}
+    if arguments.native is None:
+        del contestants["native"]
 
     runs: dict[str, list[dict]] = {name: [] for name in contestants}
     months = []

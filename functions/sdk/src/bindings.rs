@@ -17,7 +17,6 @@ pub mod imports {
     });
 }
 
-
 /// The world `ingest-function`.
 pub mod ingest {
     wit_bindgen::generate!({

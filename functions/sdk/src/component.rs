@@ -26,11 +26,14 @@ macro_rules! component {
                     FUNCTION.set(::std::option::Option::Some(function));
                 }
 
-                fn with<R>(call: impl ::std::ops::FnOnce(&mut Self) -> R) -> ::std::result::Result<R, ::std::string::String> {
-                    FUNCTION.with_borrow_mut(|slot| slot.as_mut().map(call))
+                fn with<R>(
+                    call: impl ::std::ops::FnOnce(&mut Self) -> R,
+                ) -> ::std::result::Result<R, ::std::string::String> {
+                    FUNCTION
+                        .with_borrow_mut(|slot| slot.as_mut().map(call))
                         .ok_or_else(|| "called before `configure`".to_owned())
                 }
-            }
+    }
 
             type Component = $crate::$kind::adapter::Component<$function>;
             $crate::bindings::$kind::$export!(Component with_types_in $crate::bindings::$kind);

@@ -32,7 +32,10 @@ mod tests {
             parse::<Config>(r#"{"columns": [1, "x"]}"#).unwrap_err(),
             "`columns[1]`: invalid type: string \"x\", expected u8"
         );
-        assert_eq!(parse::<Config>(r#"{"colums": []}"#).unwrap_err(), "`colums`: unknown field `colums`, expected `columns`");
+        assert_eq!(
+            parse::<Config>(r#"{"colums": []}"#).unwrap_err(),
+            "`colums`: unknown field `colums`, expected `columns`"
+        );
         assert_eq!(parse::<Config>("{}").unwrap_err(), "missing field `columns`");
     }
 }

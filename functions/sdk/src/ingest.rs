@@ -73,7 +73,8 @@ pub mod adapter {
         }
 
         fn open(ctx: wit::Context, source: objects::Source) -> Result<exports::Decoder, wit::Failure> {
-            let decoder = T::with(|function| function.open(&ctx.into(), Box::new(source))).map_err(Failure::Other)??;
+            let decoder =
+                T::with(|function| function.open(&ctx.into(), Box::new(source))).map_err(Failure::Other)??;
             Ok(exports::Decoder::new(OpenDecoder(RefCell::new(decoder))))
         }
     }
