@@ -43,7 +43,7 @@
 //! - [`publisher`]: the function: bind, process.
 //! - [`template`]: ids and partition keys.
 //! - [`shape`]: the document's fields, nested.
-//! - [`column`]: what can be published, and how a batch's columns are written.
+//! - [`mod@column`]: what can be published, and how a batch's columns are written.
 //! - [`encode`]: how values of one type are written.
 //! - [`number`]: floats as JSON numbers.
 //! - [`time`]: dates and timestamps.

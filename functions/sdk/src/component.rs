@@ -14,6 +14,10 @@ pub trait Slot: Sized + 'static {
 #[macro_export]
 macro_rules! component {
     ($function:ty, $kind:ident, $export:ident) => {
+        // Natively nothing else may use the type, and a type that nothing uses is a warning.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> ::std::any::TypeId = ::std::any::TypeId::of::<$function>;
+
         #[cfg(target_family = "wasm")]
         const _: () = {
             ::std::thread_local! {
@@ -33,10 +37,10 @@ macro_rules! component {
                         .with_borrow_mut(|slot| slot.as_mut().map(call))
                         .ok_or_else(|| "called before `configure`".to_owned())
                 }
-    }
+            }
 
             type Component = $crate::$kind::adapter::Component<$function>;
-            $crate::bindings::$kind::$export!(Component with_types_in $crate::bindings::$kind);
+    $crate::bindings::$kind::$export!(Component with_types_in $crate::bindings::$kind);
         };
     };
 }
