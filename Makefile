@@ -47,7 +47,7 @@ data: ## bring the full year of flights (336,776 rows) into the cache
 train: build ## train the demo's model again, from what the pipeline gives
 	@tools/train.sh
 
-bench: build data ## the same pipeline by Wasmill, natively, and in Python
+bench: build data ## the same pipeline by Wasmill and in Python
 	@tools/bench.sh
 
 schema: ## write the manifest's JSON schema, for editors

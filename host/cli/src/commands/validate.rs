@@ -1,7 +1,10 @@
 //! `wasmill validate`.
 
 use anyhow::Result;
+use arrow_schema::FieldRef;
 use clap::Args;
+use wasmill_runtime::pipeline::Step;
+use wasmill_runtime::rows::ROW;
 
 use super::{Exit, Format, PipelineArgs};
 use crate::session::Session;
@@ -28,7 +31,7 @@ impl Validate {
             Format::Text => {
                 for step in &pipeline.steps {
                     say!("{} ({})", step.id, step.kind)?;
-                    for field in step.schema.iter().flat_map(|schema| schema.fields()) {
+                    for field in columns(step) {
                         let null = if field.is_nullable() { "" } else { " not null" };
                         say!("    {} {}{null}", field.name(), field.data_type())?;
                     }
@@ -36,7 +39,7 @@ impl Validate {
             }
             Format::Json => {
                 let steps = session.plan.steps.iter().zip(&pipeline.steps).map(|(plan, step)| {
-                    let fields = step.schema.iter().flat_map(|schema| schema.fields()).map(|field| {
+                    let fields = columns(step).map(|field| {
                         serde_json::json!({
                             "name": field.name(),
                             "type": field.data_type().to_string(),
@@ -60,4 +63,9 @@ impl Validate {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The columns of a step, without the numbers of rows, which are nobody's.
+fn columns(step: &Step) -> impl Iterator<Item = &FieldRef> {
+    step.schema.iter().flat_map(|schema| schema.fields()).filter(|field| field.name() != ROW)
 }
