@@ -30,7 +30,7 @@ demo: build ## run a month of real flights through the pipeline, and look at wha
 test: test-functions test-host ## run everything that a change can break quickly
 
 test-functions: ## the functions' logic, natively
-	@$(FUNCTIONS) test --workspace --exclude wasmill-hostile --exclude scale
+	@$(FUNCTIONS) test --workspace --exclude hostile --exclude scale
 
 test-host: components-quick ## the host, with the functions in their sandboxes
 	@$(QUICK) $(HOST) test --workspace
@@ -47,7 +47,7 @@ data: ## bring the full year of flights (336,776 rows) into the cache
 train: build ## train the demo's model again, from what the pipeline gives
 	@tools/train.sh
 
-bench: build data ## the same pipeline by Wasmill and in Python
+bench: build data ## the same pipeline by Wasmill, natively and in Python
 	@tools/bench.sh
 
 schema: ## write the manifest's JSON schema, for editors

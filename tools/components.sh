@@ -8,9 +8,8 @@ cd "$(dirname "$0")/.."
 profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
-packages=(ingest transform score publish)
-names=("${packages[@]/#/wasmill-}")
-if [ "$profile" = quick ]; then names+=(wasmill-hostile scale); fi
+names=(ingest transform score publish)
+if [ "$profile" = quick ]; then names+=(hostile scale); fi
 
 # cargo gives components of two clones the same file: what another clone linked is not ours.
 from=$cache/guests/built-from
@@ -20,12 +19,14 @@ if [ "$(cat "$from" 2>/dev/null)" != "$PWD" ]; then
   echo "$PWD" >"$from"
 fi
 
-RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests tools/step.sh "building the functions ($profile)" \
-  cargo build --manifest-path functions/Cargo.toml --profile "$profile" --target wasm32-wasip2 "${names[@]/#/-p=}"
+# From their folder, because cargo reads functions/.cargo/config.toml (SIMD) only there.
+cd functions
+RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests ../tools/step.sh "building the functions ($profile)" \
+  cargo build --profile "$profile" --target wasm32-wasip2 "${names[@]/#/-p=}"
 
 out=$cache/components/$profile
 mkdir -p "$out"
 for name in "${names[@]}"; do
-  built=$cache/guests/wasm32-wasip2/$profile/${name//-/_}.wasm
-  cmp -s "$built" "$out/${name#wasmill-}.wasm" || cp "$built" "$out/${name#wasmill-}.wasm"
+  built=$cache/guests/wasm32-wasip2/$profile/$name.wasm
+  cmp -s "$built" "$out/$name.wasm" || cp "$built" "$out/$name.wasm"
 done

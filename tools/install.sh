@@ -12,9 +12,7 @@ for component in "$cache"/components/release/*.wasm; do put "$component" "bin/co
 looked=$cache/components/release/.inspected
 for component in bin/components/*.wasm; do
   if [ "$component" -nt "$looked" ] || [ ! -e "$looked" ]; then
-    # Ours runs them either way.
-    tools/step.sh "inspecting the functions" bin/wasmill inspect bin/components/*.wasm ||
-      echo "warning: not every function runs on every host; see above" >&2
+    tools/step.sh "inspecting the functions" bin/wasmill inspect bin/components/*.wasm >/dev/null
     touch "$looked"
     break
   fi

@@ -1,17 +1,16 @@
 //! Runs a pipeline's steps as plain Rust: the same functions, the same manifest, the same database, the same
-//! threads as `wasmill run`, without sandboxes. For pipelines whose steps all have scope `row` except those
-//! after an `object` step, which are left out, as is said on standard error.
+//! threads as `wasmill run`, without sandboxes. For pipelines of the bundled functions, without routes.
 //!
 //! `wasmill-bench-native MANIFEST COMPONENTS OBJECT` prints a line of JSON.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use crossbeam_channel::bounded;
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::event::Event;
@@ -29,97 +28,178 @@ fn main() -> Result<()> {
     let plan = Plan::read(Path::new(manifest), Path::new(components))?;
     let event = Event::of_file(Path::new(object))?;
     let database = Database::open(plan.documents.as_deref().context("the pipeline has no document database")?)?;
-    let steps = Steps::of(&plan)?;
     let tables = read_tables(&plan)?;
+    // As `wasmill run` does before it takes an event: what does not fit is found here.
+    Chain::start(&plan, &tables, &event, &database)?;
     let start_up = started.elapsed();
 
+    let started = Instant::now();
     let lanes = std::thread::available_parallelism()?.get();
-    let rows = AtomicU64::new(0);
-    std::thread::scope(|scope| -> Result<()> {
+    let rows = std::thread::scope(|scope| -> Result<usize> {
         let (batches, incoming) = bounded::<RecordBatch>(lanes);
-        let mut threads = Vec::new();
+        let (deferred, collected) = bounded::<(usize, RecordBatch)>(lanes);
         for _ in 0..lanes {
-            let incoming = incoming.clone();
-            let (steps, tables, event, database) = (&steps, &tables, &event, &database);
-            threads.push(scope.spawn(move || -> Result<()> {
-                let mut lane = Lane::start(steps, tables)?;
-                let ctx = context(event);
-                incoming.iter().try_for_each(|batch| lane.process(&ctx, batch, database))
-            }));
+            let (incoming, deferred) = (incoming.clone(), deferred.clone());
+            let (plan, tables, event, database) = (&plan, &tables, &event, &database);
+            scope.spawn(move || {
+                let mut chain = Chain::start(plan, tables, event, database).expect("it did before");
+                for batch in incoming {
+                    let mut whole = Vec::new();
+                    chain.pass_on(0, batch, &mut |step, rows| Ok(whole.push((step, rows)))).expect("a step failed");
+                    whole.into_iter().for_each(|rows| deferred.send(rows).expect("the collector ended"));
+                }
+            });
         }
-        drop(incoming);
-        let ingest = configure::<wasmill_ingest::Function>(&steps.ingest.config)?;
-        let mut decoder = ingest.open(&context(&event), Box::new(FileSource(File::open(&event.path)?, event.size)))?;
-        while let Some(output) = decoder.next()? {
-            rows.fetch_add((output.batch.num_rows() + output.rejects.len()) as u64, Ordering::Relaxed);
-            batches.send(output.batch)?;
+        drop((incoming, deferred));
+        let (event, plan) = (&event, &plan);
+        let reader = scope.spawn(move || -> Result<usize> {
+            let ingest = configure::<wasmill_ingest::Function>(&first(plan)?.config)?;
+            let source = FileSource(File::open(&event.path)?, event.size);
+            let mut decoder = ingest.open(&context(event), Box::new(source))?;
+            let mut rows = 0;
+            while let Some(output) = decoder.next()? {
+                rows += output.batch.num_rows() + output.rejects.len();
+                batches.send(output.batch)?;
+            }
+            Ok(rows)
+        });
+        let mut whole = Chain::start(plan, &tables, event, &database)?;
+        for (step, rows) in collected {
+            whole.call(step, rows)?;
         }
-        drop(batches);
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a lane panicked"))?)
+        whole.finish()?;
+        reader.join().map_err(|_| anyhow!("the reader panicked"))?
     })?;
     let line = serde_json::json!({
-        "rows": rows.load(Ordering::Relaxed),
+        "rows": rows,
         "start_up_seconds": start_up.as_secs_f64(),
-        "seconds": (started.elapsed() - start_up).as_secs_f64(),
+        "seconds": started.elapsed().as_secs_f64(),
         "documents": database.collections()?,
     });
     println!("{line}");
     Ok(())
 }
 
-/// The steps of the pipeline, one of each kind.
-struct Steps<'a> {
-    ingest: &'a StepPlan,
-    transform: &'a StepPlan,
-    score: &'a StepPlan,
-    publish: &'a StepPlan,
+fn first(plan: &Plan) -> Result<&StepPlan> {
+    plan.steps.first().context("the pipeline has no steps")
 }
 
-impl<'a> Steps<'a> {
-    /// The first step of each kind, by the name of its component.
-    fn of(plan: &'a Plan) -> Result<Self> {
-        let find = |kind: &str| {
-            let named = |step: &&StepPlan| step.component.path.file_stem().is_some_and(|stem| stem == kind);
-            plan.steps.iter().find(named).with_context(|| format!("the pipeline has no step `{kind}`"))
-        };
-        Ok(Self { ingest: find("ingest")?, transform: find("transform")?, score: find("score")?, publish: find("publish")? })
-    }
+/// The functions of all steps after the first.
+struct Chain<'a> {
+    plan: &'a Plan,
+    ctx: Context,
+    database: Embedded<'a>,
+    steps: Vec<Step>,
 }
 
-/// The functions that take rows.
-struct Lane {
-    transform: wasmill_transform::Sql,
-    score: wasmill_score::Scorer,
-    publish: wasmill_publish::Publisher,
+/// A step's function, bound.
+struct Step {
+    function: Function,
+    /// What it gives; nothing if it publishes.
+    schema: Option<SchemaRef>,
+    /// Whether it takes all rows of an event, or comes after one that does.
+    whole: bool,
 }
 
-impl Lane {
-    fn start(steps: &Steps<'_>, tables: &[(String, RecordBatch)]) -> Result<Self> {
-        let ingest = configure::<wasmill_ingest::Function>(&steps.ingest.config)?;
-        let mut transform: wasmill_transform::Sql =
-            Transform::configure(config::parse(&steps.transform.config).map_err(|err| anyhow!(err))?).map_err(|err| anyhow!(err))?;
-        for (name, rows) in tables {
-            transform.put_table(name, rows.clone()).map_err(|err| anyhow!(err))?;
+enum Function {
+    Ingest,
+    Transform(wasmill_transform::Sql),
+    Score(wasmill_score::Scorer),
+    Publish(wasmill_publish::Publisher),
+}
+
+impl<'a> Chain<'a> {
+    fn start(plan: &'a Plan, tables: &[(String, RecordBatch)], event: &Event, database: &'a Database) -> Result<Self> {
+        let ingest = configure::<wasmill_ingest::Function>(&first(plan)?.config)?;
+        let mut steps = vec![Step { function: Function::Ingest, schema: Some(ingest.schema()), whole: false }];
+        for plan in plan.steps.iter().skip(1) {
+            let (from, route) = plan.from.as_ref().context("a step takes no rows")?;
+            anyhow::ensure!(route.is_none(), "step `{}` takes a route", plan.id);
+            let from = &steps[*from];
+            let input = from.schema.clone().context("a step takes the rows of one that gives none")?;
+            let step = start(plan, tables, input, &mut Embedded(database))
+                .map_err(|err| anyhow!("step `{}`: {err}", plan.id))?;
+            steps.push(Step { whole: step.whole || from.whole, ..step });
         }
-        let (schema, scope) = transform.bind(ingest.schema()).map_err(|err| anyhow!(err))?;
-        anyhow::ensure!(scope == Scope::Row, "the first transform has scope object");
-        let mut score: wasmill_score::Scorer =
-            Score::configure(config::parse(&steps.score.config).map_err(|err| anyhow!(err))?).map_err(|err| anyhow!(err))?;
-        let model = steps.score.model.as_ref().context("the step has no model")?;
-        score.load_model(model.read()?).map_err(|err| anyhow!(err))?;
-        let schema = Score::bind(&mut score, schema).map_err(|err| anyhow!(err))?;
-        let mut publish: wasmill_publish::Publisher =
-            Publish::configure(config::parse(&steps.publish.config).map_err(|err| anyhow!(err))?).map_err(|err| anyhow!(err))?;
-        Publish::bind(&mut publish, schema).map_err(|err| anyhow!(err))?;
-        Ok(Self { transform, score, publish })
+        Ok(Self { plan, ctx: context(event), database: Embedded(database), steps })
     }
 
-    fn process(&mut self, ctx: &Context, batch: RecordBatch, database: &Database) -> Result<()> {
-        let cleaned = self.transform.process(ctx, batch)?.batch;
-        let scored = Score::process(&mut self.score, ctx, cleaned)?.batch;
-        Publish::process(&mut self.publish, ctx, scored, &mut Embedded(database))?;
+    /// Gives a step's rows to the steps after it; those of steps that take whole events to `defer`.
+    fn pass_on(
+        &mut self,
+        step: usize,
+        rows: RecordBatch,
+        defer: &mut impl FnMut(usize, RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let plan = self.plan;
+        let children =
+            (0..plan.steps.len()).filter(|child| plan.steps[*child].from.as_ref().is_some_and(|from| from.0 == step));
+        for child in children {
+            if self.steps[child].whole {
+                defer(child, rows.clone())?;
+            } else if let Some(output) = self.call(child, rows.clone())? {
+                self.pass_on(child, output, defer)?;
+            }
+        }
         Ok(())
     }
+
+    fn call(&mut self, step: usize, rows: RecordBatch) -> Result<Option<RecordBatch>> {
+        Ok(match &mut self.steps[step].function {
+            Function::Ingest => None,
+            Function::Transform(transform) => Some(transform.process(&self.ctx, rows)?.batch),
+            Function::Score(score) => Some(score.process(&self.ctx, rows)?.batch),
+            Function::Publish(publish) => publish.process(&self.ctx, rows, &mut self.database).map(|_| None)?,
+        })
+    }
+
+    /// Finishes the steps that take whole events, and takes what they give through those after them.
+    fn finish(&mut self) -> Result<()> {
+        for step in 0..self.steps.len() {
+            if let Step { whole: true, function: Function::Transform(transform), .. } = &mut self.steps[step] {
+                let output = transform.finish(&self.ctx)?.batch;
+                let mut pending = Vec::new();
+                self.pass_on(step, output, &mut |child, rows| Ok(pending.push((child, rows))))?;
+                for (child, rows) in pending {
+                    self.call(child, rows)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start(
+    plan: &StepPlan,
+    tables: &[(String, RecordBatch)],
+    input: SchemaRef,
+    documents: &mut dyn Documents,
+) -> Result<Step, String> {
+    let kind = plan.component.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let (function, schema, whole) = match kind {
+        "transform" => {
+            let mut transform: wasmill_transform::Sql = Transform::configure(config::parse(&plan.config)?)?;
+            for (name, rows) in plan.tables.iter().filter_map(|table| tables.get(*table)) {
+                transform.put_table(name, rows.clone())?;
+            }
+            let (schema, scope) = transform.bind(input)?;
+            (Function::Transform(transform), Some(schema), scope == Scope::Object)
+        }
+        "score" => {
+            let mut score: wasmill_score::Scorer = Score::configure(config::parse(&plan.config)?)?;
+            let model = plan.model.as_ref().ok_or("there is no model")?;
+            score.load_model(model.read().map_err(|err| err.to_string())?)?;
+            let schema = score.bind(input)?;
+            (Function::Score(score), Some(schema), false)
+        }
+        "publish" => {
+            let mut publish: wasmill_publish::Publisher = Publish::configure(config::parse(&plan.config)?)?;
+            publish.bind(input, documents)?;
+            (Function::Publish(publish), None, false)
+        }
+        other => return Err(format!("`{other}` is not a bundled function")),
+    };
+    Ok(Step { function, schema, whole })
 }
 
 fn configure<T: Ingest>(json: &str) -> Result<T> {
@@ -131,7 +211,8 @@ fn read_tables(plan: &Plan) -> Result<Vec<(String, RecordBatch)>> {
     for table in &plan.tables {
         let ingest = configure::<wasmill_ingest::Function>(&table.config)?;
         let event = Event::of_file(&table.object)?;
-        let mut decoder = ingest.open(&context(&event), Box::new(FileSource(File::open(&table.object)?, event.size)))?;
+        let mut decoder =
+            ingest.open(&context(&event), Box::new(FileSource(File::open(&table.object)?, event.size)))?;
         let mut batches = Vec::new();
         while let Some(output) = decoder.next()? {
             batches.push(output.batch);
@@ -176,12 +257,12 @@ impl Documents for Embedded<'_> {
                 body: document.body,
             })
             .collect();
-        let written = self.0.upsert_batch(collection, &documents).map_err(|err| Failure::Retry(err.to_string()))?;
+        let counts = self.0.upsert_batch(collection, 0, &documents).map_err(|err| Failure::Retry(err.to_string()))?;
         Ok(Written {
-            inserted: written.inserted,
-            replaced: written.replaced,
-            unchanged: written.unchanged,
-            stale: written.stale,
+            inserted: counts.inserted,
+            replaced: counts.replaced,
+            unchanged: counts.unchanged,
+            stale: counts.stale,
         })
     }
 }

@@ -75,5 +75,3 @@ mod tests;
 
 /// The function that this crate is.
 pub type Function = ingest::Reader;
-
-wasmill_sdk::export_ingest!(Function);

@@ -60,5 +60,3 @@ mod tests;
 pub mod time;
 
 pub use publisher::Publisher;
-
-wasmill_sdk::export_publish!(Publisher);

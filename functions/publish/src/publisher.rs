@@ -55,7 +55,9 @@ impl Publish for Publisher {
         Ok(Self { config, id, partition_key, bound: None })
     }
 
-    fn bind(&mut self, input: SchemaRef) -> Result<(), String> {
+    fn bind(&mut self, input: SchemaRef, documents: &mut dyn Documents) -> Result<(), String> {
+        let granted = documents.upsert_batch(&self.config.collection, Vec::new());
+        granted.map_err(|failure| format!("`collection`: {failure}"))?;
         self.id.check(&input)?;
         self.partition_key.check(&input)?;
         if let Some(name) = &self.config.version {

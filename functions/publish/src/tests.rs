@@ -21,6 +21,9 @@ struct Memory {
 
 impl Documents for Memory {
     fn upsert_batch(&mut self, collection: &str, documents: Vec<Document>) -> Result<Written, Failure> {
+        if documents.is_empty() {
+            return Ok(Written { inserted: 0, replaced: 0, unchanged: 0, stale: 0 });
+        }
         if self.fails_at == Some(self.calls.len()) {
             return Err(Failure::Retry("the database does not answer".into()));
         }
@@ -41,7 +44,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 fn publish_to(memory: &mut Memory, config: &str, rows: &RecordBatch) -> Result<Receipt, String> {
     let mut publisher = Publisher::configure(wasmill_sdk::config::parse(config)?)?;
-    publisher.bind(rows.schema())?;
+    publisher.bind(rows.schema(), memory)?;
     let ctx = Context { event_id: "test".into(), event_time: 1_700_000_000_000_000, attempt: 1 };
     publisher.process(&ctx, rows.clone(), memory).map_err(|failure| format!("{failure:?}"))
 }

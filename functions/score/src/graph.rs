@@ -150,7 +150,11 @@ pub fn check_operators(graph: &GraphProto, supported: impl Fn(&str) -> bool) -> 
         );
     }
     if !unknown.is_empty() {
-        return Err(format!("the model uses operators that are not supported: {}", list(&unknown)));
+        return Err(format!(
+            "the model uses operators that are not supported: {}; hint: leave a scaler, imputer or encoder out of the \
+             model and do its work in the SQL of a transform, or convert to plain operators",
+            list(&unknown)
+        ));
     }
     if !random.is_empty() {
         return Err(format!(

@@ -62,5 +62,3 @@ mod testing;
 mod tests;
 
 pub use scorer::Scorer;
-
-wasmill_sdk::export_score!(Scorer);

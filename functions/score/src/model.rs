@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::DimLike;
+use tract_onnx::tract_core::optim::Optimizer;
 
 use crate::gather::CheckedGather;
 use crate::graph::{self, ROWS};
@@ -65,9 +66,10 @@ impl Model {
     fn compile_once(proto: &ModelProto, fixed: Option<usize>) -> Result<Self, String> {
         let failed = |err: TractError| format!("the model does not compile: {}", message(&err));
         let model = tract_onnx::onnx().model_for_proto_model(proto).map_err(failed)?;
-        let mut model = model.into_typed().and_then(TypedModel::into_decluttered).map_err(failed)?;
+        let mut model = model.into_typed().map_err(failed)?;
+        declutter(&mut model).map_err(failed)?;
         CheckedGather::replace_in(&mut model).map_err(failed)?;
-        let model = model.into_optimized().map_err(failed)?;
+        model.optimize().map_err(failed)?;
         let names = proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.as_str());
         let outputs =
             names.enumerate().map(|(index, name)| output(&model, index, name, fixed)).collect::<Result<_, String>>()?;
@@ -79,6 +81,16 @@ impl Model {
         let outputs = self.plan.run(inputs).map_err(|err| message(&err))?;
         if outputs.len() == self.outputs.len() { Ok(outputs) } else { Err("it gave too few outputs".into()) }
     }
+}
+
+/// tract's simplification without the pass that makes a product with concatenated columns (a scaler beside one-hot
+/// encoders, say) a sum of products: adding those up, and a bias that then cannot be part of the product, takes far
+/// longer than one product.
+fn declutter(model: &mut TypedModel) -> TractResult<()> {
+    let mut passes = Optimizer::declutter();
+    // The pass itself is private; its name is how it can be told.
+    passes.passes.retain(|pass| !format!("{pass:?}").starts_with("ConcatThenEinsum"));
+    passes.session().optimize(model)
 }
 
 /// What an output is; an error unless it has one row for each of the inputs.
@@ -113,4 +125,36 @@ fn message(err: &TractError) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use tract_onnx::pb::tensor_proto::DataType as OnnxType;
+
+    use super::*;
+    use crate::testing::{floats, model, node, node_with, port};
+
+    #[test]
+    fn a_layer_over_concatenated_columns_is_one_product_with_its_bias() {
+        let inputs = ["a", "b"].map(|name| port(name, OnnxType::Float, &[-1, 2]));
+        let bytes = model(
+            inputs.to_vec(),
+            vec![port("y", OnnxType::Float, &[-1, 3])],
+            vec![
+                node_with("Concat", &["a", "b"], &["ab"], &[("axis", 1)]),
+                node("MatMul", &["ab", "w"], &["abw"]),
+                node("Add", &["abw", "bias"], &["h"]),
+                node("Relu", &["h"], &["y"]),
+            ],
+            vec![floats("w", &[4, 3], &[0.5; 12]), floats("bias", &[3], &[0.1, 0.2, 0.3])],
+        );
+        let proto = ModelProto::decode(bytes.as_slice()).unwrap();
+        let shapes = BTreeMap::from([("a", vec![2]), ("b", vec![2])]);
+        let compiled = Model::compile(proto, &shapes, None).unwrap();
+        let operators: Vec<String> = compiled.plan.model().nodes().iter().map(|node| node.op.name().into()).collect();
+        let count = |name: &str| operators.iter().filter(|operator| *operator == name).count();
+        assert_eq!(count("OptMatMul"), 1, "{operators:?}");
+        assert!(operators.iter().all(|operator| !matches!(operator.as_str(), "Add" | "Max")), "{operators:?}");
+    }
 }

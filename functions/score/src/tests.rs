@@ -305,7 +305,11 @@ fn a_model_that_cannot_be_run_is_refused_with_the_reason() {
         "the model is not an ONNX file: failed to decode Protobuf message: invalid tag value: 0",
     );
     check(Vec::new(), "the model is not an ONNX file: it has no graph with outputs");
-    check(one("com.example:Fancy"), "the model uses operators that are not supported: `com.example.Fancy`");
+    check(
+        one("com.example:Fancy"),
+        "the model uses operators that are not supported: `com.example.Fancy`; hint: leave a scaler, imputer or encoder \
+         out of the model and do its work in the SQL of a transform, or convert to plain operators",
+    );
     check(
         one("ai.onnx.ml:ZipMap"),
         "the model uses `ai.onnx.ml.ZipMap`, whose output is no tensor; \

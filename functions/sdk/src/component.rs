@@ -1,11 +1,14 @@
 //! What the macros share: one function in a component, from `configure` on.
 
-/// Where a component keeps its function.
-pub trait Slot: Sized + 'static {
+/// Where a component keeps its function. A type of the component's own crate implements it, so that the
+/// function may come from any crate.
+pub trait Slot: 'static {
+    /// The function's type.
+    type Function;
     /// Puts the function there.
-    fn fill(function: Self);
+    fn fill(function: Self::Function);
     /// Calls `call` with the function; an error before `configure`.
-    fn with<R>(call: impl FnOnce(&mut Self) -> R) -> Result<R, String>;
+    fn with<R>(call: impl FnOnce(&mut Self::Function) -> R) -> Result<R, String>;
 }
 
 /// Makes a component of a function: its slot and its exports. Natively it makes nothing, so that the same
@@ -25,13 +28,17 @@ macro_rules! component {
                     const { ::std::cell::RefCell::new(::std::option::Option::None) };
             }
 
-            impl $crate::component::Slot for $function {
-                fn fill(function: Self) {
+            struct Slot;
+
+            impl $crate::component::Slot for Slot {
+                type Function = $function;
+
+                fn fill(function: $function) {
                     FUNCTION.set(::std::option::Option::Some(function));
                 }
 
                 fn with<R>(
-                    call: impl ::std::ops::FnOnce(&mut Self) -> R,
+                    call: impl ::std::ops::FnOnce(&mut $function) -> R,
                 ) -> ::std::result::Result<R, ::std::string::String> {
                     FUNCTION
                         .with_borrow_mut(|slot| slot.as_mut().map(call))
@@ -39,7 +46,7 @@ macro_rules! component {
                 }
             }
 
-            type Component = $crate::$kind::adapter::Component<$function>;
+            type Component = $crate::$kind::adapter::Component<Slot>;
     $crate::bindings::$kind::$export!(Component with_types_in $crate::bindings::$kind);
         };
     };

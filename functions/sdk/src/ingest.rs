@@ -44,11 +44,12 @@ pub mod adapter {
     use crate::bindings::imports::wasmill::pipeline::objects;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::ingest::exports::wasmill::pipeline::ingest as exports;
+    use crate::component::Slot;
     use crate::host::Source;
     use crate::types::Failure;
 
-    /// The component that is made of `T`.
-    pub struct Component<T>(std::marker::PhantomData<T>);
+    /// The component whose function is kept in `S`.
+    pub struct Component<S>(std::marker::PhantomData<S>);
 
     impl Source for objects::Source {
         fn size(&self) -> u64 {
@@ -60,21 +61,21 @@ pub mod adapter {
         }
     }
 
-    impl<T: Ingest + crate::component::Slot> exports::Guest for Component<T> {
+    impl<S: Slot<Function: Ingest>> exports::Guest for Component<S> {
         type Decoder = OpenDecoder;
 
         fn configure(config: String) -> Result<(), String> {
-            T::fill(T::configure(crate::config::parse(&config)?)?);
+            S::fill(S::Function::configure(crate::config::parse(&config)?)?);
             Ok(())
         }
 
         fn bind() -> Result<Vec<u8>, String> {
-            T::with(|function| arrow::encode_schema(&function.schema()).map_err(|err| err.to_string()))?
+            S::with(|function| arrow::encode_schema(&function.schema()).map_err(|err| err.to_string()))?
         }
 
         fn open(ctx: wit::Context, source: objects::Source) -> Result<exports::Decoder, wit::Failure> {
             let decoder =
-                T::with(|function| function.open(&ctx.into(), Box::new(source))).map_err(Failure::Other)??;
+                S::with(|function| function.open(&ctx.into(), Box::new(source))).map_err(Failure::Other)??;
             Ok(exports::Decoder::new(OpenDecoder(RefCell::new(decoder))))
         }
     }

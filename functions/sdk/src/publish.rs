@@ -25,8 +25,9 @@ pub trait Publish: Sized + 'static {
     /// Makes the function; called once.
     fn configure(config: Self::Config) -> Result<Self, String>;
 
-    /// Checks that rows of this schema can be published; called once.
-    fn bind(&mut self, input: SchemaRef) -> Result<(), String>;
+    /// Checks that rows of this schema can be published; called once. A call of `documents` with no documents finds
+    /// out whether the collection is granted.
+    fn bind(&mut self, input: SchemaRef, documents: &mut dyn Documents) -> Result<(), String>;
 
     /// Publishes rows. Publishing them again changes nothing.
     fn process(&mut self, ctx: &Context, rows: RecordBatch, documents: &mut dyn Documents) -> Result<Receipt, Failure>;
@@ -47,11 +48,12 @@ pub mod adapter {
     use crate::bindings::imports::wasmill::pipeline::documents;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::publish::exports::wasmill::pipeline::publish as exports;
+    use crate::component::Slot;
     use crate::host::{Document, Documents, Written};
     use crate::types::{Context, Failure};
 
-    /// The component that is made of `T`.
-    pub struct Component<T>(std::marker::PhantomData<T>);
+    /// The component whose function is kept in `S`.
+    pub struct Component<S>(std::marker::PhantomData<S>);
 
     struct HostDocuments;
 
@@ -61,20 +63,20 @@ pub mod adapter {
         }
     }
 
-    impl<T: Publish + crate::component::Slot> exports::Guest for Component<T> {
+    impl<S: Slot<Function: Publish>> exports::Guest for Component<S> {
         fn configure(config: String) -> Result<(), String> {
-            T::fill(T::configure(crate::config::parse(&config)?)?);
+            S::fill(S::Function::configure(crate::config::parse(&config)?)?);
             Ok(())
         }
 
         fn bind(input: Vec<u8>) -> Result<(), String> {
             let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
-            T::with(|function| function.bind(input))?
+            S::with(|function| function.bind(input, &mut HostDocuments))?
         }
 
         fn process(ctx: wit::Context, rows: Vec<u8>) -> Result<exports::Receipt, wit::Failure> {
             let rows = arrow::decode_one(rows).map_err(Failure::from)?;
-            let receipt = T::with(|function| function.process(&Context::from(ctx), rows, &mut HostDocuments))
+            let receipt = S::with(|function| function.process(&Context::from(ctx), rows, &mut HostDocuments))
                 .map_err(Failure::Other)??;
             let rejects = receipt.rejects.encode().map_err(Failure::from)?;
             Ok(exports::Receipt { written: receipt.written, rejects })

@@ -61,10 +61,11 @@ pub mod adapter {
     use crate::arrow;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::score::exports::wasmill::pipeline::score as exports;
+    use crate::component::Slot;
     use crate::types::{Context, Failure};
 
-    /// The component that is made of `T`.
-    pub struct Component<T>(std::marker::PhantomData<T>);
+    /// The component whose function is kept in `S`.
+    pub struct Component<S>(std::marker::PhantomData<S>);
 
     impl From<Tensor> for exports::Tensor {
         fn from(tensor: Tensor) -> Self {
@@ -72,18 +73,18 @@ pub mod adapter {
         }
     }
 
-    impl<T: Score + crate::component::Slot> exports::Guest for Component<T> {
+    impl<S: Slot<Function: Score>> exports::Guest for Component<S> {
         fn configure(config: String) -> Result<(), String> {
-            T::fill(T::configure(crate::config::parse(&config)?)?);
+            S::fill(S::Function::configure(crate::config::parse(&config)?)?);
             Ok(())
         }
 
         fn load_model(model: Vec<u8>) -> Result<(), String> {
-            T::with(|function| function.load_model(model))?
+            S::with(|function| function.load_model(model))?
         }
 
         fn metadata() -> Result<exports::Model, String> {
-            let model = T::with(|function| function.metadata())??;
+            let model = S::with(|function| function.metadata())??;
             Ok(exports::Model {
                 inputs: model.inputs.into_iter().map(Into::into).collect(),
                 outputs: model.outputs.into_iter().map(Into::into).collect(),
@@ -92,13 +93,13 @@ pub mod adapter {
 
         fn bind(input: Vec<u8>) -> Result<Vec<u8>, String> {
             let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
-            let schema = T::with(|function| function.bind(input))??;
+            let schema = S::with(|function| function.bind(input))??;
             arrow::encode_schema(&schema).map_err(|err| err.to_string())
         }
 
         fn process(ctx: wit::Context, rows: Vec<u8>) -> Result<wit::Output, wit::Failure> {
             let rows = arrow::decode_one(rows).map_err(Failure::from)?;
-            T::with(|function| function.process(&Context::from(ctx), rows)).map_err(Failure::Other)??.try_into()
+            S::with(|function| function.process(&Context::from(ctx), rows)).map_err(Failure::Other)??.try_into()
         }
     }
 }

@@ -64,26 +64,27 @@ pub mod adapter {
     use crate::arrow;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::transform::exports::wasmill::pipeline::transform as exports;
+    use crate::component::Slot;
     use crate::types::{Context, Failure};
 
-    /// The component that is made of `T`.
-    pub struct Component<T>(std::marker::PhantomData<T>);
+    /// The component whose function is kept in `S`.
+    pub struct Component<S>(std::marker::PhantomData<S>);
 
-    impl<T: Transform + crate::component::Slot> exports::Guest for Component<T> {
+    impl<S: Slot<Function: Transform>> exports::Guest for Component<S> {
         fn configure(config: String) -> Result<(), String> {
-            T::fill(T::configure(crate::config::parse(&config)?)?);
+            S::fill(S::Function::configure(crate::config::parse(&config)?)?);
             Ok(())
         }
 
         fn put_table(name: String, rows: Vec<u8>) -> Result<(), String> {
             let rows = arrow::decode_one(rows).map_err(|err| err.to_string())?;
-            T::with(|function| function.put_table(&name, rows))?
+            S::with(|function| function.put_table(&name, rows))?
         }
 
         fn bind(input: Vec<u8>) -> Result<exports::Bound, String> {
             let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
-            let (schema, scope) = T::with(|function| function.bind(input))??;
-            let routes = T::with(|function| function.routes())?;
+            let (schema, scope) = S::with(|function| function.bind(input))??;
+            let routes = S::with(|function| function.routes())?;
             let scope = match scope {
                 Scope::Row => exports::Scope::Row,
                 Scope::Object => exports::Scope::Object,
@@ -93,11 +94,11 @@ pub mod adapter {
 
         fn process(ctx: wit::Context, rows: Vec<u8>) -> Result<wit::Output, wit::Failure> {
             let rows = arrow::decode_one(rows).map_err(Failure::from)?;
-            T::with(|function| function.process(&Context::from(ctx), rows)).map_err(Failure::Other)??.try_into()
+            S::with(|function| function.process(&Context::from(ctx), rows)).map_err(Failure::Other)??.try_into()
         }
 
         fn finish(ctx: wit::Context) -> Result<wit::Output, wit::Failure> {
-            T::with(|function| function.finish(&Context::from(ctx))).map_err(Failure::Other)??.try_into()
+            S::with(|function| function.finish(&Context::from(ctx))).map_err(Failure::Other)??.try_into()
         }
     }
 }

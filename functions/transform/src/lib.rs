@@ -69,13 +69,9 @@ pub mod session;
 pub mod subquery;
 pub mod table;
 pub mod text;
-#[cfg(target_family = "wasm")]
-mod threads;
 pub mod types;
 
 #[cfg(test)]
 mod tests;
 
 pub use function::Sql;
-
-wasmill_sdk::export_transform!(Sql);

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
+use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use crate::bindings::transform::exports::wasmill::pipeline::transform::Scope;
@@ -150,15 +152,18 @@ struct Loader<'a> {
     database: Option<Arc<Database>>,
     reporter: Reporter,
     rejects: Vec<(String, Reject)>,
+    /// Of what makes the pipeline's rows.
+    digest: i64,
 }
 
 impl<'a> Loader<'a> {
     fn new(engine: &'a Engine, linker: Linker<State>, database: Option<Arc<Database>>, reporter: Reporter) -> Self {
-        Self { engine, linker, functions: HashMap::new(), database, reporter, rejects: Vec::new() }
+        Self { engine, linker, functions: HashMap::new(), database, reporter, rejects: Vec::new(), digest: 0 }
     }
 
     fn pipeline(mut self, plan: &Plan) -> Result<Pipeline, Diagnostics> {
         let tables: Vec<Option<Table>> = plan.tables.iter().map(|table| self.table(table)).collect();
+        self.digest = digest(plan, &tables);
         let mut steps: Vec<Option<Step>> = Vec::new();
         for (index, step) in plan.steps.iter().enumerate() {
             let step = self.step(index, step, &steps, &tables);
@@ -227,8 +232,14 @@ impl<'a> Loader<'a> {
                 return None;
             }
             (Some((from, route)), _) => {
-                // What is wrong with the step before was reported there.
-                let before = before.get(*from)?.as_ref()?;
+                let Some(Some(before)) = before.get(*from) else {
+                    // What is wrong with the step before was reported there; of this one its configuration can be.
+                    let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: self.grants(plan) };
+                    if let Err(failure) = function.configure(self.engine, &setup) {
+                        self.refused(&at, &what, &failure);
+                    }
+                    return None;
+                };
                 match &before.schema {
                     Some(schema) => {
                         if let Some(route) = route.as_ref().filter(|route| !before.routes.contains(route)) {
@@ -334,6 +345,8 @@ impl<'a> Loader<'a> {
             documents: DocumentsCtx {
                 database: self.database.clone(),
                 granted: plan.documents.iter().cloned().collect(),
+                pipeline: self.digest,
+                duplicates: 0,
             },
         }
     }
@@ -367,6 +380,21 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// A digest of all that the pipeline's rows are made with: functions, models, configurations, tables.
+fn digest(plan: &Plan, tables: &[Option<Table>]) -> i64 {
+    let mut digest = Sha256::new();
+    for (name, rows) in tables.iter().flatten() {
+        digest.update(format!("{name:?} {}\n", rows.len()));
+        digest.update(rows.as_slice());
+    }
+    for step in &plan.steps {
+        let model = step.model.as_ref().map(|model| &model.digest);
+        let StepPlan { id, component, from, tables, config, .. } = step;
+        digest.update(format!("{id:?} {} {from:?} {tables:?} {model:?} {config:?}\n", component.digest));
+    }
+    digest.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
+}
+
 fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>), Failure> {
     let unreadable = |err: std::io::Error| Failure::Reject(err.to_string());
     let event = Event::of_file(object).map_err(unreadable)?;
@@ -384,6 +412,10 @@ fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>),
                 TABLE_LIMIT >> 20
             )));
         }
+    }
+    if let (0, Some(reject)) = (batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rejects.first()) {
+        let Reject { row, reason, .. } = reject;
+        return Err(Failure::Reject(format!("all {} of its rows are bad; line {row}: {reason}", rejects.len())));
     }
     let rows = arrow_select::concat::concat_batches(&ingest.schema, &batches)
         .and_then(|rows| rows::without_numbers(&rows))

@@ -125,6 +125,11 @@ impl Sandbox {
         self.call(call)?.map_err(|message| Failure::Reject(cut(message)))
     }
 
+    /// How many documents had the id of another row since this was last asked.
+    pub fn take_duplicates(&mut self) -> u64 {
+        std::mem::take(&mut self.store.data_mut().grants.documents.duplicates)
+    }
+
     /// A fault of this sandbox, with what it printed.
     pub fn fault(&self, cause: Cause) -> Failure {
         Failure::Fault(Fault { cause, printed: self.output.take() })

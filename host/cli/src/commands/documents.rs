@@ -95,7 +95,10 @@ impl Place {
         let name = name.to_string();
         let collections = database.collections()?;
         let known: Vec<_> = collections.iter().map(|(name, count)| format!("`{name}` ({count})")).collect();
-        let known = if known.is_empty() { "none yet: run the pipeline first".to_owned() } else { known.join(", ") };
+        if known.is_empty() {
+            bail!("`{}` has no documents\nhint: run the pipeline first", path.display());
+        }
+        let known = known.join(", ");
         let collection = match &self.collection {
             Some(chosen) => chosen.clone(),
             None if collections.contains_key(&name) => name,

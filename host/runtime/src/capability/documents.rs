@@ -8,7 +8,7 @@ use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::imports::wasmill::pipeline::documents::{self, Document, Host, Written};
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
-use crate::documents::Database;
+use crate::documents::{Database, DocumentCounts};
 use crate::rows::cut;
 
 /// The longest id of a document, in bytes.
@@ -21,6 +21,10 @@ pub struct DocumentsCtx {
     pub database: Option<Arc<Database>>,
     /// The collections that the manifest grants.
     pub granted: BTreeSet<String>,
+    /// A digest of what makes the rows; see [`Database::upsert_batch`].
+    pub pipeline: i64,
+    /// How many documents had the id of another row.
+    pub duplicates: u64,
 }
 
 impl Host for DocumentsCtx {
@@ -37,12 +41,19 @@ impl Host for DocumentsCtx {
         if let Some(problem) = documents.iter().find_map(problem) {
             return Ok(Err(Failure::Other(problem)));
         }
+        if documents.is_empty() {
+            return Ok(Ok(DocumentCounts::default().into()));
+        }
         let Some(database) = &self.database else {
             return Ok(Err(Failure::Other("no document database is open".into())));
         };
-        Ok(database.upsert_batch(&collection, &documents).map_err(|err| {
+        let counts = database.upsert_batch(&collection, self.pipeline, &documents).map_err(|err| {
             let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
             Failure::Retry(format!("{err}{cause}"))
+        });
+        Ok(counts.map(|counts| {
+            self.duplicates += counts.duplicates;
+            counts.into()
         }))
     }
 }

@@ -17,7 +17,8 @@ use crate::bindings;
 use crate::bindings::imports::wasmill::pipeline::types::Context;
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::sandbox::{Grants, Limits, State};
+use crate::failure::Failure;
+use crate::sandbox::{Grants, Limits, Sandbox, State};
 
 /// What a component is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -70,6 +71,25 @@ impl Function {
             Kind::Publish => bindings::publish::PublishFunctionPre::new(pre).map(Self::Publish),
         }
         .map_err(LoadError::Link)
+    }
+
+    /// Has an instance look at its configuration, nothing more.
+    pub fn configure(&self, engine: &Engine, setup: &Setup) -> Result<(), Failure> {
+        let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
+        sandbox.set_up(|store| match self {
+            Self::Ingest(pre) => {
+                pre.instantiate(&mut *store)?.wasmill_pipeline_ingest().call_configure(store, &setup.config)
+            }
+            Self::Transform(pre) => {
+                pre.instantiate(&mut *store)?.wasmill_pipeline_transform().call_configure(store, &setup.config)
+            }
+            Self::Score(pre) => {
+                pre.instantiate(&mut *store)?.wasmill_pipeline_score().call_configure(store, &setup.config)
+            }
+            Self::Publish(pre) => {
+                pre.instantiate(&mut *store)?.wasmill_pipeline_publish().call_configure(store, &setup.config)
+            }
+        })
     }
 
     /// What the function is.

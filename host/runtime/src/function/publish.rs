@@ -3,7 +3,7 @@
 use arrow_schema::Schema;
 
 use crate::bindings::publish::{PublishFunction, PublishFunctionPre};
-use crate::documents::Written;
+use crate::documents::DocumentCounts;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
@@ -14,7 +14,7 @@ use crate::sandbox::{Sandbox, State};
 /// What came of one batch.
 pub struct Receipt {
     /// What the database did.
-    pub written: Written,
+    pub written: DocumentCounts,
     /// The rows that were not published.
     pub rejects: Vec<Reject>,
 }
@@ -48,6 +48,7 @@ impl Publish {
         let guest = self.function.wasmill_pipeline_publish();
         let receipt = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
         let rejects = rows::read_rejects(receipt.rejects).map_err(|what| self.sandbox.fault(Cause::Answer(what)))?;
-        Ok(Receipt { written: receipt.written, rejects })
+        let duplicates = self.sandbox.take_duplicates();
+        Ok(Receipt { written: DocumentCounts { duplicates, ..receipt.written.into() }, rejects })
     }
 }

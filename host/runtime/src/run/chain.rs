@@ -130,7 +130,7 @@ impl<'a> Chain<'a> {
             Ok(Called::Receipt(receipt)) => {
                 outcome.count(step, |counts| {
                     counts.rows_out += (rows.len() - receipt.rejects.len().min(rows.len())) as u64;
-                    counts.written += receipt.written.into();
+                    counts.written += receipt.written;
                 });
                 outcome.reject(step, receipt.rejects);
                 Ok(())

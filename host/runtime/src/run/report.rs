@@ -4,39 +4,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::documents::Written;
+use crate::documents::DocumentCounts;
 use crate::event::EventId;
 use crate::function::Kind;
 use crate::manifest::Id;
-
-/// What happened to documents.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct DocumentCounts {
-    /// New.
-    pub inserted: u64,
-    /// There, and changed.
-    pub replaced: u64,
-    /// There, and the same.
-    pub unchanged: u64,
-    /// There, and newer.
-    pub stale: u64,
-}
-
-impl From<Written> for DocumentCounts {
-    fn from(written: Written) -> Self {
-        let Written { inserted, replaced, unchanged, stale } = written;
-        Self { inserted, replaced, unchanged, stale }
-    }
-}
-
-impl std::ops::AddAssign for DocumentCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.inserted += other.inserted;
-        self.replaced += other.replaced;
-        self.unchanged += other.unchanged;
-        self.stale += other.stale;
-    }
-}
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! The rejected rows of a run: all of them in a file, the first few in the summary.
+//! The rejected rows of a run: all of them in a file, the first few of each step in the summary.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,19 +8,18 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use wasmill_runtime::rows::Reject;
 
-/// How many rejected rows the summary shows.
-const SHOWN: usize = 10;
+/// How many rejected rows of a step the summary shows.
+const SHOWN: usize = 5;
 
 /// A rejected row as it is written.
-#[derive(Debug, Clone, Serialize)]
-pub struct Line {
+#[derive(Serialize)]
+struct Line<'a> {
     /// The event, none for a reference table.
-    pub event: Option<String>,
+    event: Option<&'a str>,
     /// The step, or `tables.NAME`.
-    pub step: String,
-    /// The row.
+    step: &'a str,
     #[serde(flatten)]
-    pub reject: Reject,
+    reject: &'a Reject,
 }
 
 /// Takes rejected rows.
@@ -29,8 +28,18 @@ pub struct Rejects {
     file: BufWriter<File>,
     /// How many there are.
     pub count: u64,
+    /// By the step that rejected them, in the order of their first.
+    pub steps: Vec<OfStep>,
+}
+
+/// The rejected rows of a step.
+pub struct OfStep {
+    /// The step, or `tables.NAME`.
+    pub step: String,
+    /// How many there are.
+    pub count: u64,
     /// The first few.
-    pub first: Vec<Line>,
+    pub first: Vec<Reject>,
 }
 
 impl Rejects {
@@ -41,7 +50,7 @@ impl Rejects {
                 .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         }
         let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), count: 0, first: Vec::new() })
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), count: 0, steps: Vec::new() })
     }
 
     /// The file.
@@ -51,12 +60,18 @@ impl Rejects {
 
     /// Takes a rejected row.
     pub fn take(&mut self, event: Option<&str>, step: &str, reject: &Reject) -> io::Result<()> {
-        let line = Line { event: event.map(str::to_owned), step: step.to_owned(), reject: reject.clone() };
-        serde_json::to_writer(&mut self.file, &line)?;
+        serde_json::to_writer(&mut self.file, &Line { event, step, reject })?;
         self.file.write_all(b"\n")?;
         self.count += 1;
-        if self.first.len() < SHOWN {
-            self.first.push(line);
+        let found = self.steps.iter().position(|of| of.step == step).unwrap_or_else(|| {
+            self.steps.push(OfStep { step: step.to_owned(), count: 0, first: Vec::new() });
+            self.steps.len() - 1
+        });
+        if let Some(of) = self.steps.get_mut(found) {
+            of.count += 1;
+            if of.first.len() < SHOWN {
+                of.first.push(reject.clone());
+            }
         }
         Ok(())
     }

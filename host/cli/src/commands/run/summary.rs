@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use wasmill_runtime::event::Event;
 use wasmill_runtime::function::Kind;
 use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::rows::Reject;
 use wasmill_runtime::run::{EventReport, RunError, StepReport};
 
-use super::rejects::Rejects;
+use super::rejects::{OfStep, Rejects};
 use super::{Exit, Format, name};
 use crate::text::{count, counted, seconds};
 
@@ -83,6 +84,13 @@ impl Summary {
                     count(written.unchanged),
                     count(written.stale)
                 )?;
+                if written.duplicates > 0 {
+                    writeln!(
+                        text,
+                        "  note: {} of {id} with the id of another row: the document is what the last row of an id gives",
+                        counted(written.duplicates, "row", "rows")
+                    )?;
+                }
             }
         }
         if rejects.count > 0 {
@@ -92,8 +100,14 @@ impl Summary {
                 counted(rejects.count, "rejected row", "rejected rows"),
                 rejects.path().display()
             )?;
-            for line in &rejects.first {
-                writeln!(text, "  {} line {}: {}", line.step, line.reject.row, line.reject.reason.replace('\n', " "))?;
+            for OfStep { step, count: rows, first } in &rejects.steps {
+                let left = rows.saturating_sub(first.len() as u64);
+                for Reject { row, reason, .. } in first {
+                    writeln!(text, "  {step} line {row}: {}", reason.replace('\n', " "))?;
+                }
+                if left > 0 {
+                    writeln!(text, "  {step}: {} more", count(left))?;
+                }
             }
         }
         writeln!(text, "{}: started in {}", self.pipeline, seconds(self.start_up))?;
