@@ -98,6 +98,29 @@ fn a_run_reads_transforms_and_publishes_and_says_so() {
 }
 
 #[test]
+fn of_rows_with_one_id_the_last_is_the_document_until_the_pipeline_changes() {
+    let folder = folder(&[("a.csv", "n,v\n1,10\n1,20\n")]);
+    let manifest = MANIFEST
+        .replace("nullable = false }", "nullable = false }, { name = \"v\", type = \"int64\" }")
+        .replace("n * n AS square", "v");
+    let path = folder.path().join("pipeline.toml");
+    let document = || wasmill(folder.path(), &["documents", "get", ".", "1"]).1;
+
+    std::fs::write(&path, &manifest).unwrap();
+    for counts in ["1 inserted, 1 replaced, 0 unchanged, 0 stale", "0 inserted, 0 replaced, 1 unchanged, 1 stale"] {
+        let (_, stdout, _) = wasmill(folder.path(), &["run", "."]);
+        assert!(stdout.contains(counts), "{stdout}");
+        assert!(stdout.contains("note: 1 row of publish with the id of another row"), "{stdout}");
+        assert!(document().contains("\"v\": 20"));
+    }
+
+    std::fs::write(&path, manifest.replace("FROM input", "FROM input WHERE v < 15")).unwrap();
+    let (_, stdout, _) = wasmill(folder.path(), &["run", "."]);
+    assert!(stdout.contains("0 inserted, 1 replaced, 0 unchanged, 0 stale"), "{stdout}");
+    assert!(document().contains("\"v\": 10"));
+}
+
+#[test]
 fn rejected_rows_are_shown_written_and_end_with_1() {
     let folder = folder(&[("a.csv", "n\n1\nx\n\n3\n")]);
     let (code, stdout, stderr) = wasmill(folder.path(), &["run", "."]);
