@@ -15,6 +15,7 @@ use crossbeam_channel::bounded;
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::plan::{Plan, StepPlan};
+use wasmill_runtime::rows::without_numbers;
 use wasmill_sdk::{
     Context, Document, Documents, Failure, Ingest, Publish, Scope, Score, Source, Transform, Written, config,
 };
@@ -218,7 +219,7 @@ fn read_tables(plan: &Plan) -> Result<Vec<(String, RecordBatch)>> {
             batches.push(output.batch);
         }
         let rows = arrow_select::concat::concat_batches(&ingest.schema(), &batches)?;
-        tables.push((table.name.to_string(), rows));
+        tables.push((table.name.to_string(), without_numbers(&rows)?));
     }
     Ok(tables)
 }

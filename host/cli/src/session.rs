@@ -30,7 +30,7 @@ impl Session {
             }
         };
         let plan = Plan::read(&plan::resolve(&args.pipeline)?, &components)?;
-        let engine = Engine::new(Some(CodeCache::new(cache_folder()?.join("code"))))?;
+        let engine = Engine::new(Some(code_cache()?))?;
         Ok(Self { plan, engine })
     }
 
@@ -47,6 +47,11 @@ impl Session {
 }
 
 /// Where things are kept that can be made again.
+/// Where compiled code is kept.
+pub fn code_cache() -> Result<CodeCache> {
+    Ok(CodeCache::new(cache_folder()?.join("code")))
+}
+
 fn cache_folder() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("WASMILL_CACHE") {
         return Ok(folder.into());

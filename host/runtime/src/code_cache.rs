@@ -19,7 +19,7 @@ use wasmtime::component::Component;
 const DIGEST: &str = "sha256";
 
 /// A folder of compiled code.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CodeCache {
     folder: PathBuf,
 }

@@ -55,6 +55,15 @@ impl Engine {
             .table_elements(100_000)
             .max_component_instance_size(10 << 20)
             .max_core_instance_size(10 << 20);
+        Self::with_pool(cache, pool)
+    }
+
+    /// One that compiles the same code, but only components within the limits that `wasmtime serve` has by default.
+    pub fn as_wasmtime_serve(cache: Option<CodeCache>) -> wasmtime::Result<Self> {
+        Self::with_pool(cache, PoolingAllocationConfig::new())
+    }
+
+    fn with_pool(cache: Option<CodeCache>, pool: PoolingAllocationConfig) -> wasmtime::Result<Self> {
         let mut config = Config::new();
         config
             .epoch_interruption(true)

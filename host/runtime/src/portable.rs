@@ -1,7 +1,7 @@
 //! Whether a component runs on other hosts: within their limits, and with what every host gives.
 
-use wasmtime::component::Component;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use crate::code_cache::CodeCache;
+use crate::engine::Engine;
 
 /// What a component asks of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +16,13 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Compiles a component under the limits of `wasmtime serve`, and lists its interfaces.
-    pub fn of(bytes: &[u8]) -> wasmtime::Result<Self> {
-        let roomy = Engine::default();
-        let mut config = Config::new();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(PoolingAllocationConfig::new()));
-        let limited = Engine::new(&config)?;
-        let (component, too_large) = match Component::new(&limited, bytes) {
+    /// Compiles a component under the limits of `wasmtime serve`, and lists its interfaces. What is compiled is kept
+    /// in `cache`, for a run.
+    pub fn of(bytes: &[u8], cache: Option<CodeCache>) -> wasmtime::Result<Self> {
+        let limited = Engine::as_wasmtime_serve(cache.clone())?;
+        let (component, too_large) = match limited.compile(bytes) {
             Ok(component) => (component, None),
-            Err(err) => (Component::new(&roomy, bytes)?, Some(format!("{err:#}"))),
+            Err(err) => (Engine::new(cache)?.compile(bytes)?, Some(format!("{err:#}"))),
         };
         let kind = component.component_type();
         Ok(Self {

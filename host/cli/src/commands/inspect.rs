@@ -7,6 +7,7 @@ use clap::Args;
 use wasmill_runtime::portable::Survey;
 
 use super::Exit;
+use crate::session::code_cache;
 use crate::text;
 
 /// Look at components: size, interfaces, and whether other hosts can run them.
@@ -27,7 +28,7 @@ impl Inspect {
         for path in &self.components {
             let context = || format!("cannot inspect `{}`", path.display());
             let bytes = std::fs::read(path).with_context(context)?;
-            let survey = Survey::of(&bytes).map_err(anyhow::Error::from).with_context(context)?;
+            let survey = Survey::of(&bytes, Some(code_cache()?)).map_err(anyhow::Error::from).with_context(context)?;
             say!("{}: {} bytes", path.display(), text::count(bytes.len() as u64))?;
             say!("  exports: {}", survey.exports.join(", "))?;
             say!("  imports: {}", survey.imports.join(", "))?;
