@@ -49,7 +49,8 @@ for tool in apt-get dpkg cargo; do
 done
 
 say "making a $target toolchain from Debian's packages in $dir (once, about two minutes, no root)"
-rm -rf "$dir"; mkdir -p "$dir"/apt/{lists/partial,archives/partial} "$dir/deb"
+# What another build of the standard library compiled does not fit this one, and cargo cannot tell.
+rm -rf "$dir" "$cache/guests"; mkdir -p "$dir"/apt/{lists/partial,archives/partial} "$dir/deb"
 log=$dir/setup.log; : >"$log"
 trap 'code=$?; [ $code = 0 ] || { tail -n 20 "$log" >&2; say "failed (exit $code); the whole log is $log"; }' EXIT
 
