@@ -421,6 +421,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_documents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch(
+            "INSERT INTO collections VALUES (1, 'c'); INSERT INTO documents VALUES (1, 1, '', 'a', 1, 9, '{\"n\":1}')",
+        )
+        .unwrap();
+        drop(old);
+        let database = Database::open(&path).unwrap();
+        assert_eq!(database.get("c", "a", None).unwrap()[0].body.get(), "{\"n\":1}");
+        let new = document("a", 1, 2, "{\"n\":2}");
+        assert_eq!(counts(database.upsert_batch("c", 7, &[new]).unwrap()), [0, 1, 0, 0, 0]);
+    }
+
+    #[test]
     fn a_file_is_found_again_and_a_foreign_or_newer_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/documents.db");

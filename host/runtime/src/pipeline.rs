@@ -216,6 +216,7 @@ impl<'a> Loader<'a> {
         if !self.fits(&at, plan, kind) {
             return None;
         }
+        let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: self.grants(plan) };
         let (input, takes) = match (&plan.from, kind) {
             (None, Kind::Ingest) => (SchemaRef::new(Schema::empty()), None),
             (None, _) => {
@@ -234,7 +235,6 @@ impl<'a> Loader<'a> {
             (Some((from, route)), _) => {
                 let Some(Some(before)) = before.get(*from) else {
                     // What is wrong with the step before was reported there; of this one its configuration can be.
-                    let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: self.grants(plan) };
                     if let Err(failure) = function.configure(self.engine, &setup) {
                         self.refused(&at, &what, &failure);
                     }
@@ -272,7 +272,6 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
-        let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: self.grants(plan) };
         let mut step = Step {
             id: plan.id.clone(),
             kind,
