@@ -20,9 +20,8 @@ components: setup ## build the functions as they ship: small and fast
 components-quick: setup ## build the functions as the tests use them: compiled quickly
 	@tools/components.sh quick
 
-build: components ## build wasmill into bin/, with the functions beside it
-	@tools/step.sh "building wasmill" $(HOST) build --release -p wasmill
-	@tools/install.sh
+build: ## build wasmill into bin/, with the functions beside it
+	@tools/build.sh
 
 demo: build ## run a month of real flights through the pipeline, and look at what came out
 	@tools/demo.sh
