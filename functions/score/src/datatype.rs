@@ -61,8 +61,10 @@ macro_rules! with_element {
 
 /// Arrow's type of a tensor's elements; none if tensors of it cannot be columns.
 pub fn arrow(datatype: DatumType) -> Option<DataType> {
-    if datatype == DatumType::Bool {
-        return Some(DataType::Boolean);
+    match datatype {
+        DatumType::Bool => return Some(DataType::Boolean),
+        DatumType::String => return Some(DataType::Utf8),
+        _ => {}
     }
     with_element!(datatype, T => Some(<T as Element>::Arrow::DATA_TYPE), _ => None)
 }
@@ -102,7 +104,7 @@ mod tests {
         check(OnnxType::Int64, "INT64", Some(DataType::Int64));
         check(OnnxType::Uint8, "UINT8", Some(DataType::UInt8));
         check(OnnxType::Bool, "BOOL", Some(DataType::Boolean));
-        check(OnnxType::String, "BYTES", None);
+        check(OnnxType::String, "BYTES", Some(DataType::Utf8));
         check(OnnxType::Complex64, "COMPLEX64", None);
         assert_eq!(protocol(99), "UNKNOWN(99)");
     }

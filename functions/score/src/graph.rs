@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::Dimension;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TypeProto, ValueInfoProto, tensor_proto, type_proto};
+use tract_onnx::pb::{
+    GraphProto, ModelProto, NodeProto, TensorShapeProto, TypeProto, ValueInfoProto, tensor_proto, type_proto,
+};
 use wasmill_sdk::Tensor;
 
 use crate::datatype;
@@ -128,6 +130,39 @@ fn subgraphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
     node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
 }
 
+/// Takes a `ZipMap` for what it is given: the scores of all classes. It makes a map from labels to scores of each row,
+/// which is no tensor; converters add it unless they are told not to.
+pub fn replace_maps(graph: &mut GraphProto) {
+    let mut maps = BTreeMap::new();
+    for node in graph.node.iter_mut().filter(|node| node.domain == "ai.onnx.ml" && node.op_type == "ZipMap") {
+        let labels = ["classlabels_int64s", "classlabels_strings"];
+        let labels = node.attribute.iter().filter(|attribute| labels.contains(&attribute.name.as_str()));
+        let classes: usize = labels.map(|labels| labels.ints.len() + labels.strings.len()).sum();
+        maps.extend(node.output.first().map(|output| (output.clone(), classes)));
+        *node = NodeProto {
+            op_type: "Identity".into(),
+            input: std::mem::take(&mut node.input),
+            output: std::mem::take(&mut node.output),
+            name: std::mem::take(&mut node.name),
+            ..NodeProto::default()
+        };
+    }
+    for port in &mut graph.output {
+        let Some(classes) = maps.get(&port.name) else { continue };
+        let dim = [None, Some(*classes)].map(|size| Dimension { value: Some(dimension(size)), ..Dimension::default() });
+        let elem_type = tensor_proto::DataType::Float as i32;
+        let tensor = type_proto::Tensor { elem_type, shape: Some(TensorShapeProto { dim: dim.to_vec() }) };
+        let value = Some(type_proto::Value::TensorType(tensor));
+        port.r#type = Some(TypeProto { value, ..TypeProto::default() });
+    }
+}
+
+/// Whether the graph has cells with a state, whose size tract wants to know: the number of rows is part of it.
+pub fn is_recurrent(graph: &GraphProto) -> bool {
+    let is_cell = |node: &NodeProto| ["GRU", "LSTM", "RNN"].contains(&node.op_type.as_str());
+    graph.node.iter().any(|node| is_cell(node) || subgraphs(node).any(is_recurrent))
+}
+
 /// Refuses operators that `supported` does not name and those that give something else at every run.
 pub fn check_operators(graph: &GraphProto, supported: impl Fn(&str) -> bool) -> Result<(), String> {
     let (mut unknown, mut random) = (BTreeSet::new(), BTreeSet::new());
@@ -141,13 +176,6 @@ pub fn check_operators(graph: &GraphProto, supported: impl Fn(&str) -> bool) -> 
             unknown.insert(name);
         }
         nodes.extend(subgraphs(node).flat_map(|graph| &graph.node));
-    }
-    if unknown.contains("ai.onnx.ml.ZipMap") {
-        return Err(
-            "the model uses `ai.onnx.ml.ZipMap`, whose output is no tensor; hint: convert the model again with \
-                    `options={\"zipmap\": False}`"
-                .into(),
-        );
     }
     if !unknown.is_empty() {
         return Err(format!(

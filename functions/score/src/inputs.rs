@@ -7,7 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Schema};
-use tract_onnx::prelude::{DatumType, Tensor, TractResult, tract_num_traits::NumCast};
+use tract_onnx::prelude::{DatumType, Tensor, TractResult, tensor1, tract_num_traits::NumCast};
 use wasmill_sdk::{Failure, ROW};
 
 use crate::config::{InputConfig, NanPolicy, NullPolicy};
@@ -47,7 +47,7 @@ impl Input {
         let datatype =
             port.datatype.and_then(datatype::compiled).ok_or_else(|| format!("{shown}, is not supported"))?;
         let arrow = datatype::arrow(datatype)
-            .ok_or_else(|| format!("{shown}, is not supported: it must be of numbers or booleans"))?;
+            .ok_or_else(|| format!("{shown}, is not supported: it must be of numbers, booleans or texts"))?;
         let columns = config.columns.clone().unwrap_or_else(|| vec![port.name.clone()]);
         let Some([rows, inner @ ..]) = port.shape.as_deref() else {
             return Err(format!("{shown}, has no dimension that counts rows"));
@@ -78,6 +78,11 @@ impl Input {
 
     fn check_policies(&self, datatype: &str) -> Result<(), String> {
         let name = &self.name;
+        if self.datatype == DatumType::String && !matches!(self.null, NullPolicy::Reject | NullPolicy::Refuse) {
+            return Err(format!(
+                "input `{name}` is of texts: `null` is \"reject\" or \"refuse\"; hint: `coalesce({name}, '…')` in a transform before"
+            ));
+        }
         if !self.arrow.is_floating() && (self.null == NullPolicy::Nan || matches!(self.nan, NanPolicy::Value(_))) {
             return Err(format!(
                 "input `{name}` is {datatype}, which has no NaN: `null = \"nan\"` and a number for `nan` have no use"
@@ -114,6 +119,17 @@ impl Input {
                 other => other,
             };
             let cut = (datatype.is_floating() || datatype.is_decimal()) && !self.arrow.is_floating();
+            let is_text = matches!(datatype, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+            if self.datatype == DatumType::String {
+                if is_text {
+                    continue;
+                }
+                return Err(format!(
+                    "column `{column}` is {datatype}, but the model's input `{}` takes texts; hint: \
+                     `CAST({column} AS VARCHAR) AS {column}` in a transform before, spelled as the model knows it",
+                    self.name
+                ));
+            }
             if !(datatype.is_numeric() || *datatype == DataType::Boolean) {
                 return Err(format!(
                     "column `{column}` is {datatype}, but the model's input `{}` takes {}: only numbers, booleans \
@@ -161,6 +177,9 @@ impl Input {
                 NullPolicy::Nan | NullPolicy::Value(_) => continue,
             };
             bad.entry(row).or_insert(reason);
+        }
+        if self.datatype == DatumType::String {
+            return Ok(cast);
         }
         if self.datatype == DatumType::Bool {
             let fill = self.null == NullPolicy::Value(1.0);
@@ -212,6 +231,15 @@ impl Input {
             };
             let columns: Vec<Vec<bool>> = columns.iter().map(column).collect();
             return interleave(&shape, columns.iter().map(Vec::as_slice));
+        }
+        if self.datatype == DatumType::String {
+            let column = |column: &ArrayRef| {
+                let texts = column.as_string::<i32>().slice(first, len);
+                texts.iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+            };
+            let columns: Vec<Vec<String>> = columns.iter().map(column).collect();
+            let row = |row: usize| columns.iter().filter_map(move |column| column.get(row).or(column.last()).cloned());
+            return tensor1(&(0..total).flat_map(row).collect::<Vec<String>>()).into_shape(&shape);
         }
         with_element!(self.datatype, T => {
             let end = first.saturating_add(len);

@@ -27,14 +27,16 @@
 //!
 //! Columns are numbers, booleans or decimals and are cast to the tensor's type; a value that does not fit it
 //! rejects its row. Floats and decimals into an integer or boolean tensor are refused, because a cast would
-//! cut them: do it in a transform, where it can be seen. String tensors are not supported yet.
+//! cut them: do it in a transform, where it can be seen. Tensors of strings are columns of texts.
 //!
 //! # What a model must be
 //!
 //! Rows stand alone: the first dimension of every input and output counts rows, and is any size or a fixed
 //! one (then rows go in groups of that size, the last one filled up). Operators that draw random numbers are
 //! refused, because a replay must give the same. Parts of the model that no chosen output needs are left
-//! out, so an unsupported operator there (`ZipMap`, usually) does no harm.
+//! out, so an unsupported operator there does no harm. Of scikit-learn's, XGBoost's and LightGBM's operators
+//! (`ai.onnx.ml`) all are there but those that take or give maps (`DictVectorizer`, `CastMap`); a `ZipMap` gives the
+//! scores of all classes, in the order of their labels.
 //!
 //! # Layout
 //! - [`config`]: the configuration.
@@ -42,6 +44,7 @@
 //! - [`loaded`]: a loaded model, and batches on their way through it.
 //! - [`graph`]: the model's file before it is compiled: what it declares, and what cannot be run.
 //! - [`model`]: the compiled model.
+//! - [`ml`]: the operators of `ai.onnx.ml` that tract lacks.
 //! - [`gather`]: a lookup that says which index is wrong instead of ending the sandbox.
 //! - [`inputs`]: columns to tensors.
 //! - [`outputs`]: tensors to columns.
@@ -53,6 +56,7 @@ pub mod gather;
 pub mod graph;
 pub mod inputs;
 pub mod loaded;
+pub mod ml;
 pub mod model;
 pub mod outputs;
 pub mod scorer;

@@ -11,6 +11,7 @@ use wasmill_sdk::score::Model as Metadata;
 use crate::config::{Config, InputConfig, NanPolicy, NullPolicy, OutputConfig};
 use crate::graph::{self, Port, spell};
 use crate::inputs::{BadRows, Input, good_rows};
+use crate::ml;
 use crate::model::{Model, ROWS_AT_ONCE};
 use crate::outputs::{Collect, Output};
 
@@ -34,6 +35,7 @@ impl Loaded {
     /// Loads a model's file as configured.
     pub fn new(config: &Config, bytes: Vec<u8>) -> Result<Self, String> {
         let (mut proto, mut graph) = graph::read(&bytes)?;
+        graph::replace_maps(&mut graph);
         // A baked component carries what is live now; the source must not be.
         drop(bytes);
         let (input_ports, output_ports) = (graph::inputs(&graph), graph::outputs(&graph));
@@ -45,7 +47,7 @@ impl Loaded {
             }
         }
         graph::select(&mut graph, &names)?;
-        let operators = tract_onnx::onnx().op_register.0;
+        let operators = ml::onnx().op_register.0;
         graph::check_operators(&graph, |operator| operators.contains_key(operator))?;
         drop(operators);
         let mut inputs = inputs(config, &input_ports)?;

@@ -9,6 +9,7 @@ use tract_onnx::tract_core::optim::Optimizer;
 
 use crate::gather::CheckedGather;
 use crate::graph::{self, ROWS};
+use crate::ml;
 
 /// How many rows at once go through a model that takes any number of them: enough to keep its kernels busy,
 /// few enough that what lies between its layers stays small.
@@ -48,7 +49,8 @@ impl Model {
         fixed: Option<usize>,
     ) -> Result<Self, String> {
         let mut first = None;
-        let tries = if fixed.is_some() { vec![fixed] } else { [None].into_iter().chain(FIXED.map(Some)).collect() };
+        let any = if proto.graph.as_ref().is_some_and(graph::is_recurrent) { None } else { Some(None) };
+        let tries = if fixed.is_some() { vec![fixed] } else { any.into_iter().chain(FIXED.map(Some)).collect() };
         for rows in tries {
             let with_rows = |inner: &Vec<usize>| [rows].into_iter().chain(inner.iter().copied().map(Some)).collect();
             let shapes = inputs.iter().map(|(name, inner)| (*name, with_rows(inner))).collect();
@@ -65,7 +67,7 @@ impl Model {
 
     fn compile_once(proto: &ModelProto, fixed: Option<usize>) -> Result<Self, String> {
         let failed = |err: TractError| format!("the model does not compile: {}", message(&err));
-        let model = tract_onnx::onnx().model_for_proto_model(proto).map_err(failed)?;
+        let model = ml::onnx().model_for_proto_model(proto).map_err(failed)?;
         let mut model = model.into_typed().map_err(failed)?;
         declutter(&mut model).map_err(failed)?;
         CheckedGather::replace_in(&mut model).map_err(failed)?;

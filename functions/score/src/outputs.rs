@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, PrimitiveArray};
+use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, PrimitiveArray, StringArray};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, Field};
 use tract_onnx::prelude::{Datum, DatumType, Tensor, TractResult};
@@ -78,6 +78,9 @@ impl Output {
         if self.datatype == DatumType::Bool {
             return Box::new(Booleans(Values { picked, values: Vec::with_capacity(capacity) }));
         }
+        if self.datatype == DatumType::String {
+            return Box::new(Texts(Values { picked, values: Vec::with_capacity(capacity) }));
+        }
         with_element!(self.datatype,
             T => Box::new(Numbers(Values::<T> { picked, values: Vec::with_capacity(capacity) })),
             _ => Box::new(Booleans(Values { picked, values: Vec::new() })))
@@ -114,11 +117,11 @@ struct Values<T> {
     values: Vec<T>,
 }
 
-impl<T: Datum + Copy> Values<T> {
+impl<T: Datum + Clone> Values<T> {
     fn push(&mut self, tensor: &Tensor, rows: usize) -> TractResult<()> {
         let tensor = tensor.cast_to::<T>()?;
         let plain = tensor.try_as_plain_ram()?;
-        let values = plain.as_slice::<T>()?.iter().copied().take(rows.saturating_mul(self.picked.stride));
+        let values = plain.as_slice::<T>()?.iter().cloned().take(rows.saturating_mul(self.picked.stride));
         match self.picked.index {
             None => self.values.extend(values),
             Some(index) => self.values.extend(values.skip(index).step_by(self.picked.stride)),
@@ -136,6 +139,18 @@ impl<T: Element> Collect for Numbers<T> {
 
     fn finish(self: Box<Self>) -> ArrayRef {
         Arc::new(PrimitiveArray::<T::Arrow>::new(ScalarBuffer::from(self.0.values), None))
+    }
+}
+
+struct Texts(Values<String>);
+
+impl Collect for Texts {
+    fn push(&mut self, tensor: &Tensor, rows: usize) -> TractResult<()> {
+        self.0.push(tensor, rows)
+    }
+
+    fn finish(self: Box<Self>) -> ArrayRef {
+        Arc::new(StringArray::from(self.0.values))
     }
 }
 

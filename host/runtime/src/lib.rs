@@ -6,10 +6,12 @@
 //!   what it may reach in [`capability`].
 //! - [`function`]: components of the four kinds, and their instances; [`failure`]: how a call ends badly;
 //!   [`rows`]: the Arrow that goes between them.
+//! - [`bake`]: functions that were set up become components of their own.
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database.
 //! - [`portable`]: whether a component runs on other hosts.
 
+pub mod bake;
 #[expect(missing_docs, reason = "generated; the documentation is in wit/pipeline.wit")]
 pub mod bindings;
 pub mod capability;

@@ -10,7 +10,7 @@ use arrow_schema::{Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
-use crate::bindings::transform::exports::wasmill::pipeline::transform::Scope;
+use crate::bake::{self, BakeError, Baked, Marker};
 use crate::capability::documents::DocumentsCtx;
 use crate::capability::objects::OpenObject;
 use crate::capability::settings::SettingsCtx;
@@ -20,10 +20,8 @@ use crate::engine::{Engine, SANDBOXES, on_deep_stack};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::ingest::Ingest;
-use crate::function::publish::Publish;
-use crate::function::score::Score;
-use crate::function::transform::{Table, Transform};
-use crate::function::{Function, Kind, Setup};
+use crate::function::transform::Table;
+use crate::function::{Bound, Function, Instance, Kind, Setup};
 use crate::manifest::Id;
 use crate::plan::{Artifact, Plan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
@@ -52,29 +50,12 @@ pub struct Step {
     pub id: Id,
     /// What its function is.
     pub kind: Kind,
-    /// The schema of the rows it gives; none for `publish`.
-    pub schema: Option<SchemaRef>,
+    /// What it said of its rows.
+    pub bound: Bound,
     /// The step whose rows it takes, and the route.
     pub from: Option<(usize, Option<String>)>,
-    /// Whether it takes all rows of an event before it gives any.
-    pub whole: bool,
-    /// The routes of its rows.
-    pub routes: Vec<String>,
     function: Function,
     setup: Setup,
-    tables: Vec<Table>,
-    model: Option<Arc<Vec<u8>>>,
-    input: SchemaRef,
-}
-
-/// An instance of a step that takes rows.
-pub enum Instance {
-    /// Of kind `transform`.
-    Transform(Transform),
-    /// Of kind `score`.
-    Score(Score),
-    /// Of kind `publish`.
-    Publish(Publish),
 }
 
 impl Pipeline {
@@ -106,6 +87,16 @@ impl Pipeline {
             .filter(move |(_, child)| child.from.as_ref().is_some_and(|(from, _)| *from == step))
     }
 
+    /// Bakes a step of the plan that the pipeline was loaded from.
+    pub fn bake(&self, step: &Step, plan: &StepPlan) -> Result<Baked, BakeError> {
+        let bytes = plan.component.read().map_err(BakeError::Component)?;
+        let baked = on_deep_stack(|| {
+            let linker = sandbox::linker(&self.engine).map_err(BakeError::Instrument)?;
+            bake::bake_and_measure(&self.engine, &linker, &bytes, &step.function, &step.setup)
+        });
+        baked.unwrap_or_else(|err| Err(BakeError::Component(err)))
+    }
+
     /// The most lanes that have room: each has an instance of every step, besides those that there are once.
     pub fn most_lanes(&self) -> usize {
         let once = self.steps.len() + 1;
@@ -118,10 +109,10 @@ impl Pipeline {
     }
 
     /// Starts the step that reads objects.
-    pub fn start_ingest(&self) -> Result<(&Step, Ingest), Failure> {
-        for step in &self.steps {
-            if let Function::Ingest(pre) = &step.function {
-                return Ok((step, Ingest::start(&self.engine, pre, &step.setup)?));
+    pub fn start_ingest(&self) -> Result<Ingest, Failure> {
+        for step in self.steps.iter().filter(|step| step.kind == Kind::Ingest) {
+            if let Instance::Ingest(ingest) = step.start(&self.engine)? {
+                return Ok(ingest);
             }
         }
         Err(Failure::Reject("the pipeline has no step of kind ingest".into()))
@@ -129,18 +120,12 @@ impl Pipeline {
 }
 
 impl Step {
-    /// Starts an instance; none for kind `ingest`, whose instances take no rows.
-    pub fn start(&self, engine: &Engine) -> Result<Option<Instance>, Failure> {
-        let Self { setup, tables, input, .. } = self;
-        Ok(Some(match &self.function {
-            Function::Ingest(_) => return Ok(None),
-            Function::Transform(pre) => Instance::Transform(Transform::start(engine, pre, setup, tables, input)?),
-            Function::Score(pre) => {
-                let model = self.model.as_deref().map_or(&[][..], Vec::as_slice);
-                Instance::Score(Score::start(engine, pre, setup, model, input)?)
-            }
-            Function::Publish(pre) => Instance::Publish(Publish::start(engine, pre, setup, input)?),
-        }))
+    /// Starts an instance.
+    pub fn start(&self, engine: &Engine) -> Result<Instance, Failure> {
+        if self.function.baked.is_some() {
+            return self.function.resume(engine, &self.setup, &self.bound);
+        }
+        self.function.start(engine, &self.setup).map(|(instance, _)| instance)
     }
 }
 
@@ -176,14 +161,22 @@ impl<'a> Loader<'a> {
 
     fn table(&mut self, plan: &TablePlan) -> Option<Table> {
         let at = ["tables", plan.name.as_str()];
-        let Function::Ingest(pre) = self.function(&plan.component, &at)? else {
-            self.reporter
-                .at(&[at[0], at[1], "component"], format!("table `{}`: its function is not of kind ingest", plan.name));
-            return None;
+        let function = self.function(&plan.component, &at)?;
+        let setup = Setup {
+            config: plan.config.clone(),
+            tables: Vec::new(),
+            model: None,
+            input: SchemaRef::new(Schema::empty()),
+            limits: plan.limits,
+            grants: Grants::default(),
         };
-        let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: Grants::default() };
-        let mut ingest = match Ingest::start(self.engine, &pre, &setup) {
-            Ok(ingest) => ingest,
+        let mut ingest = match function.start(self.engine, &setup) {
+            Ok((Instance::Ingest(ingest), _)) => ingest,
+            Ok(_) => {
+                let message = format!("table `{}`: its function is not of kind ingest", plan.name);
+                self.reporter.at(&[at[0], at[1], "component"], message);
+                return None;
+            }
             Err(failure) => {
                 self.refused(&at, &format!("table `{}`", plan.name), &failure);
                 return None;
@@ -213,12 +206,19 @@ impl<'a> Loader<'a> {
         let what = format!("step `{}`", plan.id);
         let function = self.function(&plan.component, &at)?;
         let kind = function.kind();
-        if !self.fits(&at, plan, kind) {
+        if !self.fits(&at, plan, kind, function.baked.is_some()) {
             return None;
         }
-        let setup = Setup { config: plan.config.clone(), limits: plan.limits, grants: self.grants(plan) };
-        let (input, takes) = match (&plan.from, kind) {
-            (None, Kind::Ingest) => (SchemaRef::new(Schema::empty()), None),
+        let mut setup = Setup {
+            config: plan.config.clone(),
+            tables: Vec::new(),
+            model: None,
+            input: SchemaRef::new(Schema::empty()),
+            limits: plan.limits,
+            grants: self.grants(plan),
+        };
+        let from = match (&plan.from, kind) {
+            (None, Kind::Ingest) => None,
             (None, _) => {
                 self.reporter.at(&[at[0], at[1], "component"], format!("{what} is the first and of kind {kind}\nhint: the first step reads the object: put one with `component = \"ingest\"` before it"));
                 return None;
@@ -240,10 +240,11 @@ impl<'a> Loader<'a> {
                     }
                     return None;
                 };
-                match &before.schema {
+                match &before.bound.schema {
                     Some(schema) => {
-                        if let Some(route) = route.as_ref().filter(|route| !before.routes.contains(route)) {
-                            let known: Vec<String> = before.routes.iter().map(|route| format!("`{route}`")).collect();
+                        if let Some(route) = route.as_ref().filter(|route| !before.bound.routes.contains(route)) {
+                            let known: Vec<String> =
+                                before.bound.routes.iter().map(|route| format!("`{route}`")).collect();
                             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                             let message = format!(
                                 "{what}: step `{}` has no route `{route}`\nhint: its routes are {known}",
@@ -251,7 +252,8 @@ impl<'a> Loader<'a> {
                             );
                             self.reporter.at(&[at[0], at[1], "from"], message);
                         }
-                        (schema.clone(), Some((*from, route.clone())))
+                        setup.input = schema.clone();
+                        Some((*from, route.clone()))
                     }
                     None => {
                         self.reporter.at(&[at[0], at[1], "from"], format!("{what} takes the rows of `{}`, which is of kind publish and gives none\nhint: set `from` to the step before that", before.id));
@@ -260,65 +262,63 @@ impl<'a> Loader<'a> {
                 }
             }
         };
-        let mut given = Vec::new();
         for table in &plan.tables {
-            given.push(tables.get(*table)?.clone()?);
+            setup.tables.push(tables.get(*table)?.clone()?);
         }
-        let model: Option<Arc<Vec<u8>>> = match plan.model.as_ref().map(Artifact::read) {
-            None => None,
-            Some(Ok(model)) => Some(Arc::new(model)),
-            Some(Err(err)) => {
+        setup.model = match plan.model.as_ref().map(Artifact::read).transpose() {
+            Ok(model) => model.map(Arc::new),
+            Err(err) => {
                 self.reporter.at(&[at[0], at[1], "model"], format!("{what}: {err}"));
                 return None;
             }
         };
-        let mut step = Step {
-            id: plan.id.clone(),
-            kind,
-            schema: None,
-            from: takes,
-            whole: false,
-            routes: Vec::new(),
-            function,
-            setup,
-            tables: given,
-            model,
-            input,
+        let bound = match &function.baked {
+            Some(baked) => self.baked(&at, plan, baked, &setup.input)?,
+            None => match function.start(self.engine, &setup) {
+                Ok((_, bound)) => bound,
+                Err(failure) => {
+                    self.refused(&at, &what, &failure);
+                    return None;
+                }
+            },
         };
-        match self.bind(&mut step) {
-            Ok(()) => Some(step),
-            Err(failure) => {
-                self.refused(&at, &what, &failure);
-                None
-            }
-        }
+        Some(Step { id: plan.id.clone(), kind, bound, from, function, setup })
     }
 
-    /// Starts the step once, for what it says of its rows.
-    fn bind(&self, step: &mut Step) -> Result<(), Failure> {
-        if let Function::Ingest(pre) = &step.function {
-            step.schema = Some(Ingest::start(self.engine, pre, &step.setup)?.schema);
-        }
-        match step.start(self.engine)? {
-            Some(Instance::Transform(transform)) => {
-                step.schema = Some(transform.schema);
-                step.whole = transform.scope == Scope::Object;
-                step.routes = transform.routes;
+    /// What a baked function said of its rows, if it was baked for these and is not configured again.
+    fn baked(&mut self, at: &[&str; 2], plan: &StepPlan, baked: &Marker, input: &Schema) -> Option<Bound> {
+        let mut problems = Vec::new();
+        for (key, is_given) in
+            [("config", plan.config != "{}"), ("model", plan.model.is_some()), ("tables", !plan.tables.is_empty())]
+        {
+            if is_given {
+                let message = format!(
+                    "step `{0}`: its function is baked with its `{key}`\nhint: remove `{key}`, or bake the function anew",
+                    plan.id
+                );
+                problems.push((key, message));
             }
-            Some(Instance::Score(score)) => step.schema = Some(score.schema),
-            Some(Instance::Publish(_)) | None => {}
         }
-        Ok(())
+        if baked.input.fields() != input.fields() {
+            let difference = rows::difference(&baked.input, input);
+            let message = format!("step `{}`: its function was baked for other rows: {difference}", plan.id);
+            problems.push(("component", format!("{message}\nhint: bake it anew")));
+        }
+        let fits = problems.is_empty();
+        for (key, message) in problems {
+            self.reporter.at(&[at[0], at[1], key], message);
+        }
+        fits.then(|| baked.bound.clone())
     }
 
     /// Reports keys that the step's kind has no use for, or misses; whether there are none.
-    fn fits(&mut self, at: &[&str; 2], plan: &StepPlan, kind: Kind) -> bool {
+    fn fits(&mut self, at: &[&str; 2], plan: &StepPlan, kind: Kind, baked: bool) -> bool {
         let id = &plan.id;
         let mut problems = Vec::new();
         if plan.model.is_some() && kind != Kind::Score {
             problems.push(("model", format!("step `{id}` is of kind {kind}, which takes no model")));
         }
-        if plan.model.is_none() && kind == Kind::Score {
+        if plan.model.is_none() && kind == Kind::Score && !baked {
             problems.push((
                 "",
                 format!("step `{id}` is of kind score and has no model\nhint: add `model = \"FILE.onnx\"`"),
@@ -340,7 +340,7 @@ impl<'a> Loader<'a> {
 
     fn grants(&self, plan: &StepPlan) -> Grants {
         Grants {
-            settings: SettingsCtx { granted: plan.settings.iter().cloned().collect() },
+            settings: SettingsCtx { granted: plan.settings.iter().cloned().collect(), asked: None },
             documents: DocumentsCtx {
                 database: self.database.clone(),
                 granted: plan.documents.iter().cloned().collect(),

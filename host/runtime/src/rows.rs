@@ -209,7 +209,8 @@ pub fn cut(mut text: String) -> String {
     text
 }
 
-fn difference(promised: &Schema, found: &Schema) -> String {
+/// How a schema differs from the one that was promised.
+pub fn difference(promised: &Schema, found: &Schema) -> String {
     let pairs = promised.fields().iter().zip(found.fields());
     for (promised, found) in pairs {
         if promised != found {

@@ -159,7 +159,7 @@ impl Pipeline {
         outcomes: &Sender<Result<Outcome, StepFailure>>,
     ) {
         let read = || -> Result<(), Failure> {
-            let (_, mut ingest) = self.start_ingest()?;
+            let mut ingest = self.start_ingest()?;
             ingest.open(event, object)?;
             let mut sequence = 0;
             loop {

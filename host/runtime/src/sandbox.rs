@@ -130,6 +130,21 @@ impl Sandbox {
         std::mem::take(&mut self.store.data_mut().grants.documents.duplicates)
     }
 
+    /// The first setting that the function asked for.
+    pub fn setting_asked(&self) -> Option<&str> {
+        self.store.data().grants.settings.asked.as_deref()
+    }
+
+    /// Whether the function holds on to something of the host: a stream, something to wait for.
+    pub fn holds_resources(&self) -> bool {
+        !self.store.data().table.is_empty()
+    }
+
+    /// Lets the function's memory grow whatever its limit is.
+    pub(crate) fn lift_memory_limit(&mut self) {
+        self.store.data_mut().memory.limit = usize::MAX;
+    }
+
     /// A fault of this sandbox, with what it printed.
     pub fn fault(&self, cause: Cause) -> Failure {
         Failure::Fault(Fault { cause, printed: self.output.take() })

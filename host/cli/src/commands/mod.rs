@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments and `run`.
 
+mod bake;
 mod documents;
 mod inspect;
 mod run;
@@ -24,6 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Validate),
+    Bake(bake::Bake),
     Run(run::Run),
     Test(test::Test),
     Documents(documents::Documents),
@@ -36,6 +38,7 @@ impl Cli {
     pub fn run(self) -> Result<Exit> {
         match self.command {
             Command::Validate(command) => command.run(),
+            Command::Bake(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Documents(command) => command.run(),

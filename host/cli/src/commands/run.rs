@@ -116,9 +116,9 @@ impl Run {
 
 fn position(pipeline: &Pipeline, step: &str) -> Result<usize> {
     let known: Vec<String> =
-        pipeline.steps.iter().filter(|step| step.schema.is_some()).map(|step| format!("`{}`", step.id)).collect();
+        pipeline.steps.iter().filter(|step| step.bound.schema.is_some()).map(|step| format!("`{}`", step.id)).collect();
     match pipeline.position(step) {
-        Some(index) if pipeline.steps.get(index).is_some_and(|step| step.schema.is_some()) => Ok(index),
+        Some(index) if pipeline.steps.get(index).is_some_and(|step| step.bound.schema.is_some()) => Ok(index),
         _ => bail!(
             "--until: there is no step `{step}` that gives rows\nhint: the steps that do are {}",
             known.join(", ")

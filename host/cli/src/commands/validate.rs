@@ -67,5 +67,5 @@ impl Validate {
 
 /// The columns of a step, without the numbers of rows, which are nobody's.
 fn columns(step: &Step) -> impl Iterator<Item = &FieldRef> {
-    step.schema.iter().flat_map(|schema| schema.fields()).filter(|field| field.name() != ROW)
+    step.bound.schema.iter().flat_map(|schema| schema.fields()).filter(|field| field.name() != ROW)
 }

@@ -11,11 +11,15 @@ use crate::bindings::imports::wasmill::pipeline::settings::{self, Host};
 pub struct SettingsCtx {
     /// The names that the manifest grants.
     pub granted: BTreeSet<String>,
+    /// The first name that the function asked for.
+    pub asked: Option<String>,
 }
 
 impl Host for SettingsCtx {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        Ok(if self.granted.contains(&name) { std::env::var(name).ok() } else { None })
+        let value = if self.granted.contains(&name) { std::env::var(&name).ok() } else { None };
+        self.asked.get_or_insert(name);
+        Ok(value)
     }
 }
 

@@ -1,21 +1,20 @@
 //! Instances of kind `ingest`.
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use wasmtime::component::ResourceAny;
 
-use crate::bindings::ingest::{IngestFunction, IngestFunctionPre};
+use crate::bindings::ingest::IngestFunction;
 use crate::capability::objects::OpenObject;
-use crate::engine::Engine;
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::function::transform::Output;
-use crate::function::{Setup, context};
+use crate::function::{Bound, context};
 use crate::rows;
-use crate::sandbox::{Sandbox, State};
+use crate::sandbox::Sandbox;
 
 /// An instance that turns an object into rows.
 pub struct Ingest {
-    sandbox: Sandbox,
+    pub(super) sandbox: Sandbox,
     function: IngestFunction,
     decoder: Option<ResourceAny>,
     /// The schema of its rows.
@@ -23,15 +22,20 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Instantiates, configures and binds.
-    pub fn start(engine: &Engine, pre: &IngestFunctionPre<State>, setup: &Setup) -> Result<Self, Failure> {
-        let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
-        let function = sandbox.call(|store| pre.instantiate(store))?;
-        let guest = function.wasmill_pipeline_ingest();
-        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
-        let schema = sandbox.set_up(|store| guest.call_bind(store))?;
-        let schema = rows::read_schema(schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
-        Ok(Self { sandbox, function, decoder: None, schema })
+    pub(super) fn new(sandbox: Sandbox, function: IngestFunction) -> Self {
+        Self { sandbox, function, decoder: None, schema: SchemaRef::new(Schema::empty()) }
+    }
+
+    pub(super) fn configure(&mut self, config: &str) -> Result<(), Failure> {
+        let guest = self.function.wasmill_pipeline_ingest();
+        self.sandbox.set_up(|store| guest.call_configure(store, config))
+    }
+
+    pub(super) fn bind(&mut self) -> Result<Bound, Failure> {
+        let guest = self.function.wasmill_pipeline_ingest();
+        let schema = self.sandbox.set_up(|store| guest.call_bind(store))?;
+        let schema = rows::read_schema(schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))?;
+        Ok(schema.into())
     }
 
     /// Starts reading an object.

@@ -1,7 +1,7 @@
 //! Functions: compiled components of one of four kinds, and their instances.
 //!
-//! Each kind has a file with the same items: the instance, `start` (steps 1 to 3 of `wit/pipeline.wit`), and
-//! the calls that carry data.
+//! Each kind has a file with the same items: the instance, `configure` and `bind` (steps 1 to 3 of
+//! `wit/pipeline.wit`), and the calls that carry data.
 
 pub mod ingest;
 pub mod publish;
@@ -9,19 +9,26 @@ pub mod score;
 pub mod transform;
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
-use wasmtime::component::{Component, Linker};
+use arrow_schema::SchemaRef;
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{Component, InstancePre, Linker};
 
+use crate::bake::Marker;
 use crate::bindings;
 use crate::bindings::imports::wasmill::pipeline::types::Context;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::failure::Failure;
+use crate::function::ingest::Ingest;
+use crate::function::publish::Publish;
+use crate::function::score::Score;
+use crate::function::transform::{Table, Transform};
 use crate::sandbox::{Grants, Limits, Sandbox, State};
 
 /// What a component is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Turns an object into rows.
@@ -47,58 +54,167 @@ impl fmt::Display for Kind {
 
 /// A compiled component, linked and ready to be instantiated.
 #[derive(Clone)]
-pub enum Function {
+pub struct Function {
+    pre: InstancePre<State>,
+    exports: Exports,
+    /// What it was set up for, if it was baked.
+    pub baked: Option<Arc<Marker>>,
+}
+
+/// Where an instance's functions are found.
+#[derive(Clone)]
+enum Exports {
+    Ingest(bindings::ingest::IngestFunctionIndices),
+    Transform(bindings::transform::TransformFunctionIndices),
+    Score(bindings::score::ScoreFunctionIndices),
+    Publish(bindings::publish::PublishFunctionIndices),
+}
+
+/// A running function.
+pub enum Instance {
     /// Of kind `ingest`.
-    Ingest(bindings::ingest::IngestFunctionPre<State>),
+    Ingest(Ingest),
     /// Of kind `transform`.
-    Transform(bindings::transform::TransformFunctionPre<State>),
+    Transform(Transform),
     /// Of kind `score`.
-    Score(bindings::score::ScoreFunctionPre<State>),
+    Score(Score),
     /// Of kind `publish`.
-    Publish(bindings::publish::PublishFunctionPre<State>),
+    Publish(Publish),
+}
+
+/// What a function said of its rows when it was bound.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The schema of the rows it gives; none for `publish`.
+    pub schema: Option<SchemaRef>,
+    /// Whether it takes all rows of an event before it gives any.
+    pub whole: bool,
+    /// The routes of its rows.
+    pub routes: Vec<String>,
+}
+
+impl From<SchemaRef> for Bound {
+    fn from(schema: SchemaRef) -> Self {
+        Self { schema: Some(schema), whole: false, routes: Vec::new() }
+    }
 }
 
 impl Function {
     /// Compiles and links a component; what it exports tells its kind.
     pub fn load(engine: &Engine, linker: &Linker<State>, bytes: &[u8]) -> Result<Self, LoadError> {
         let component = engine.compile(bytes).map_err(LoadError::Compile)?;
+        let baked = Marker::read(bytes).map_err(LoadError::Compile)?.map(Arc::new);
         let kind = kind_of(engine, &component)?;
         let pre = linker.instantiate_pre(&component).map_err(LoadError::Link)?;
-        match kind {
-            Kind::Ingest => bindings::ingest::IngestFunctionPre::new(pre).map(Self::Ingest),
-            Kind::Transform => bindings::transform::TransformFunctionPre::new(pre).map(Self::Transform),
-            Kind::Score => bindings::score::ScoreFunctionPre::new(pre).map(Self::Score),
-            Kind::Publish => bindings::publish::PublishFunctionPre::new(pre).map(Self::Publish),
-        }
-        .map_err(LoadError::Link)
+        let exports = match kind {
+            Kind::Ingest => bindings::ingest::IngestFunctionIndices::new(&pre).map(Exports::Ingest),
+            Kind::Transform => bindings::transform::TransformFunctionIndices::new(&pre).map(Exports::Transform),
+            Kind::Score => bindings::score::ScoreFunctionIndices::new(&pre).map(Exports::Score),
+            Kind::Publish => bindings::publish::PublishFunctionIndices::new(&pre).map(Exports::Publish),
+        };
+        Ok(Self { pre, exports: exports.map_err(LoadError::Link)?, baked })
     }
 
     /// Has an instance look at its configuration, nothing more.
     pub fn configure(&self, engine: &Engine, setup: &Setup) -> Result<(), Failure> {
+        let (mut instance, _) = self.instantiate(engine, setup)?;
+        instance.configure(&setup.config)
+    }
+
+    /// Starts an instance: steps 1 to 3 of `wit/pipeline.wit`.
+    pub fn start(&self, engine: &Engine, setup: &Setup) -> Result<(Instance, Bound), Failure> {
+        let (mut instance, _) = self.instantiate(engine, setup)?;
+        let bound = instance.set_up(setup)?;
+        Ok((instance, bound))
+    }
+
+    /// Starts an instance of a baked function, which was set up before it was baked.
+    pub fn resume(&self, engine: &Engine, setup: &Setup, bound: &Bound) -> Result<Instance, Failure> {
+        let (mut instance, _) = self.instantiate(engine, setup)?;
+        instance.set_bound(bound);
+        Ok(instance)
+    }
+
+    /// An instance of which nothing was called yet.
+    pub(crate) fn instantiate(
+        &self,
+        engine: &Engine,
+        setup: &Setup,
+    ) -> Result<(Instance, wasmtime::component::Instance), Failure> {
         let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
-        sandbox.set_up(|store| match self {
-            Self::Ingest(pre) => {
-                pre.instantiate(&mut *store)?.wasmill_pipeline_ingest().call_configure(store, &setup.config)
+        let raw = sandbox.call(|store| self.pre.instantiate(store))?;
+        let found = match &self.exports {
+            Exports::Ingest(exports) => {
+                exports.load(&mut sandbox.store, &raw).map(|exports| Instance::Ingest(Ingest::new(sandbox, exports)))
             }
-            Self::Transform(pre) => {
-                pre.instantiate(&mut *store)?.wasmill_pipeline_transform().call_configure(store, &setup.config)
+            Exports::Transform(exports) => exports
+                .load(&mut sandbox.store, &raw)
+                .map(|exports| Instance::Transform(Transform::new(sandbox, exports))),
+            Exports::Score(exports) => {
+                exports.load(&mut sandbox.store, &raw).map(|exports| Instance::Score(Score::new(sandbox, exports)))
             }
-            Self::Score(pre) => {
-                pre.instantiate(&mut *store)?.wasmill_pipeline_score().call_configure(store, &setup.config)
+            Exports::Publish(exports) => {
+                exports.load(&mut sandbox.store, &raw).map(|exports| Instance::Publish(Publish::new(sandbox, exports)))
             }
-            Self::Publish(pre) => {
-                pre.instantiate(&mut *store)?.wasmill_pipeline_publish().call_configure(store, &setup.config)
-            }
-        })
+        };
+        let instance = found.map_err(|err| Failure::Reject(format!("{err:#}")))?;
+        Ok((instance, raw))
     }
 
     /// What the function is.
     pub fn kind(&self) -> Kind {
+        match self.exports {
+            Exports::Ingest(_) => Kind::Ingest,
+            Exports::Transform(_) => Kind::Transform,
+            Exports::Score(_) => Kind::Score,
+            Exports::Publish(_) => Kind::Publish,
+        }
+    }
+}
+
+impl Instance {
+    fn configure(&mut self, config: &str) -> Result<(), Failure> {
         match self {
-            Self::Ingest(_) => Kind::Ingest,
-            Self::Transform(_) => Kind::Transform,
-            Self::Score(_) => Kind::Score,
-            Self::Publish(_) => Kind::Publish,
+            Self::Ingest(ingest) => ingest.configure(config),
+            Self::Transform(transform) => transform.configure(config),
+            Self::Score(score) => score.configure(config),
+            Self::Publish(publish) => publish.configure(config),
+        }
+    }
+
+    /// Configures it, gives it what it needs, and binds it.
+    pub(crate) fn set_up(&mut self, setup: &Setup) -> Result<Bound, Failure> {
+        self.configure(&setup.config)?;
+        let bound = match self {
+            Self::Ingest(ingest) => ingest.bind()?,
+            Self::Transform(transform) => transform.bind(&setup.tables, &setup.input)?,
+            Self::Score(score) => {
+                let model = setup.model.as_deref().map_or(&[][..], Vec::as_slice);
+                score.bind(model, &setup.input)?
+            }
+            Self::Publish(publish) => publish.bind(&setup.input)?,
+        };
+        self.set_bound(&bound);
+        Ok(bound)
+    }
+
+    fn set_bound(&mut self, bound: &Bound) {
+        let Some(promised) = bound.schema.clone() else { return };
+        match self {
+            Self::Ingest(ingest) => ingest.schema = promised,
+            Self::Transform(transform) => transform.schema = promised,
+            Self::Score(score) => score.schema = promised,
+            Self::Publish(_) => {}
+        }
+    }
+
+    /// Its sandbox.
+    pub(crate) fn sandbox(&mut self) -> &mut Sandbox {
+        match self {
+            Self::Ingest(ingest) => &mut ingest.sandbox,
+            Self::Transform(transform) => &mut transform.sandbox,
+            Self::Score(score) => &mut score.sandbox,
+            Self::Publish(publish) => &mut publish.sandbox,
         }
     }
 }
@@ -140,6 +256,12 @@ fn kind_of(engine: &Engine, component: &Component) -> Result<Kind, LoadError> {
 pub struct Setup {
     /// The configuration, as JSON.
     pub config: String,
+    /// Reference tables, for kind `transform`.
+    pub tables: Vec<Table>,
+    /// The model's file, for kind `score`.
+    pub model: Option<Arc<Vec<u8>>>,
+    /// The schema of the rows it will be given; empty for kind `ingest`.
+    pub input: SchemaRef,
     /// What it may use.
     pub limits: Limits,
     /// What it may reach.

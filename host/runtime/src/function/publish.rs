@@ -2,14 +2,13 @@
 
 use arrow_schema::Schema;
 
-use crate::bindings::publish::{PublishFunction, PublishFunctionPre};
+use crate::bindings::publish::PublishFunction;
 use crate::documents::DocumentCounts;
-use crate::engine::Engine;
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
-use crate::function::{Setup, context};
+use crate::function::{Bound, context};
 use crate::rows::{self, Reject, Rows};
-use crate::sandbox::{Sandbox, State};
+use crate::sandbox::Sandbox;
 
 /// What came of one batch.
 pub struct Receipt {
@@ -21,25 +20,25 @@ pub struct Receipt {
 
 /// An instance that writes rows as documents.
 pub struct Publish {
-    sandbox: Sandbox,
+    pub(super) sandbox: Sandbox,
     function: PublishFunction,
 }
 
 impl Publish {
-    /// Instantiates, configures and binds.
-    pub fn start(
-        engine: &Engine,
-        pre: &PublishFunctionPre<State>,
-        setup: &Setup,
-        input: &Schema,
-    ) -> Result<Self, Failure> {
-        let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
-        let function = sandbox.call(|store| pre.instantiate(store))?;
-        let guest = function.wasmill_pipeline_publish();
-        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
+    pub(super) fn new(sandbox: Sandbox, function: PublishFunction) -> Self {
+        Self { sandbox, function }
+    }
+
+    pub(super) fn configure(&mut self, config: &str) -> Result<(), Failure> {
+        let guest = self.function.wasmill_pipeline_publish();
+        self.sandbox.set_up(|store| guest.call_configure(store, config))
+    }
+
+    pub(super) fn bind(&mut self, input: &Schema) -> Result<Bound, Failure> {
+        let guest = self.function.wasmill_pipeline_publish();
         let input = rows::encode_schema(input).map_err(|err| Failure::Reject(err.to_string()))?;
-        sandbox.set_up(|store| guest.call_bind(store, &input))?;
-        Ok(Self { sandbox, function })
+        self.sandbox.set_up(|store| guest.call_bind(store, &input))?;
+        Ok(Bound { schema: None, whole: false, routes: Vec::new() })
     }
 
     /// Publishes rows.

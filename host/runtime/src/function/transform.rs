@@ -6,14 +6,13 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::bindings::imports::wasmill::pipeline::types;
+use crate::bindings::transform::TransformFunction;
 use crate::bindings::transform::exports::wasmill::pipeline::transform::Scope;
-use crate::bindings::transform::{TransformFunction, TransformFunctionPre};
-use crate::engine::Engine;
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
-use crate::function::{Setup, context};
+use crate::function::{Bound, context};
 use crate::rows::{self, Reject, Rows};
-use crate::sandbox::{Sandbox, State};
+use crate::sandbox::Sandbox;
 
 /// What came of one batch.
 pub struct Output {
@@ -39,36 +38,31 @@ pub type Table = (String, Arc<Vec<u8>>);
 
 /// An instance that turns rows into other rows.
 pub struct Transform {
-    sandbox: Sandbox,
+    pub(super) sandbox: Sandbox,
     function: TransformFunction,
     /// The schema of the rows it gives.
     pub schema: SchemaRef,
-    /// Whether a row's result depends on the other rows of the event.
-    pub scope: Scope,
-    /// The routes of its outputs.
-    pub routes: Vec<String>,
 }
 
 impl Transform {
-    /// Instantiates, configures, gives the tables and binds.
-    pub fn start(
-        engine: &Engine,
-        pre: &TransformFunctionPre<State>,
-        setup: &Setup,
-        tables: &[Table],
-        input: &Schema,
-    ) -> Result<Self, Failure> {
-        let mut sandbox = Sandbox::new(engine, setup.limits, setup.grants.clone());
-        let function = sandbox.call(|store| pre.instantiate(store))?;
-        let guest = function.wasmill_pipeline_transform();
-        sandbox.set_up(|store| guest.call_configure(store, &setup.config))?;
+    pub(super) fn new(sandbox: Sandbox, function: TransformFunction) -> Self {
+        Self { sandbox, function, schema: SchemaRef::new(Schema::empty()) }
+    }
+
+    pub(super) fn configure(&mut self, config: &str) -> Result<(), Failure> {
+        let guest = self.function.wasmill_pipeline_transform();
+        self.sandbox.set_up(|store| guest.call_configure(store, config))
+    }
+
+    pub(super) fn bind(&mut self, tables: &[Table], input: &Schema) -> Result<Bound, Failure> {
+        let guest = self.function.wasmill_pipeline_transform();
         for (name, table) in tables {
-            sandbox.set_up(|store| guest.call_put_table(store, name, table))?;
+            self.sandbox.set_up(|store| guest.call_put_table(store, name, table))?;
         }
         let input = rows::encode_schema(input).map_err(|err| Failure::Reject(err.to_string()))?;
-        let bound = sandbox.set_up(|store| guest.call_bind(store, &input))?;
-        let schema = rows::read_schema(bound.schema).map_err(|what| sandbox.fault(Cause::Answer(what)))?;
-        Ok(Self { sandbox, function, schema, scope: bound.scope, routes: bound.routes })
+        let bound = self.sandbox.set_up(|store| guest.call_bind(store, &input))?;
+        let schema = rows::read_schema(bound.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))?;
+        Ok(Bound { schema: Some(schema), whole: bound.scope == Scope::Object, routes: bound.routes })
     }
 
     /// Gives it rows.

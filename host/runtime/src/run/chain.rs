@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::transform::Output;
-use crate::pipeline::{Instance, Pipeline};
+use crate::function::{Instance, Kind};
+use crate::pipeline::Pipeline;
 use crate::rows::{self, Reject, Rows};
 use crate::run::StepFailure;
 use crate::run::report::Counts;
@@ -92,9 +93,10 @@ impl<'a> Chain<'a> {
         let needed = needed(pipeline, until);
         let mut instances = Vec::new();
         for (index, step) in pipeline.steps.iter().enumerate() {
-            let ours = part_of(pipeline, index) == part && needed.get(index) == Some(&true);
-            let instance = if ours { step.start(&pipeline.engine).map_err(|failure| (index, failure))? } else { None };
-            instances.push(instance);
+            let takes_rows = step.kind != Kind::Ingest;
+            let ours = takes_rows && part_of(pipeline, index) == part && needed.get(index) == Some(&true);
+            let start = || step.start(&pipeline.engine).map_err(|failure| (index, failure));
+            instances.push(ours.then(start).transpose()?);
         }
         Ok(Self { pipeline, event, until, needed, instances })
     }
@@ -150,7 +152,7 @@ impl<'a> Chain<'a> {
     /// Takes what came of a whole event, for the steps that waited for it, and passes it on.
     pub fn finish(&mut self, outcome: &mut Outcome) -> Result<(), StepFailure> {
         for step in 0..self.instances.len() {
-            if !self.pipeline.steps.get(step).is_some_and(|step| step.whole) {
+            if !self.pipeline.steps.get(step).is_some_and(|step| step.bound.whole) {
                 continue;
             }
             let Some(Some(Instance::Transform(transform))) = self.instances.get_mut(step) else { continue };
@@ -196,6 +198,7 @@ fn call(instance: &mut Instance, event: &Event, attempt: u32, rows: &Rows) -> Re
         Instance::Transform(transform) => transform.process(event, attempt, rows).map(Called::Output),
         Instance::Score(score) => score.process(event, attempt, rows).map(Called::Output),
         Instance::Publish(publish) => publish.process(event, attempt, rows).map(Called::Receipt),
+        Instance::Ingest(_) => Err(fault("a function of kind ingest takes no rows".into())),
     }
 }
 
@@ -222,7 +225,7 @@ fn part_of(pipeline: &Pipeline, step: usize) -> Part {
     let mut at = Some(step);
     while let Some(index) = at {
         let Some(step) = pipeline.steps.get(index) else { break };
-        if step.whole {
+        if step.bound.whole {
             return Part::Whole;
         }
         at = step.from.as_ref().map(|(from, _)| *from);

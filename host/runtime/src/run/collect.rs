@@ -48,7 +48,7 @@ impl<'a> Collector<'a> {
             .map_err(|failure| step_error(pipeline, event, failure))?;
         let file = match options.until {
             Some((step, path)) => {
-                let schema = pipeline.steps.get(step).and_then(|step| step.schema.clone());
+                let schema = pipeline.steps.get(step).and_then(|step| step.bound.schema.clone());
                 let schema = schema.ok_or_else(|| io_error(event, path, io::Error::other("the step gives no rows")))?;
                 Some(ParquetFile::create(path, &schema).map_err(|err| io_error(event, path, err))?)
             }

@@ -1,0 +1,69 @@
+//! What the tests of the second tier share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use wasmill_runtime::code_cache::CodeCache;
+use wasmill_runtime::engine::{Engine, on_deep_stack};
+use wasmill_runtime::event::Event;
+use wasmill_runtime::function::{Function, Instance, Setup};
+use wasmill_runtime::rows::{self, Rows};
+use wasmill_runtime::sandbox::{self, Grants, Limits};
+
+/// A folder named by a variable that `make test-full` sets.
+pub fn folder(variable: &str) -> PathBuf {
+    let folder = std::env::var_os(variable);
+    folder.unwrap_or_else(|| panic!("{variable} is not set: run these tests with `make test-full`")).into()
+}
+
+/// The score function in its sandbox.
+pub struct Scorer {
+    engine: Engine,
+    function: Function,
+}
+
+impl Scorer {
+    /// Compiles the function.
+    pub fn load() -> Self {
+        let engine = Engine::new(Some(CodeCache::new(folder("WASMILL_CACHE").join("code")))).unwrap();
+        let bytes = std::fs::read(folder("WASMILL_COMPONENTS").join("score.wasm")).unwrap();
+        let linker = sandbox::linker(&engine).unwrap();
+        let function = Function::load(&engine, &linker, &bytes).unwrap();
+        Self { engine, function }
+    }
+
+    /// What a model gives for rows; an error says what the function, or its sandbox, said.
+    pub fn score(&self, config: &str, model: Vec<u8>, rows: &Path) -> Result<RecordBatch, String> {
+        let stream = std::fs::read(rows).unwrap();
+        let input = rows::read_schema(stream.clone()).unwrap();
+        let setup = Setup {
+            config: config.to_owned(),
+            tables: Vec::new(),
+            model: Some(Arc::new(model)),
+            input: input.clone(),
+            limits: Limits { memory: 1 << 30, deadline: Duration::from_secs(60) },
+            grants: Grants::default(),
+        };
+        let event = Event::of_file(rows).unwrap();
+        let rows = Rows::read(stream, &input).unwrap();
+        let score = || {
+            let (instance, _) = self.function.start(&self.engine, &setup).map_err(|failure| failure.to_string())?;
+            let Instance::Score(mut score) = instance else { panic!("score.wasm is not of kind score") };
+            let output = score.process(&event, 1, &rows).map_err(|failure| failure.to_string())?;
+            match output.rejects.first() {
+                Some(reject) => Err(format!("row {} was rejected: {}", reject.row, reject.reason)),
+                None => Ok(output.rows.batch),
+            }
+        };
+        on_deep_stack(score).unwrap()
+    }
+}
+
+/// The rows of an Arrow IPC stream.
+pub fn read(path: &Path) -> RecordBatch {
+    let stream = std::fs::read(path).unwrap();
+    let schema = rows::read_schema(stream.clone()).unwrap();
+    Rows::read(stream, &schema).unwrap().batch
+}
