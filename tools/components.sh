@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
-names=(ingest transform score publish)
+names=(ingest transform score publish gateway chain)
 if [ "$profile" = quick ]; then names+=(hostile scale); fi
 
 # cargo gives components of two clones the same file: what another clone linked is not ours.

@@ -1,5 +1,5 @@
 //! A transform that does harm on purpose, for the host's tests. Its configuration says which and when:
-//! `{ "harm": "trap", "when": "process" }`, `when` being `configure`, `bind` or `process`. It is written
+//! `{ "harm": "trap", "when": "process" }`, `when` being some of `configure`, `bind` and `process`. It is written
 //! against the bindings, not the SDK's traits, so that it can answer with what the SDK would never encode.
 #![allow(clippy::all, unconditional_recursion, reason = "harm is the point")]
 
@@ -59,10 +59,22 @@ mod component {
     /// Does the harm if now is when; an answer instead of the right one, if that is the harm.
     fn harm(now: &str) -> Option<Vec<u8>> {
         let (when, harm) = HARM.with_borrow(Clone::clone);
-        if when != now {
+        if !when.split(' ').any(|when| when == now) {
             return None;
         }
         match harm.as_str() {
+            // What is printed is shown only with an error.
+            "print" => {
+                eprintln!("printed in {now}");
+                if now == "process" {
+                    std::process::abort();
+                }
+                None
+            }
+            "setting" => {
+                wasmill_sdk::setting("API_KEY");
+                None
+            }
             "trap" => std::process::abort(),
             "panic" => panic!("harm was asked for"),
             "loop" => loop {

@@ -47,13 +47,14 @@ impl Port {
         }
     }
 
-    /// Its description for others.
+    /// Its description for others, without columns.
     pub fn describe(&self) -> Tensor {
         let dims = self.shape.iter().flatten();
         Tensor {
             name: self.name.clone(),
             datatype: self.datatype.map_or_else(|| "UNKNOWN".to_owned(), datatype::protocol),
             shape: dims.map(|size| size.map_or(-1, |size| i64::try_from(size).unwrap_or(i64::MAX))).collect(),
+            columns: Vec::new(),
         }
     }
 }

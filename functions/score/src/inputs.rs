@@ -34,7 +34,8 @@ pub struct Input {
     pub inner: Vec<usize>,
     datatype: DatumType,
     arrow: DataType,
-    columns: Vec<String>,
+    /// One for each value of a tensor's row.
+    pub columns: Vec<String>,
     null: NullPolicy,
     nan: NanPolicy,
 }

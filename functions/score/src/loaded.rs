@@ -61,9 +61,18 @@ impl Loaded {
             wanted.iter().filter_map(|output| names.iter().position(|name| *name == output.name)).collect();
         let compiled = results.iter().filter_map(|result| model.outputs.get(*result));
         let outputs = wanted.iter().zip(compiled).map(|(output, compiled)| Output::new(output, *compiled));
-        let outputs = outputs.collect::<Result<_, String>>()?;
-        let describe = |ports: &[Port]| ports.iter().map(Port::describe).collect();
-        let metadata = Metadata { inputs: describe(&input_ports), outputs: describe(&output_ports) };
+        let outputs: Vec<Output> = outputs.collect::<Result<_, String>>()?;
+        let mut metadata = Metadata {
+            inputs: input_ports.iter().map(Port::describe).collect(),
+            outputs: output_ports.iter().map(Port::describe).collect(),
+        };
+        for (tensor, input) in metadata.inputs.iter_mut().zip(&inputs) {
+            tensor.columns.clone_from(&input.columns);
+        }
+        for output in &outputs {
+            let made = metadata.outputs.iter_mut().filter(|tensor| tensor.name == output.name);
+            made.for_each(|tensor| tensor.columns.push(output.column.clone()));
+        }
         Ok(Self { metadata, inputs, outputs, model, results })
     }
 

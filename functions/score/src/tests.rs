@@ -211,6 +211,7 @@ fn a_model_is_described_as_its_file_declares_it() {
         name: name.into(),
         datatype: datatype.into(),
         shape: shape.to_vec(),
+        columns: vec![name.into()],
     };
     assert_eq!(metadata.inputs, [tensor("k", "INT64", &[-1]), tensor("x", "FP32", &[-1, 1])]);
     assert_eq!(metadata.outputs, [tensor("z", "FP32", &[-1, 1]), tensor("both", "FP32", &[-1, 2])]);

@@ -15,6 +15,8 @@ pub struct Tensor {
     pub datatype: String,
     /// -1 where any size will do.
     pub shape: Vec<i64>,
+    /// The columns that fill it, or that it becomes; none if it is an output that was not asked for.
+    pub columns: Vec<String>,
 }
 
 /// A model's inputs and outputs.
@@ -69,7 +71,7 @@ pub mod adapter {
 
     impl From<Tensor> for exports::Tensor {
         fn from(tensor: Tensor) -> Self {
-            Self { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape }
+            Self { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, columns: tensor.columns }
         }
     }
 

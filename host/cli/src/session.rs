@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::Database;
+use wasmill_runtime::endpoint::{self, Endpoint, Shells};
 use wasmill_runtime::engine::Engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{self, Plan};
@@ -16,6 +17,7 @@ use crate::commands::PipelineArgs;
 pub struct Session {
     /// What will be done.
     pub plan: Plan,
+    components: PathBuf,
     engine: Engine,
 }
 
@@ -31,12 +33,23 @@ impl Session {
         };
         let plan = Plan::read(&plan::resolve(&args.pipeline)?, &components)?;
         let engine = Engine::new(Some(code_cache()?))?;
-        Ok(Self { plan, engine })
+        Ok(Self { plan, components, engine })
     }
 
     /// The pipeline, ready to run; its documents go to `database`.
     pub fn load(&self, database: Option<Arc<Database>>) -> Result<Pipeline> {
         Ok(Pipeline::load(&self.engine, &self.plan, database)?)
+    }
+
+    /// A bundled component.
+    pub fn bundled(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.components.join(format!("{name}.wasm"));
+        std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
+    }
+
+    /// The component of the pipeline's scoring endpoint.
+    pub fn compose(&self, pipeline: &Pipeline, step: Option<&str>, shells: &Shells) -> Result<Endpoint> {
+        Ok(endpoint::compose(&self.engine, &self.plan, pipeline, step, shells)?)
     }
 
     /// The pipeline's document database, if it has one.
@@ -46,7 +59,6 @@ impl Session {
     }
 }
 
-/// Where things are kept that can be made again.
 /// Where compiled code is kept.
 pub fn code_cache() -> Result<CodeCache> {
     Ok(CodeCache::new(cache_folder()?.join("code")))

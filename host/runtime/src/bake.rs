@@ -13,14 +13,19 @@ mod state;
 
 use std::time::{Duration, Instant};
 
-use wasmtime::component::Linker;
+use arrow_schema::Schema;
+use wasmtime::bail;
+use wasmtime::component::types::{ComponentInstance, ComponentItem};
+use wasmtime::component::{Linker, ResourceType};
 use wasmtime_wizer::Wizer;
 
+use crate::bindings::gateway::GatewayFunction;
 use crate::capability::settings::SettingsCtx;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::function::{Function, LoadError, Setup};
-use crate::sandbox::State;
+use crate::rows;
+use crate::sandbox::{self, Grants, Limits, Sandbox, State};
 
 pub use image::Image;
 pub use marker::Marker;
@@ -77,13 +82,16 @@ impl Baked {
     }
 }
 
+/// What a gateway may use while it is set up, in bytes and time.
+const GATEWAY_MEMORY: usize = 256 << 20;
+const GATEWAY_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How often an instance is started to see how long it takes; the median counts.
 const STARTS: usize = 9;
 
 /// Bakes a function, and starts it often enough to say what that gains.
 pub fn bake_and_measure(
     engine: &Engine,
-    linker: &Linker<State>,
     bytes: &[u8],
     function: &Function,
     setup: &Setup,
@@ -91,9 +99,10 @@ pub fn bake_and_measure(
     if function.baked.is_some() {
         return Err(BakeError::Already);
     }
-    let component = bake(engine, linker, bytes, setup)?;
+    let component = bake(engine, bytes, setup)?;
+    let linker = sandbox::linker(engine).map_err(BakeError::Instrument)?;
     let image = Image::of(&component).map_err(BakeError::Snapshot)?;
-    let baked = Function::load(engine, linker, &component)?;
+    let baked = Function::load(engine, &linker, &component)?;
     let start_before = median(|| function.start(engine, setup).map(drop))?;
     let start_after = match &baked.baked {
         Some(marker) => median(|| baked.resume(engine, setup, &marker.bound).map(drop))?,
@@ -114,10 +123,11 @@ fn median(mut start: impl FnMut() -> Result<(), Failure>) -> Result<Duration, Ba
 }
 
 /// Sets a function up and makes a component of what it is then.
-pub fn bake(engine: &Engine, linker: &Linker<State>, function: &[u8], setup: &Setup) -> Result<Vec<u8>, BakeError> {
+pub fn bake(engine: &Engine, function: &[u8], setup: &Setup) -> Result<Vec<u8>, BakeError> {
     let wizer = Wizer::new();
     let (parsed, instrumented) = wizer.instrument_component(function).map_err(BakeError::Instrument)?;
-    let function = Function::load(engine, linker, &instrumented)?;
+    let linker = sandbox::linker(engine).map_err(BakeError::Instrument)?;
+    let function = Function::load(engine, &linker, &instrumented)?;
     drop(instrumented);
 
     let mut setup = setup.clone();
@@ -136,4 +146,53 @@ pub fn bake(engine: &Engine, linker: &Linker<State>, function: &[u8], setup: &Se
     let baked = state::snapshot(&wizer, &parsed, sandbox, raw).map_err(BakeError::Snapshot)?;
     let marker = Marker { kind: function.kind(), input: setup.input, bound };
     marker.write(baked).map_err(BakeError::Snapshot)
+}
+
+/// Defines an interface that must not be called yet.
+fn leave_out(
+    engine: &Engine,
+    linker: &mut Linker<State>,
+    name: &str,
+    interface: &ComponentInstance,
+) -> wasmtime::Result<()> {
+    let mut instance = linker.instance(name)?;
+    for (item_name, item) in interface.exports(engine.inner()) {
+        match item.ty {
+            ComponentItem::ComponentFunc(_) => {
+                let called = format!("{name}#{item_name}");
+                instance.func_new(item_name, move |_, _, _, _| bail!("`{called}` is not there while it is set up"))?;
+            }
+            ComponentItem::Resource(_) => instance.resource(item_name, ResourceType::host::<()>(), |_, _| Ok(()))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Sets a gateway up for rows of this schema, and makes a component of what it is then.
+pub fn bake_gateway(engine: &Engine, gateway: &[u8], config: &str, input: &Schema) -> Result<Vec<u8>, BakeError> {
+    let wizer = Wizer::new();
+    let (parsed, instrumented) = wizer.instrument_component(gateway).map_err(BakeError::Instrument)?;
+    let component = engine.compile(&instrumented).map_err(BakeError::Instrument)?;
+    let mut linker = sandbox::linker(engine).map_err(BakeError::Instrument)?;
+    // Requests, and the function that answers them, come later.
+    for (name, item) in component.component_type().imports(engine.inner()) {
+        if let ComponentItem::ComponentInstance(interface) = item.ty
+            && (name.starts_with("wasi:http/") || name.starts_with("wasmill:pipeline/score@"))
+        {
+            leave_out(engine, &mut linker, name, &interface).map_err(BakeError::Instrument)?;
+        }
+    }
+    let limits = Limits { memory: GATEWAY_MEMORY, deadline: GATEWAY_DEADLINE };
+    let mut sandbox = Sandbox::new(engine, limits, Grants::default());
+    let raw = sandbox.call(|store| linker.instantiate(store, &component)).map_err(BakeError::SetUp)?;
+    let function = sandbox.call(|store| GatewayFunction::new(store, &raw)).map_err(BakeError::SetUp)?;
+    let guest = function.wasmill_pipeline_gateway();
+    sandbox.set_up(|store| guest.call_configure(store, config)).map_err(BakeError::SetUp)?;
+    let input = rows::encode_schema(input).map_err(|err| BakeError::SetUp(Failure::Reject(err.to_string())))?;
+    sandbox.set_up(|store| guest.call_bind(store, &input)).map_err(BakeError::SetUp)?;
+    if sandbox.holds_resources() {
+        return Err(BakeError::Open("a resource of the host"));
+    }
+    state::snapshot(&wizer, &parsed, &mut sandbox, raw).map_err(BakeError::Snapshot)
 }

@@ -56,6 +56,17 @@ pub mod score {
     });
 }
 
+/// Gateways, before they are composed.
+pub mod gateway {
+    wasmtime::component::bindgen!({
+        world: "gateway-function",
+        path: "../../wit",
+        with: {
+            "wasmill:pipeline/types@0.1.0": crate::bindings::imports::wasmill::pipeline::types,
+        },
+    });
+}
+
 /// Functions of kind `publish`.
 pub mod publish {
     wasmtime::component::bindgen!({

@@ -67,6 +67,8 @@ impl Engine {
         let mut config = Config::new();
         config
             .epoch_interruption(true)
+            // For components of WASI 0.3, which `wasmill serve` takes as well.
+            .wasm_component_model_async(true)
             .max_wasm_stack(WASM_STACK)
             // Nothing here is asynchronous; wasmtime only wants to see that it would fit.
             .async_stack_size(THREAD_STACK)

@@ -7,6 +7,7 @@
 //! - [`function`]: components of the four kinds, and their instances; [`failure`]: how a call ends badly;
 //!   [`rows`]: the Arrow that goes between them.
 //! - [`bake`]: functions that were set up become components of their own.
+//! - [`compose`]: baked functions and a gateway become one component for any WASI host; [`endpoint`]: which ones.
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database.
 //! - [`portable`]: whether a component runs on other hosts.
@@ -16,8 +17,10 @@ pub mod bake;
 pub mod bindings;
 pub mod capability;
 pub mod code_cache;
+pub mod compose;
 pub mod diagnostics;
 pub mod documents;
+pub mod endpoint;
 pub mod engine;
 pub mod event;
 pub mod failure;

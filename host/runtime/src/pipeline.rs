@@ -90,10 +90,7 @@ impl Pipeline {
     /// Bakes a step of the plan that the pipeline was loaded from.
     pub fn bake(&self, step: &Step, plan: &StepPlan) -> Result<Baked, BakeError> {
         let bytes = plan.component.read().map_err(BakeError::Component)?;
-        let baked = on_deep_stack(|| {
-            let linker = sandbox::linker(&self.engine).map_err(BakeError::Instrument)?;
-            bake::bake_and_measure(&self.engine, &linker, &bytes, &step.function, &step.setup)
-        });
+        let baked = on_deep_stack(|| bake::bake_and_measure(&self.engine, &bytes, &step.function, &step.setup));
         baked.unwrap_or_else(|err| Err(BakeError::Component(err)))
     }
 
@@ -120,6 +117,21 @@ impl Pipeline {
 }
 
 impl Step {
+    /// Whether its function was baked.
+    pub fn is_baked(&self) -> bool {
+        self.function.baked.is_some()
+    }
+
+    /// What its instances are started with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The schema of the rows it takes; empty for kind `ingest`.
+    pub fn input(&self) -> &SchemaRef {
+        &self.setup.input
+    }
+
     /// Starts an instance.
     pub fn start(&self, engine: &Engine) -> Result<Instance, Failure> {
         if self.function.baked.is_some() {

@@ -1,10 +1,12 @@
 //! The commands: one file each, with its arguments and `run`.
 
 mod bake;
+mod compose;
 mod documents;
 mod inspect;
 mod run;
 mod schema;
+mod serve;
 mod test;
 mod validate;
 
@@ -26,8 +28,10 @@ pub struct Cli {
 enum Command {
     Validate(validate::Validate),
     Bake(bake::Bake),
+    Compose(compose::Compose),
     Run(run::Run),
     Test(test::Test),
+    Serve(serve::Serve),
     Documents(documents::Documents),
     Inspect(inspect::Inspect),
     Schema(schema::Schema),
@@ -39,8 +43,10 @@ impl Cli {
         match self.command {
             Command::Validate(command) => command.run(),
             Command::Bake(command) => command.run(),
+            Command::Compose(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Test(command) => command.run(),
+            Command::Serve(command) => command.run(),
             Command::Documents(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Schema(command) => command.run(),

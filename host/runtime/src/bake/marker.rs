@@ -90,7 +90,8 @@ fn custom_sections(component: &[u8]) -> Result<Vec<CustomSectionReader<'_>>> {
         rest = rest.get(consumed..).unwrap_or_default();
         match payload {
             Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
-                rest = rest.get(unchecked_range.len()..).ok_or_else(|| format_err!("it ends too early"))?;
+                let size = usize::try_from(unchecked_range.end - unchecked_range.start).ok();
+                rest = size.and_then(|size| rest.get(size..)).ok_or_else(|| format_err!("it ends too early"))?;
             }
             Payload::CustomSection(section) => sections.push(section),
             Payload::End(_) => return Ok(sections),

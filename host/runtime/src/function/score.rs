@@ -3,6 +3,7 @@
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::bindings::score::ScoreFunction;
+pub use crate::bindings::score::exports::wasmill::pipeline::score::{Model, Tensor};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::function::transform::Output;
@@ -35,6 +36,12 @@ impl Score {
         let schema = self.sandbox.set_up(|store| guest.call_bind(store, &input))?;
         let schema = rows::read_schema(schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))?;
         Ok(schema.into())
+    }
+
+    /// The model's tensors, with the columns that they come from and become.
+    pub fn metadata(&mut self) -> Result<Model, Failure> {
+        let guest = self.function.wasmill_pipeline_score();
+        self.sandbox.set_up(|store| guest.call_metadata(store))
     }
 
     /// Scores rows.

@@ -1,0 +1,97 @@
+//! `wasmill serve`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use wasmill_runtime::engine::Engine;
+use wasmill_serve::metrics::Metrics;
+use wasmill_serve::sandbox::{self, Sandboxes};
+use wasmill_serve::service::Service;
+use wasmill_serve::{Settings, server};
+
+use super::Exit;
+use crate::session::code_cache;
+
+/// Serve a component that exports `wasi:http` (0.2 or 0.3), such as `wasmill compose` makes.
+///
+/// Every request gets a fresh sandbox, unless --reuse says otherwise. `/metrics` (Prometheus) and `/healthz` are
+/// answered by the server itself. Ctrl-C or SIGTERM lets the requests in flight finish.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The component.
+    #[arg(value_name = "FILE")]
+    component: PathBuf,
+
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    addr: SocketAddr,
+
+    /// How many requests an instance answers, one after the other, before it is thrown away.
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    reuse: NonZeroUsize,
+
+    /// Requests worked on at once.
+    #[arg(long, value_name = "COUNT", default_value = "64")]
+    concurrency: NonZeroUsize,
+
+    /// Requests that may wait for that; more are answered with 503.
+    #[arg(long, value_name = "COUNT", default_value = "1024")]
+    queue: usize,
+
+    /// The longest body of a request, in MiB; a longer one is answered with 413.
+    #[arg(long, value_name = "MIB", default_value = "256")]
+    body_limit: u64,
+
+    /// The time that a request may take, in seconds; a longer one is answered with 504.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    deadline: f64,
+
+    /// Memory of an instance, in MiB.
+    #[arg(long, value_name = "MIB", default_value = "1024")]
+    memory: usize,
+
+    /// Log every request on standard error.
+    #[arg(long)]
+    access_log: bool,
+}
+
+impl Serve {
+    /// Serves until it is asked to stop.
+    pub fn run(self) -> Result<Exit> {
+        let bytes = std::fs::read(&self.component).with_context(|| format!("cannot read `{}`", self.component.display()))?;
+        let engine = Engine::new(Some(code_cache()?))?;
+        let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
+        let pre = pre.with_context(|| format!("cannot serve `{}`", self.component.display()))?;
+        let deadline = Duration::try_from_secs_f64(self.deadline).context("--deadline is not a time")?;
+        let settings = Arc::new(Settings {
+            reuse: self.reuse.get(),
+            concurrency: self.concurrency.get(),
+            queue: self.queue,
+            body_limit: self.body_limit << 20,
+            deadline,
+            memory: self.memory << 20,
+            access_log: self.access_log,
+        });
+        let metrics = Arc::new(Metrics::default());
+        let sandboxes = Sandboxes::new(engine, pre, settings.clone(), metrics.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let service = Arc::new(Service::new(sandboxes, settings, metrics));
+            let listener = tokio::net::TcpListener::bind(self.addr).await;
+            let listener = listener.with_context(|| format!("cannot listen on {}", self.addr))?;
+            say!("http://{}", listener.local_addr()?)?;
+            let stop = async {
+                // Without it only a kill ends the server.
+                let _ = server::asked_to_stop().await;
+            };
+            server::serve(listener, service, stop, deadline).await;
+            anyhow::Ok(())
+        })?;
+        Ok(Exit::Done)
+    }
+}

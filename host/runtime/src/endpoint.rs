@@ -1,0 +1,262 @@
+//! A pipeline's scoring endpoint: which of its steps answer a request, and the component that they become.
+//!
+//! It is the step of kind `score` and, if its rows come from a transform whose rows stand alone, that one too. What
+//! reads objects and what writes documents has no place in it: a request brings its rows, and takes its scores.
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use serde::Serialize;
+
+use crate::bake::{self, BakeError, Image};
+use crate::compose::{self, ComposeError, Parts};
+use crate::engine::{Engine, on_deep_stack};
+use crate::failure::Failure;
+use crate::function::{Instance, Kind};
+use crate::pipeline::{Pipeline, Step};
+use crate::plan::{Artifact, Plan};
+use crate::rows::ROW;
+
+/// The version of the endpoint's model that paths name.
+const VERSION: &str = "1";
+
+/// The bundled components that an endpoint is made with.
+pub struct Shells {
+    /// The gateway.
+    pub gateway: Vec<u8>,
+    /// The chain of a transform and a scoring function.
+    pub chain: Vec<u8>,
+}
+
+/// A scoring endpoint.
+pub struct Endpoint {
+    /// The component.
+    pub component: Vec<u8>,
+    /// The steps it is made of, with what their memory starts with.
+    pub parts: Vec<(String, Image)>,
+    /// The columns that a request gives.
+    pub columns: Vec<Field>,
+}
+
+/// Why a pipeline has no scoring endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// It has no step of kind `score`, or several.
+    #[error("an endpoint has one step of kind score, and the pipeline has {found}{hint}")]
+    Steps {
+        /// What it has.
+        found: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The rows that are scored come from a step that has no place in an endpoint.
+    #[error("step `{step}` cannot be part of an endpoint: {why}")]
+    Step {
+        /// The step.
+        step: String,
+        /// Why.
+        why: String,
+    },
+    /// A step cannot be baked.
+    #[error("step `{step}`: {source}")]
+    Bake {
+        /// The step.
+        step: String,
+        /// Why.
+        source: BakeError,
+    },
+    /// The gateway cannot be baked.
+    #[error("the gateway: {0}")]
+    Gateway(BakeError),
+    /// The parts do not fit together.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    /// A function failed, or its file is not what it was.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What a gateway is told; see the crate `wasmill-gateway`.
+#[derive(Serialize)]
+struct Config<'a> {
+    model: &'a str,
+    version: &'a str,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Output>,
+}
+
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    datatype: String,
+    shape: Vec<i64>,
+    columns: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Output {
+    name: String,
+    datatype: String,
+    shape: Vec<i64>,
+}
+
+/// Makes the component of a pipeline's scoring endpoint. `step` names the step of kind `score`, if there are several.
+pub fn compose(
+    engine: &Engine,
+    plan: &Plan,
+    pipeline: &Pipeline,
+    step: Option<&str>,
+    shells: &Shells,
+) -> Result<Endpoint, EndpointError> {
+    let composed = on_deep_stack(|| Composer { engine, plan, pipeline, shells }.compose(step));
+    composed.unwrap_or_else(|err| Err(EndpointError::Failed(err.to_string())))
+}
+
+struct Composer<'a> {
+    engine: &'a Engine,
+    plan: &'a Plan,
+    pipeline: &'a Pipeline,
+    shells: &'a Shells,
+}
+
+impl Composer<'_> {
+    fn compose(&self, step: Option<&str>) -> Result<Endpoint, EndpointError> {
+        let score = self.scoring_step(step)?;
+        let transform = self.transform_before(score)?;
+        let first = transform.unwrap_or(score);
+        let config = Config {
+            model: self.pipeline.name.as_str(),
+            version: VERSION,
+            inputs: if transform.is_some() { columns_as_tensors(first.input()) } else { self.tensors(score)? },
+            outputs: self.outputs(score)?,
+        };
+        let config = serde_json::to_string(&config).map_err(|err| EndpointError::Failed(err.to_string()))?;
+
+        let mut parts = Vec::new();
+        let scoring = self.bake(score, &mut parts)?;
+        let cleaning = transform.map(|transform| self.bake(transform, &mut parts)).transpose()?;
+        let gateway = bake::bake_gateway(self.engine, &self.shells.gateway, &config, first.input())
+            .map_err(EndpointError::Gateway)?;
+        let component = compose::compose(&Parts {
+            gateway: &gateway,
+            transform: cleaning.as_deref().map(|cleaning| (&*self.shells.chain, cleaning)),
+            score: &scoring,
+        })?;
+        let columns = first.input().fields().iter().filter(|field| field.name() != ROW);
+        Ok(Endpoint { component, parts, columns: columns.map(|field| field.as_ref().clone()).collect() })
+    }
+
+    fn scoring_step(&self, wanted: Option<&str>) -> Result<&Step, EndpointError> {
+        let scoring: Vec<&Step> = self.pipeline.steps.iter().filter(|step| step.kind == Kind::Score).collect();
+        let names = || scoring.iter().map(|step| format!("`{}`", step.id)).collect::<Vec<_>>().join(", ");
+        match (wanted, &*scoring) {
+            (Some(wanted), _) => {
+                let found = scoring.iter().find(|step| step.id.as_str() == wanted).copied();
+                found.ok_or_else(|| EndpointError::Steps {
+                    found: format!("no such step `{wanted}`"),
+                    hint: format!("\nhint: its steps of kind score: {}", names()),
+                })
+            }
+            (None, [only]) => Ok(only),
+            (None, []) => Err(EndpointError::Steps { found: "none".into(), hint: String::new() }),
+            (None, several) => Err(EndpointError::Steps {
+                found: several.len().to_string(),
+                hint: format!("\nhint: name one with --step: {}", names()),
+            }),
+        }
+    }
+
+    /// The transform whose rows are scored, if that is where they come from.
+    fn transform_before(&self, score: &Step) -> Result<Option<&Step>, EndpointError> {
+        let before = |step: &Step| step.from.as_ref().and_then(|(from, _)| self.pipeline.steps.get(*from));
+        let Some(step) = before(score) else { return Ok(None) };
+        let refuse = |why: &str| Err(EndpointError::Step { step: step.id.to_string(), why: why.to_owned() });
+        match step.kind {
+            Kind::Ingest => Ok(None),
+            Kind::Transform if step.bound.whole => {
+                refuse("its rows depend on each other, and a request is answered row by row")
+            }
+            Kind::Transform if before(step).is_some_and(|step| step.kind != Kind::Ingest) => {
+                refuse("its rows come from another step, and an endpoint has one transform\nhint: make one query of both")
+            }
+            Kind::Transform => Ok(Some(step)),
+            _ => refuse("only a transform can come before the step that scores"),
+        }
+    }
+
+    fn bake(&self, step: &Step, parts: &mut Vec<(String, Image)>) -> Result<Vec<u8>, EndpointError> {
+        let planned = self.plan.steps.iter().find(|planned| planned.id == step.id);
+        let read = planned.map(|planned| &planned.component).map(Artifact::read);
+        let bytes = match read {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(err)) => return Err(EndpointError::Failed(err.to_string())),
+            None => return Err(EndpointError::Failed(format!("step `{}` is not in the plan", step.id))),
+        };
+        let failed = |source| EndpointError::Bake { step: step.id.to_string(), source };
+        let baked = match step.is_baked() {
+            true => bytes,
+            false => bake::bake(self.engine, &bytes, step.setup()).map_err(failed)?,
+        };
+        let image = Image::of(&baked).map_err(|err| failed(BakeError::Snapshot(err)))?;
+        parts.push((step.id.to_string(), image));
+        Ok(baked)
+    }
+
+    /// The model's own tensors.
+    fn tensors(&self, score: &Step) -> Result<Vec<Tensor>, EndpointError> {
+        let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
+        let tensors = model.inputs.into_iter();
+        Ok(tensors.map(|tensor| Tensor { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, columns: tensor.columns }).collect())
+    }
+
+    /// The columns that are made of the model's outputs.
+    fn outputs(&self, score: &Step) -> Result<Vec<Output>, EndpointError> {
+        let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
+        let made: Vec<String> = model.outputs.into_iter().flat_map(|tensor| tensor.columns).collect();
+        let fields = score.bound.schema.iter().flat_map(|schema| schema.fields());
+        let fields = fields.filter(|field| made.contains(field.name()));
+        Ok(fields.map(|field| {
+            let (datatype, inner) = match field.data_type() {
+                DataType::FixedSizeList(item, size) => (datatype(item.data_type()), Some(i64::from(*size))),
+                other => (datatype(other), None),
+            };
+            Output { name: field.name().clone(), datatype: datatype.into(), shape: [-1].into_iter().chain(inner).collect() }
+        }).collect())
+    }
+
+    fn metadata(&self, score: &Step) -> Result<crate::function::score::Model, Failure> {
+        match score.start(self.engine)? {
+            Instance::Score(mut score) => score.metadata(),
+            _ => Err(Failure::Reject(format!("step `{}` is not of kind score", score.id))),
+        }
+    }
+}
+
+/// A tensor for each column.
+fn columns_as_tensors(schema: &SchemaRef) -> Vec<Tensor> {
+    let fields = |schema: &Schema| schema.fields().iter().filter(|field| field.name() != ROW).cloned().collect::<Vec<_>>();
+    let tensor = |field: &Field| Tensor {
+        name: field.name().clone(),
+        datatype: datatype(field.data_type()).into(),
+        shape: vec![-1],
+        columns: vec![field.name().clone()],
+    };
+    fields(schema).iter().map(|field| tensor(field)).collect()
+}
+
+/// The Open Inference Protocol's datatype of a column; `BYTES`, its text, where the protocol has none.
+fn datatype(column: &DataType) -> &'static str {
+    match column {
+        DataType::Boolean => "BOOL",
+        DataType::Int8 => "INT8",
+        DataType::Int16 => "INT16",
+        DataType::Int32 => "INT32",
+        DataType::Int64 => "INT64",
+        DataType::UInt8 => "UINT8",
+        DataType::UInt16 => "UINT16",
+        DataType::UInt32 => "UINT32",
+        DataType::UInt64 => "UINT64",
+        DataType::Float16 => "FP16",
+        DataType::Float32 => "FP32",
+        DataType::Float64 => "FP64",
+        _ => "BYTES",
+    }
+}

@@ -1,0 +1,157 @@
+//! One request: its limits, the component's answer, and what is said if there is none.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::Semaphore;
+use wasmtime_wasi_http::handler::ProxyHandler;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::Settings;
+use crate::metrics::Metrics;
+use crate::sandbox::Sandboxes;
+
+/// What answers requests.
+pub struct Service {
+    handler: ProxyHandler<Sandboxes>,
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    slots: Semaphore,
+}
+
+impl Service {
+    /// Of instances of a component.
+    pub fn new(sandboxes: Sandboxes, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
+        let slots = Semaphore::new(settings.concurrency);
+        Self { handler: ProxyHandler::new(sandboxes), settings, metrics, slots }
+    }
+
+    /// Answers a request.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<WasiBody> {
+        match request.uri().path() {
+            "/metrics" => return text("application/openmetrics-text; version=1.0.0; charset=utf-8", self.metrics.text()),
+            "/healthz" => return text("text/plain", "ok\n".into()),
+            _ => {}
+        }
+        let started = Instant::now();
+        let line = self.settings.access_log.then(|| format!("{} {}", request.method(), request.uri().path()));
+        let response = self.within_limits(request).await;
+        let elapsed = started.elapsed();
+        self.metrics.answered(response.status().as_u16(), elapsed);
+        if let Some(line) = line {
+            eprintln!("{line} {} {:.3} ms", response.status().as_u16(), elapsed.as_secs_f64() * 1e3);
+        }
+        response
+    }
+
+    async fn within_limits(&self, request: Request<Incoming>) -> Response<WasiBody> {
+        let limit = self.settings.body_limit;
+        let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|length| length > limit) {
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body has at most {limit} bytes"));
+        }
+        let busy = || {
+            let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait");
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        };
+        let _slot = match self.slots.try_acquire() {
+            Ok(slot) => slot,
+            Err(_) => {
+                let waiting = self.metrics.queued.inc();
+                let queue = i64::try_from(self.settings.queue).unwrap_or(i64::MAX);
+                let slot = if waiting >= queue { None } else { self.slots.acquire().await.ok() };
+                self.metrics.queued.dec();
+                match slot {
+                    Some(slot) => slot,
+                    None => return busy(),
+                }
+            }
+        };
+        self.metrics.in_flight.inc();
+        let response = self.run(request, limit).await;
+        self.metrics.in_flight.dec();
+        response
+    }
+
+    async fn run(&self, request: Request<Incoming>, limit: u64) -> Response<WasiBody> {
+        let too_long = Arc::new(AtomicBool::new(false));
+        let request = request.map(|body| Limited { body, left: limit, too_long: too_long.clone() }.boxed_unsync());
+        let answer = tokio::time::timeout(self.settings.deadline, self.handler.handle((), request)).await;
+        if too_long.load(Ordering::Relaxed) {
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body has at most {limit} bytes"));
+        }
+        match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(err)) => {
+                eprintln!("error: {err:#}");
+                problem(StatusCode::INTERNAL_SERVER_ERROR, "the component failed")
+            }
+            Err(_) => problem(
+                StatusCode::GATEWAY_TIMEOUT,
+                &format!("no answer within {:?}", self.settings.deadline),
+            ),
+        }
+    }
+}
+
+/// A body that ends with an error past its limit.
+struct Limited {
+    body: Incoming,
+    left: u64,
+    too_long: Arc<AtomicBool>,
+}
+
+impl Body for Limited {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx).map_err(Error::from);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => {
+                    self.too_long.store(true, Ordering::Relaxed);
+                    return Poll::Ready(Some(Err(Error::HttpRequestBodySize(None))));
+                }
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn text(content_type: &'static str, body: String) -> Response<WasiBody> {
+    let mut response = Response::new(full(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// An error of the server's own, in the form that the gateway's have.
+fn problem(status: StatusCode, message: &str) -> Response<WasiBody> {
+    let mut response = text("application/json", serde_json::json!({ "error": message }).to_string());
+    *response.status_mut() = status;
+    response
+}
+
+fn full(body: String) -> WasiBody {
+    Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync()
+}
