@@ -17,6 +17,8 @@ use arrow_schema::Schema;
 use wasmtime::bail;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Linker, ResourceType};
+use wasmtime_wasi::p2::bindings::io::error::Error as IoError;
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
 use wasmtime_wizer::Wizer;
 
 use crate::bindings::gateway::GatewayFunction;
@@ -162,7 +164,17 @@ fn leave_out(
                 let called = format!("{name}#{item_name}");
                 instance.func_new(item_name, move |_, _, _, _| bail!("`{called}` is not there while it is set up"))?;
             }
-            ComponentItem::Resource(_) => instance.resource(item_name, ResourceType::host::<()>(), |_, _| Ok(()))?,
+            ComponentItem::Resource(_) => {
+                // `wasi:http` passes on what `wasi:io` gives; the rest is its own.
+                let resource = match item_name {
+                    "input-stream" => ResourceType::host::<DynInputStream>(),
+                    "output-stream" => ResourceType::host::<DynOutputStream>(),
+                    "pollable" => ResourceType::host::<DynPollable>(),
+                    "io-error" => ResourceType::host::<IoError>(),
+                    _ => ResourceType::host::<()>(),
+                };
+                instance.resource(item_name, resource, |_, _| Ok(()))?;
+            }
             _ => {}
         }
     }
