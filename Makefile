@@ -6,7 +6,7 @@ FUNCTIONS := cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo test test-functions test-host check fmt bench bench-python data train schema clean
+.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full check fmt bench bench-python data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -26,13 +26,19 @@ build: ## build wasmill into bin/, with the functions beside it
 demo: build ## run a month of real flights through the pipeline, and look at what came out
 	@tools/demo.sh
 
+serve: build ## serve the flights' model over HTTP, on 127.0.0.1:8080
+	@tools/serve.sh
+
 test: test-functions test-host ## run everything that a change can break quickly
 
 test-functions: ## the functions' logic, natively
 	@$(FUNCTIONS) test --workspace --exclude hostile --exclude scale
 
 test-host: components-quick ## the host, with the functions in their sandboxes
-	@$(QUICK) $(HOST) test --workspace
+	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full
+
+test-full: test ## and what needs more: a zoo of models against ONNX Runtime
+	@tools/test-full.sh
 
 check: ## formatting, lints, documentation, licences
 	@tools/check.sh

@@ -13,6 +13,8 @@ pub struct Request {
     pub method: String,
     /// The path, without the query.
     pub path: String,
+    /// The query, without the question mark.
+    pub query: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// All of it.
@@ -20,6 +22,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// The first value of a parameter of the query.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
     /// The first value of a header; its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())

@@ -79,10 +79,14 @@ struct Gives<'a> {
 }
 
 /// Answers a request.
-pub(crate) fn infer(gateway: &Gateway, request: &Request, call: &mut Call<'_, impl Score>) -> Result<Response, Problem> {
+pub(crate) fn infer(
+    gateway: &Gateway,
+    request: &Request,
+    call: &mut Call<'_, impl Score>,
+) -> Result<Response, Problem> {
     let (json, mut binary) = split(request)?;
-    let inference: Inference =
-        serde_json::from_slice(json).map_err(|err| Problem::bad(format!("the body is not an inference request: {err}")))?;
+    let inference: Inference = serde_json::from_slice(json)
+        .map_err(|err| Problem::bad(format!("the body is not an inference request: {err}")))?;
     let wanted = outputs(gateway, &inference)?;
 
     let mut fields = Vec::new();
@@ -90,7 +94,8 @@ pub(crate) fn infer(gateway: &Gateway, request: &Request, call: &mut Call<'_, im
     let mut count = None;
     for given in &inference.inputs {
         let input = gateway.config.inputs.iter().find(|input| input.name == given.name);
-        let input = input.ok_or_else(|| unknown("input", &given.name, gateway.config.inputs.iter().map(|input| &input.name)))?;
+        let input = input
+            .ok_or_else(|| unknown("input", &given.name, gateway.config.inputs.iter().map(|input| &input.name)))?;
         let values = values(given, input, &mut binary)?;
         let rows = given.shape.first().copied().unwrap_or(0);
         if *count.get_or_insert(rows) != rows {
@@ -106,9 +111,14 @@ pub(crate) fn infer(gateway: &Gateway, request: &Request, call: &mut Call<'_, im
         return Err(Problem::bad(format!("{} bytes of the body belong to no input", binary.len())));
     }
     let missing = |input: &&Input| inference.inputs.iter().all(|given| given.name != input.name);
-    let may_miss = |input: &&Input| input.columns.iter().all(|column| gateway.input.field_with_name(column).is_ok_and(Field::is_nullable));
+    let may_miss = |input: &&Input| {
+        input.columns.iter().all(|column| gateway.input.field_with_name(column).is_ok_and(Field::is_nullable))
+    };
     if let Some(input) = gateway.config.inputs.iter().filter(missing).find(|input| !may_miss(input)) {
-        return Err(Problem::bad(format!("the input `{}` ({} {:?}) is missing", input.name, input.datatype, input.shape)));
+        return Err(Problem::bad(format!(
+            "the input `{}` ({} {:?}) is missing",
+            input.name, input.datatype, input.shape
+        )));
     }
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(Failure::from)?;
     let (scored, rejects) = call.score(&rows::fit(&gateway.input, &batch)?)?;
@@ -183,7 +193,8 @@ fn respond(
     let mut outputs = Vec::with_capacity(wanted.len());
     for (output, is_binary) in wanted {
         let Output { name, datatype, .. } = output;
-        let column = scored.column_by_name(name).ok_or_else(|| Problem::new(500, format!("there is no column `{name}`")))?;
+        let column =
+            scored.column_by_name(name).ok_or_else(|| Problem::new(500, format!("there is no column `{name}`")))?;
         let mut shape = vec![scored.num_rows()];
         let column = match column.as_fixed_size_list_opt() {
             Some(list) => {

@@ -10,7 +10,7 @@
 //! | `GET /v2/models/MODEL[/versions/V]/ready` | 200 |
 //! | `POST /v2/models/MODEL[/versions/V]/infer` | tensors for tensors, in JSON or with the binary tensor extension |
 //! | `POST /v2/repository/index` | the one model |
-//! | `POST /v1/score` | rows for rows: JSON, JSON lines, CSV or an Arrow stream, as `Content-Type` and `Accept` say |
+//! | `POST /v1/score[?columns=A,B]` | rows for rows: JSON, JSON lines, CSV or an Arrow stream, as `Content-Type` and `Accept` say |
 //!
 //! An error is `{"error": "…"}` with what to change. The protocol's gRPC form is not covered.
 //!

@@ -72,10 +72,8 @@ impl Gateway {
                 let action = match rest {
                     ["versions", version, action @ ..] => {
                         if *version != self.config.version {
-                            let message = format!(
-                                "model `{model}` has no version `{version}`; it has `{}`",
-                                self.config.version
-                            );
+                            let message =
+                                format!("model `{model}` has no version `{version}`; it has `{}`", self.config.version);
                             return Err(Problem::new(404, message));
                         }
                         action
@@ -113,9 +111,8 @@ impl Gateway {
 
     fn metadata(&self) -> Value {
         let Config { model, version, inputs, outputs } = &self.config;
-        let tensor = |name: &str, datatype: &str, shape: &[i64]| {
-            json!({ "name": name, "datatype": datatype, "shape": shape })
-        };
+        let tensor =
+            |name: &str, datatype: &str, shape: &[i64]| json!({ "name": name, "datatype": datatype, "shape": shape });
         json!({
             "name": model,
             "versions": [version],

@@ -75,11 +75,18 @@ fn known() -> String {
 }
 
 /// Answers a request.
-pub(crate) fn score(gateway: &Gateway, request: &Request, call: &mut Call<'_, impl Score>) -> Result<Response, Problem> {
+pub(crate) fn score(
+    gateway: &Gateway,
+    request: &Request,
+    call: &mut Call<'_, impl Score>,
+) -> Result<Response, Problem> {
     let form = Form::of(request)?;
     let answer = Form::accepted(request, form)?;
     let rows = read(form, &gateway.input, &request.body)?;
-    let (scored, rejects) = call.score(&rows)?;
+    let (mut scored, rejects) = call.score(&rows)?;
+    if let Some(columns) = request.parameter("columns") {
+        scored = select(&scored, columns)?;
+    }
     let mut response = Response::ok(answer.media_type(), write(answer, &scored, &rejects)?);
     if scored.num_rows() == 0 && !rejects.is_empty() {
         response.status = 422;
@@ -87,10 +94,23 @@ pub(crate) fn score(gateway: &Gateway, request: &Request, call: &mut Call<'_, im
     Ok(response)
 }
 
+/// The columns with these names, separated by commas.
+fn select(scored: &RecordBatch, columns: &str) -> Result<RecordBatch, Problem> {
+    let schema = scored.schema();
+    let index = |name: &str| {
+        let unknown =
+            || Problem::bad(format!("`columns` names `{name}`; the columns of an answer are {}", names(&schema)));
+        schema.index_of(name).map_err(|_| unknown())
+    };
+    let indices = columns.replace("%2C", ",").split(',').map(index).collect::<Result<Vec<_>, _>>()?;
+    scored.project(&indices).map_err(|err| Failure::from(err).into())
+}
+
 fn read(form: Form, schema: &SchemaRef, body: &[u8]) -> Result<RecordBatch, Problem> {
     match form {
         Form::Json => {
-            let value: Value = serde_json::from_slice(body).map_err(|err| Problem::bad(format!("the body is not JSON: {err}")))?;
+            let value: Value =
+                serde_json::from_slice(body).map_err(|err| Problem::bad(format!("the body is not JSON: {err}")))?;
             let rows = match value {
                 Value::Array(rows) => rows,
                 Value::Object(mut object) => match object.get_mut("rows").map(Value::take) {
@@ -111,7 +131,8 @@ fn read(form: Form, schema: &SchemaRef, body: &[u8]) -> Result<RecordBatch, Prob
         }
         Form::Csv => from_csv(schema, body),
         Form::Arrow => {
-            let batch = arrow::decode_one(body.to_vec()).map_err(|err| Problem::bad(format!("the body is not an Arrow stream: {err}")))?;
+            let batch = arrow::decode_one(body.to_vec())
+                .map_err(|err| Problem::bad(format!("the body is not an Arrow stream: {err}")))?;
             fit(schema, &batch)
         }
     }
@@ -123,18 +144,25 @@ pub(crate) fn from_json(schema: &SchemaRef, rows: Vec<Value>) -> Result<RecordBa
     for (number, row) in rows.into_iter().enumerate() {
         let Value::Object(row) = row else { return Err(Problem::bad(format!("row {number} is not an object"))) };
         if let Some(unknown) = row.keys().find(|name| schema.field_with_name(name).is_err()) {
-            return Err(Problem::bad(format!("row {number} has `{unknown}`, which is not a column; the columns are {}", names(schema))));
+            return Err(Problem::bad(format!(
+                "row {number} has `{unknown}`, which is not a column; the columns are {}",
+                names(schema)
+            )));
         }
         for field in schema.fields().iter().filter(|field| !field.is_nullable()) {
             if row.get(field.name()).is_none_or(Value::is_null) {
                 let name = field.name();
-                return Err(Problem::bad(format!("row {number} has no `{name}` ({}), which may not be missing", field.data_type())));
+                return Err(Problem::bad(format!(
+                    "row {number} has no `{name}` ({}), which may not be missing",
+                    field.data_type()
+                )));
             }
         }
         objects.push(row);
     }
     let read = || {
-        let mut decoder = arrow_json::ReaderBuilder::new(schema.clone()).with_batch_size(objects.len().max(1)).build_decoder()?;
+        let mut decoder =
+            arrow_json::ReaderBuilder::new(schema.clone()).with_batch_size(objects.len().max(1)).build_decoder()?;
         decoder.serialize(&objects)?;
         decoder.flush()
     };
@@ -149,12 +177,17 @@ fn from_csv(schema: &SchemaRef, body: &[u8]) -> Result<RecordBatch, Problem> {
     let mut fields = Vec::new();
     for column in header.fields() {
         let Ok(field) = schema.field_with_name(column.name()) else {
-            return Err(Problem::bad(format!("`{}` is not a column; the columns are {}", column.name(), names(schema))));
+            return Err(Problem::bad(format!(
+                "`{}` is not a column; the columns are {}",
+                column.name(),
+                names(schema)
+            )));
         };
         fields.push(field.clone());
     }
     let given = Arc::new(Schema::new(fields));
-    let reader = arrow_csv::ReaderBuilder::new(given.clone()).with_header(true).build(Cursor::new(body)).map_err(wrong)?;
+    let reader =
+        arrow_csv::ReaderBuilder::new(given.clone()).with_header(true).build(Cursor::new(body)).map_err(wrong)?;
     let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(wrong)?;
     let batch = arrow_select::concat::concat_batches(&given, &batches).map_err(wrong)?;
     fit(schema, &batch)

@@ -61,7 +61,9 @@ impl Values {
             Ok(values)
         }
         Ok(match datatype {
-            "BOOL" => Self::Bools(read(data, datatype, |value| value.as_bool().or(value.as_i64().map(|int| int != 0)))?),
+            "BOOL" => {
+                Self::Bools(read(data, datatype, |value| value.as_bool().or(value.as_i64().map(|int| int != 0)))?)
+            }
             "INT8" | "INT16" | "INT32" | "INT64" => Self::Ints(read(data, datatype, Value::as_i64)?),
             "UINT8" | "UINT16" | "UINT32" | "UINT64" => Self::Uints(read(data, datatype, Value::as_u64)?),
             "FP16" | "FP32" => Self::Singles(read(data, datatype, |value| value.as_f64().map(|float| float as f32))?),

@@ -56,7 +56,8 @@ fn gateway() -> Gateway {
 
 fn ask(method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Response {
     let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let request = Request { method: method.into(), path: path.into(), headers, body: body.into() };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let request = Request { method: method.into(), path: path.into(), query: query.into(), headers, body: body.into() };
     gateway().answer(&request, "r1", 0, &mut Double)
 }
 
@@ -74,7 +75,11 @@ fn rows_come_back_in_the_form_that_is_asked_for() {
     };
     let csv = ("content-type", "text/csv");
     check(&[], r#"{"a": 1.5, "id": "x"}"#, (200, r#"{"rows":[{"id":"x","score":3.0}]}"#));
-    check(&[], r#"{"rows": [{"a": 1}, {"a": 2}]}"#, (200, r#"{"rows":[{"id":null,"score":2.0},{"id":null,"score":4.0}]}"#));
+    check(
+        &[],
+        r#"{"rows": [{"a": 1}, {"a": 2}]}"#,
+        (200, r#"{"rows":[{"id":null,"score":2.0},{"id":null,"score":4.0}]}"#),
+    );
     check(&[], "[]", (200, r#"{"rows":[]}"#));
     check(&[csv], "id,a\nx,4\ny,5\n", (200, "id,score\nx,8.0\ny,10.0\n"));
     check(
@@ -82,7 +87,21 @@ fn rows_come_back_in_the_form_that_is_asked_for() {
         "{\"a\": 1}\n\n{\"a\": 2, \"id\": \"z\"}\n",
         (200, "{\"id\":null,\"score\":2.0}\n{\"id\":\"z\",\"score\":4.0}\n"),
     );
-    check(&[csv, ("accept", "text/html, application/json;q=0.9")], "a\n4\n", (200, r#"{"rows":[{"id":null,"score":8.0}]}"#));
+    check(
+        &[csv, ("accept", "text/html, application/json;q=0.9")],
+        "a\n4\n",
+        (200, r#"{"rows":[{"id":null,"score":8.0}]}"#),
+    );
+}
+
+#[test]
+fn an_answer_has_the_columns_that_are_asked_for() {
+    assert_eq!(post("/v1/score?columns=score", &[], "{\"a\": 1}"), (200, r#"{"rows":[{"score":2.0}]}"#.into()));
+    let (status, body) = post("/v1/score?columns=score,b", &[], "{\"a\": 1}");
+    assert_eq!(
+        (status, body.as_str()),
+        (400, r#"{"error":"`columns` names `b`; the columns of an answer are `id`, `score`"}"#)
+    );
 }
 
 #[test]
@@ -138,8 +157,14 @@ fn tensors_are_inferred_in_json() {
         assert_eq!((status, body.contains(expect)), (400, true), "{body}");
     };
     check(r#"{"name": "b", "datatype": "FP32", "shape": [1], "data": [1]}"#, "no input `b`; it has `a`, `id`");
-    check(r#"{"name": "a", "datatype": "INT64", "shape": [1], "data": [1]}"#, "it is INT64 [1], the model takes FP32 [-1]");
-    check(r#"{"name": "a", "datatype": "FP32", "shape": [3], "data": [1]}"#, "it has 1 values, which is not its shape [3]");
+    check(
+        r#"{"name": "a", "datatype": "INT64", "shape": [1], "data": [1]}"#,
+        "it is INT64 [1], the model takes FP32 [-1]",
+    );
+    check(
+        r#"{"name": "a", "datatype": "FP32", "shape": [3], "data": [1]}"#,
+        "it has 1 values, which is not its shape [3]",
+    );
     check(r#"{"name": "a", "datatype": "FP32", "shape": [1], "data": ["x"]}"#, "\\\"x\\\" is not FP32");
 }
 
@@ -162,7 +187,9 @@ fn the_model_is_described() {
     let response = ask("GET", "/v2/models/double", &[], "");
     let expect = r#"{"name":"double","versions":["1"],"platform":"wasmill","inputs":[{"name":"a","datatype":"FP32","shape":[-1]},{"name":"id","datatype":"BYTES","shape":[-1]}],"outputs":[{"name":"score","datatype":"FP32","shape":[-1]}]}"#;
     assert_eq!(String::from_utf8(response.body).unwrap(), expect);
-    for path in ["/", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/double/ready", "/v2/models/double/versions/1"] {
+    for path in
+        ["/", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/double/ready", "/v2/models/double/versions/1"]
+    {
         assert_eq!(ask("GET", path, &[], "").status, 200, "{path}");
     }
     assert_eq!(ask("POST", "/v2/repository/index", &[], "{}").status, 200);

@@ -10,16 +10,17 @@
 mod image;
 mod marker;
 mod state;
+mod stdio;
 
 use std::time::{Duration, Instant};
 
 use arrow_schema::Schema;
 use wasmtime::bail;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
-use wasmtime::component::{Linker, ResourceType};
+use wasmtime::component::{Instance, Linker, ResourceType};
 use wasmtime_wasi::p2::bindings::io::error::Error as IoError;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
-use wasmtime_wizer::Wizer;
+use wasmtime_wizer::{ComponentContext, Wizer};
 
 use crate::bindings::gateway::GatewayFunction;
 use crate::capability::settings::SettingsCtx;
@@ -49,6 +50,9 @@ pub enum BakeError {
         "it reads the setting `{0}` while it is set up, and a setting may be a secret, which must not be baked\nhint: read settings in `open` or `process`"
     )]
     Setting(String),
+    /// It would be slower.
+    #[error("its memory would be slower to start with: {0}")]
+    Sparse(Image),
     /// It was baked already.
     #[error("it is baked already")]
     Already,
@@ -56,8 +60,15 @@ pub enum BakeError {
     #[error(transparent)]
     Component(std::io::Error),
     /// It holds on to something of the host.
-    #[error("it keeps {0} open after its set-up, which does not outlive the sandbox that it is baked in")]
-    Open(&'static str),
+    #[error(
+        "it keeps {held} things of the host open after its set-up, of which {streams} were standard streams, and nothing else outlives the sandbox that it is baked in"
+    )]
+    Open {
+        /// How many.
+        held: usize,
+        /// How many standard streams it has opened.
+        streams: usize,
+    },
     /// Its memory could not be read.
     #[error("its memory cannot be read: {0:#}")]
     Snapshot(wasmtime::Error),
@@ -92,12 +103,7 @@ const GATEWAY_DEADLINE: Duration = Duration::from_secs(10);
 const STARTS: usize = 9;
 
 /// Bakes a function, and starts it often enough to say what that gains.
-pub fn bake_and_measure(
-    engine: &Engine,
-    bytes: &[u8],
-    function: &Function,
-    setup: &Setup,
-) -> Result<Baked, BakeError> {
+pub fn bake_and_measure(engine: &Engine, bytes: &[u8], function: &Function, setup: &Setup) -> Result<Baked, BakeError> {
     if function.baked.is_some() {
         return Err(BakeError::Already);
     }
@@ -142,10 +148,7 @@ pub fn bake(engine: &Engine, function: &[u8], setup: &Setup) -> Result<Vec<u8>, 
     }
     let bound = bound.map_err(BakeError::SetUp)?;
     let sandbox = instance.sandbox();
-    if sandbox.holds_resources() {
-        return Err(BakeError::Open("a resource of the host"));
-    }
-    let baked = state::snapshot(&wizer, &parsed, sandbox, raw).map_err(BakeError::Snapshot)?;
+    let baked = frozen(&wizer, &parsed, sandbox, raw)?;
     let marker = Marker { kind: function.kind(), input: setup.input, bound };
     marker.write(baked).map_err(BakeError::Snapshot)
 }
@@ -203,8 +206,21 @@ pub fn bake_gateway(engine: &Engine, gateway: &[u8], config: &str, input: &Schem
     sandbox.set_up(|store| guest.call_configure(store, config)).map_err(BakeError::SetUp)?;
     let input = rows::encode_schema(input).map_err(|err| BakeError::SetUp(Failure::Reject(err.to_string())))?;
     sandbox.set_up(|store| guest.call_bind(store, &input)).map_err(BakeError::SetUp)?;
-    if sandbox.holds_resources() {
-        return Err(BakeError::Open("a resource of the host"));
+    frozen(&wizer, &parsed, &mut sandbox, raw)
+}
+
+/// The component in the state that its instance has. Only standard streams may be open: those can be opened again.
+fn frozen(
+    wizer: &Wizer,
+    parsed: &ComponentContext<'_>,
+    sandbox: &mut Sandbox,
+    instance: Instance,
+) -> Result<Vec<u8>, BakeError> {
+    let opened = sandbox.opened();
+    let held = sandbox.held();
+    if held != opened.len() {
+        return Err(BakeError::Open { held, streams: opened.len() });
     }
-    state::snapshot(&wizer, &parsed, &mut sandbox, raw).map_err(BakeError::Snapshot)
+    let component = state::snapshot(wizer, parsed, sandbox, instance).map_err(BakeError::Snapshot)?;
+    stdio::reopen(component, &opened).map_err(BakeError::Snapshot)
 }

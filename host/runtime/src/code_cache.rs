@@ -57,6 +57,25 @@ impl CodeCache {
         }
     }
 
+    /// A baked component that was kept under this key.
+    pub fn baked(&self, key: &str) -> Option<Vec<u8>> {
+        let path = self.baked_path(key);
+        let expected = fs::read(path.with_extension(DIGEST)).ok()?;
+        let component = fs::read(path).ok()?;
+        (Sha256::digest(&component).as_slice() == expected).then_some(component)
+    }
+
+    /// Keeps a baked component.
+    pub fn keep_baked(&self, key: &str, component: &[u8]) -> io::Result<()> {
+        let path = self.baked_path(key);
+        let _lock = self.lock(&path)?;
+        self.store(&path, component)
+    }
+
+    fn baked_path(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.baked.wasm"))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<File> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -68,6 +87,7 @@ impl CodeCache {
         Ok(file)
     }
 
+    /// Writes an entry, and its SHA-256 beside it.
     fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         // Files are replaced, never written to: another process may have the old one mapped.
         let replace = |path: &Path, content: &[u8]| -> io::Result<()> {

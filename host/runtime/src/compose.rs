@@ -78,7 +78,8 @@ fn plug(component: &[u8], denying: &[u8]) -> wasmtime::Result<Vec<u8>> {
 }
 
 fn package(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> wasmtime::Result<wac_graph::PackageId> {
-    let package = Package::from_bytes(name, None, bytes.to_vec(), graph.types_mut()).map_err(wasmtime::Error::from_anyhow)?;
+    let package =
+        Package::from_bytes(name, None, bytes.to_vec(), graph.types_mut()).map_err(wasmtime::Error::from_anyhow)?;
     graph.register_package(package).map_err(wasmtime::Error::new)
 }
 

@@ -174,9 +174,9 @@ impl Composer<'_> {
             Kind::Transform if step.bound.whole => {
                 refuse("its rows depend on each other, and a request is answered row by row")
             }
-            Kind::Transform if before(step).is_some_and(|step| step.kind != Kind::Ingest) => {
-                refuse("its rows come from another step, and an endpoint has one transform\nhint: make one query of both")
-            }
+            Kind::Transform if before(step).is_some_and(|step| step.kind != Kind::Ingest) => refuse(
+                "its rows come from another step, and an endpoint has one transform\nhint: make one query of both",
+            ),
             Kind::Transform => Ok(Some(step)),
             _ => refuse("only a transform can come before the step that scores"),
         }
@@ -204,7 +204,14 @@ impl Composer<'_> {
     fn tensors(&self, score: &Step) -> Result<Vec<Tensor>, EndpointError> {
         let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
         let tensors = model.inputs.into_iter();
-        Ok(tensors.map(|tensor| Tensor { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, columns: tensor.columns }).collect())
+        Ok(tensors
+            .map(|tensor| Tensor {
+                name: tensor.name,
+                datatype: tensor.datatype,
+                shape: tensor.shape,
+                columns: tensor.columns,
+            })
+            .collect())
     }
 
     /// The columns that are made of the model's outputs.
@@ -213,13 +220,19 @@ impl Composer<'_> {
         let made: Vec<String> = model.outputs.into_iter().flat_map(|tensor| tensor.columns).collect();
         let fields = score.bound.schema.iter().flat_map(|schema| schema.fields());
         let fields = fields.filter(|field| made.contains(field.name()));
-        Ok(fields.map(|field| {
-            let (datatype, inner) = match field.data_type() {
-                DataType::FixedSizeList(item, size) => (datatype(item.data_type()), Some(i64::from(*size))),
-                other => (datatype(other), None),
-            };
-            Output { name: field.name().clone(), datatype: datatype.into(), shape: [-1].into_iter().chain(inner).collect() }
-        }).collect())
+        Ok(fields
+            .map(|field| {
+                let (datatype, inner) = match field.data_type() {
+                    DataType::FixedSizeList(item, size) => (datatype(item.data_type()), Some(i64::from(*size))),
+                    other => (datatype(other), None),
+                };
+                Output {
+                    name: field.name().clone(),
+                    datatype: datatype.into(),
+                    shape: [-1].into_iter().chain(inner).collect(),
+                }
+            })
+            .collect())
     }
 
     fn metadata(&self, score: &Step) -> Result<crate::function::score::Model, Failure> {
@@ -232,7 +245,8 @@ impl Composer<'_> {
 
 /// A tensor for each column.
 fn columns_as_tensors(schema: &SchemaRef) -> Vec<Tensor> {
-    let fields = |schema: &Schema| schema.fields().iter().filter(|field| field.name() != ROW).cloned().collect::<Vec<_>>();
+    let fields =
+        |schema: &Schema| schema.fields().iter().filter(|field| field.name() != ROW).cloned().collect::<Vec<_>>();
     let tensor = |field: &Field| Tensor {
         name: field.name().clone(),
         datatype: datatype(field.data_type()).into(),

@@ -83,6 +83,11 @@ impl Engine {
         &self.inner
     }
 
+    /// Where compiled code and baked components are kept, if they are.
+    pub fn cache(&self) -> Option<&CodeCache> {
+        self.cache.as_deref()
+    }
+
     /// Compiles a component, or takes what an earlier run compiled.
     pub fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
         match &self.cache {

@@ -1,9 +1,12 @@
 //! A pipeline that is ready to run: its functions compiled, its tables read, and every step's schema known.
 
+mod baking;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -56,6 +59,12 @@ pub struct Step {
     pub from: Option<(usize, Option<String>)>,
     function: Function,
     setup: Setup,
+    /// How long an instance took to start; none if it starts from a baked component.
+    start: Option<Duration>,
+    /// Names the step's baked component in the cache.
+    key: String,
+    /// The size of the function's component, in bytes.
+    size: usize,
 }
 
 impl Pipeline {
@@ -284,17 +293,34 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
-        let bound = match &function.baked {
-            Some(baked) => self.baked(&at, plan, baked, &setup.input)?,
-            None => match function.start(self.engine, &setup) {
-                Ok((_, bound)) => bound,
-                Err(failure) => {
-                    self.refused(&at, &what, &failure);
-                    return None;
-                }
+        let key = baking::key(plan, &setup);
+        let started = Instant::now();
+        let (function, bound, start) = match &function.baked {
+            Some(baked) => {
+                let bound = self.baked(&at, plan, baked, &setup.input)?;
+                (function, bound, None)
+            }
+            None => match self.kept(&key) {
+                Some((function, bound)) => (function, bound, None),
+                None => match function.start(self.engine, &setup) {
+                    Ok((_, bound)) => (function, bound, Some(started.elapsed())),
+                    Err(failure) => {
+                        self.refused(&at, &what, &failure);
+                        return None;
+                    }
+                },
             },
         };
-        Some(Step { id: plan.id.clone(), kind, bound, from, function, setup })
+        let size = std::fs::metadata(&plan.component.path).map_or(0, |file| file.len() as usize);
+        Some(Step { id: plan.id.clone(), kind, bound, from, function, setup, start, key, size })
+    }
+
+    /// The step's function as an earlier run baked it, if one did.
+    fn kept(&self, key: &str) -> Option<(Function, Bound)> {
+        let component = self.engine.cache()?.baked(key)?;
+        let function = Function::load(self.engine, &self.linker, &component).ok()?;
+        let bound = function.baked.as_ref()?.bound.clone();
+        Some((function, bound))
     }
 
     /// What a baked function said of its rows, if it was baked for these and is not configured again.

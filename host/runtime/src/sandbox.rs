@@ -9,7 +9,7 @@ use wasmtime_wasi::{Deterministic, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiVie
 use crate::bindings::imports::wasmill::pipeline::types;
 use crate::capability::clock::{EventTime, StillClock};
 use crate::capability::documents::DocumentsCtx;
-use crate::capability::output::Captured;
+use crate::capability::output::{Captured, Opened, Standard, Stream};
 use crate::capability::settings::SettingsCtx;
 use crate::capability::{clock, documents, objects, settings};
 use crate::engine::{Engine, TICK};
@@ -69,6 +69,7 @@ pub struct Sandbox {
     pub(crate) store: Store<State>,
     deadline: Duration,
     output: Captured,
+    opened: Opened,
     time: EventTime,
 }
 
@@ -77,9 +78,12 @@ impl Sandbox {
     pub fn new(engine: &Engine, limits: Limits, grants: Grants) -> Self {
         let output = Captured::default();
         let time = EventTime::default();
+        let opened = Opened::default();
+        let standard = |stream| Standard { stream, output: output.clone(), opened: opened.clone() };
         let wasi = WasiCtxBuilder::new()
-            .stdout(output.clone())
-            .stderr(output.clone())
+            .stdin(standard(Stream::In))
+            .stdout(standard(Stream::Out))
+            .stderr(standard(Stream::Err))
             .wall_clock(time.clone())
             // The same in every sandbox: a replay must give the same. No function guards secrets with it.
             .secure_random(Deterministic::new(vec![0x57, 0x4d]))
@@ -90,7 +94,7 @@ impl Sandbox {
         let mut store = Store::new(engine.inner(), State { wasi, table: ResourceTable::new(), grants, memory });
         store.set_hostcall_fuel(ANSWER_LIMIT);
         store.limiter(|state| &mut state.memory);
-        Self { store, deadline: limits.deadline, output, time }
+        Self { store, deadline: limits.deadline, output, opened, time }
     }
 
     /// Sets the time that the function sees, in microseconds since the epoch.
@@ -135,9 +139,14 @@ impl Sandbox {
         self.store.data().grants.settings.asked.as_deref()
     }
 
-    /// Whether the function holds on to something of the host: a stream, something to wait for.
-    pub fn holds_resources(&self) -> bool {
-        !self.store.data().table.is_empty()
+    /// The standard streams that the function opened, in order.
+    pub fn opened(&self) -> Vec<Stream> {
+        self.opened.streams()
+    }
+
+    /// How many things of the host the function holds on to: streams, things to wait for.
+    pub fn held(&mut self) -> usize {
+        self.store.data_mut().table.iter_mut().count()
     }
 
     /// Lets the function's memory grow whatever its limit is.

@@ -4,7 +4,9 @@ mod common;
 
 use common::{Case, ENGINE, components, root};
 use wasmill_runtime::bake::{BakeError, bake};
+use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::Database;
+use wasmill_runtime::engine::Engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
 
@@ -65,7 +67,10 @@ fn plan(case: &Case) -> Plan {
 fn outcome(case: &Case, pipeline: &Pipeline) -> (Vec<String>, Vec<String>) {
     let (report, rejects) = case.run(pipeline, OBJECT);
     report.unwrap();
-    (documents(&case.database), rejects.into_iter().map(|(step, reject)| format!("{step} {} {}", reject.row, reject.reason)).collect())
+    (
+        documents(&case.database),
+        rejects.into_iter().map(|(step, reject)| format!("{step} {} {}", reject.row, reject.reason)).collect(),
+    )
 }
 
 fn documents(database: &Database) -> Vec<String> {
@@ -102,6 +107,30 @@ fn a_baked_pipeline_gives_what_the_other_does() {
 }
 
 #[test]
+fn a_run_bakes_where_that_pays_and_a_later_one_takes_what_it_kept() {
+    let cache = tempfile::tempdir().unwrap();
+    // Of small functions: they are compiled for this test, into a cache of its own.
+    let case = hostile("never", "none");
+    let plan = plan(&case);
+    let load = || {
+        let engine = Engine::new(Some(CodeCache::new(cache.path().to_owned()))).unwrap();
+        Pipeline::load(&engine, &plan, None).unwrap()
+    };
+    let mut pipeline = load();
+    assert!(pipeline.bake_where_it_pays(&plan, 1).is_empty());
+    assert!(pipeline.steps.iter().all(|step| !step.is_baked()));
+    let made: Vec<String> =
+        pipeline.bake_where_it_pays(&plan, usize::MAX).into_iter().map(|made| made.unwrap()).collect();
+    assert_eq!(made, ["read", "harm"]);
+    let again = load();
+    for pipeline in [&pipeline, &again] {
+        assert!(pipeline.steps.iter().all(|step| step.is_baked()));
+        let (report, rejects) = case.run(pipeline, b"a\n1\n2\n");
+        assert_eq!((report.unwrap().steps[1].counts.rows_out, rejects.len()), (2, 0));
+    }
+}
+
+#[test]
 fn the_same_inputs_give_the_same_bytes() {
     let case = case(PIPELINE);
     let (pipeline, plan) = (case.load().unwrap(), plan(&case));
@@ -110,9 +139,9 @@ fn the_same_inputs_give_the_same_bytes() {
     assert!(again() == again());
 }
 
-/// What baking a hostile step comes to.
-fn bake_hostile(when: &str, harm: &str) -> (Case, Result<Vec<u8>, BakeError>) {
-    let case = Case::new(&format!(
+/// A pipeline with a hostile step.
+fn hostile(when: &str, harm: &str) -> Case {
+    Case::new(&format!(
         r#"
 version = 1
 name = "hostile"
@@ -127,7 +156,12 @@ id = "harm"
 component = "hostile"
 config = {{ when = "{when}", harm = "{harm}" }}
 "#
-    ));
+    ))
+}
+
+/// What baking a hostile step comes to.
+fn bake_hostile(when: &str, harm: &str) -> (Case, Result<Vec<u8>, BakeError>) {
+    let case = hostile(when, harm);
     let (pipeline, plan) = (case.load().unwrap(), plan(&case));
     let baked = bake(&ENGINE, &plan.steps[1].component.read().unwrap(), pipeline.steps[1].setup());
     (case, baked)
@@ -165,7 +199,7 @@ fn a_baked_function_is_not_configured_again_and_takes_only_the_rows_it_was_baked
         assert!(message.contains(expect), "{message}");
     };
     let manifest = PIPELINE.replace("component = \"publish\"", "component = \"write.wasm\"");
-    check(manifest.clone(), "step `write`: its function is baked with its `config`\nhint: remove `config`");
+    check(manifest.clone(), "step `write`: its function is baked with its `config`");
     let manifest = manifest.replace("config = { collection = \"cities\", id = \"{code}\" }\n", "");
     check(manifest.replace("column = \"score\"", "column = \"points\""), "was baked for other rows: promised `score`");
 }

@@ -8,17 +8,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
+use wasmill_runtime::capability::output::Captured;
+use wasmill_runtime::engine::Engine;
 use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
 use wasmtime::{Store, StoreContextMut, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
-use wasmill_runtime::capability::output::Captured;
-use wasmill_runtime::engine::Engine;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::Settings;
 use crate::metrics::Metrics;
@@ -101,14 +99,8 @@ impl HandlerState for Sandboxes {
         let output = Captured::default();
         let wasi = WasiCtxBuilder::new().stdout(output.clone()).stderr(output.clone()).build();
         let limits = StoreLimitsBuilder::new().memory_size(self.settings.memory).build();
-        let state = State {
-            wasi,
-            http: WasiHttpCtx::new(),
-            hooks: NoOutgoing,
-            table: ResourceTable::new(),
-            limits,
-            output,
-        };
+        let state =
+            State { wasi, http: WasiHttpCtx::new(), hooks: NoOutgoing, table: ResourceTable::new(), limits, output };
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.limits);
         // A function that computes lets others go on at every tick, and its deadline is seen then.

@@ -37,7 +37,9 @@ impl Service {
     /// Answers a request.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<WasiBody> {
         match request.uri().path() {
-            "/metrics" => return text("application/openmetrics-text; version=1.0.0; charset=utf-8", self.metrics.text()),
+            "/metrics" => {
+                return text("application/openmetrics-text; version=1.0.0; charset=utf-8", self.metrics.text());
+            }
             "/healthz" => return text("text/plain", "ok\n".into()),
             _ => {}
         }
@@ -54,7 +56,8 @@ impl Service {
 
     async fn within_limits(&self, request: Request<Incoming>) -> Response<WasiBody> {
         let limit = self.settings.body_limit;
-        let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let declared =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit) {
             return problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body has at most {limit} bytes"));
         }
@@ -95,10 +98,7 @@ impl Service {
                 eprintln!("error: {err:#}");
                 problem(StatusCode::INTERNAL_SERVER_ERROR, "the component failed")
             }
-            Err(_) => problem(
-                StatusCode::GATEWAY_TIMEOUT,
-                &format!("no answer within {:?}", self.settings.deadline),
-            ),
+            Err(_) => problem(StatusCode::GATEWAY_TIMEOUT, &format!("no answer within {:?}", self.settings.deadline)),
         }
     }
 }

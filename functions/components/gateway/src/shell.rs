@@ -48,7 +48,9 @@ impl Handler for Shell {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let response = GATEWAY.with(|slot| match slot.get() {
             Some(gateway) => answer(gateway, &request),
-            None => wasmill_gateway::Problem::new(500, "this gateway was not set up: make it with `wasmill compose`").into(),
+            None => {
+                wasmill_gateway::Problem::new(500, "this gateway was not set up: make it with `wasmill compose`").into()
+            }
         });
         drop(request);
         send(response, out);
@@ -84,10 +86,12 @@ fn answer(gateway: &Gateway, incoming: &IncomingRequest) -> Response {
         Method::Other(method) => method,
     };
     let target = incoming.path_with_query().unwrap_or_else(|| "/".to_owned());
-    let path = target.split('?').next().unwrap_or_default().to_owned();
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
     let headers = incoming.headers().entries().into_iter();
-    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned()));
-    let mut request = Request { method, path, headers: headers.collect(), body: Vec::new() };
+    let headers =
+        headers.map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned()));
+    let mut request = Request { method, path, query, headers: headers.collect(), body: Vec::new() };
     let id = request.header("x-request-id").map(str::to_owned);
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_micros());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
@@ -148,7 +152,9 @@ fn send(response: Response, out: ResponseOutparam) {
 fn write(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
     // What a host must take at once.
     const ATOMIC: usize = 4096;
-    while let Some((chunk, rest)) = bytes.split_at_checked(bytes.len().min(ATOMIC)).filter(|(chunk, _)| !chunk.is_empty()) {
+    while let Some((chunk, rest)) =
+        bytes.split_at_checked(bytes.len().min(ATOMIC)).filter(|(chunk, _)| !chunk.is_empty())
+    {
         stream.blocking_write_and_flush(chunk)?;
         bytes = rest;
     }

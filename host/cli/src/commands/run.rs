@@ -65,7 +65,15 @@ impl Run {
         let session = Session::open(&self.pipeline)?;
         let events = self.events(&session.plan)?;
         let database = if self.until.is_none() { session.documents()? } else { None };
-        let pipeline = session.load(database)?;
+        let mut pipeline = session.load(database)?;
+        // Each event starts an instance of every step for each lane.
+        let lanes = self.lanes.map_or_else(default_lanes, Into::into);
+        for baked in pipeline.bake_where_it_pays(&session.plan, events.len().saturating_mul(lanes)) {
+            match baked {
+                Ok(step) => eprintln!("step `{step}` was baked, so that it starts faster"),
+                Err((step, err)) => eprintln!("warning: step `{step}` was not baked: {err}"),
+            }
+        }
         let until = match (&self.until, &self.out) {
             (Some(step), Some(out)) => Some((position(&pipeline, step)?, out.as_path())),
             _ => None,
@@ -112,6 +120,10 @@ impl Run {
             .map(|path| Event::of_file(path).with_context(|| format!("cannot open `{}`", path.display())))
             .collect()
     }
+}
+
+fn default_lanes() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
 }
 
 fn position(pipeline: &Pipeline, step: &str) -> Result<usize> {

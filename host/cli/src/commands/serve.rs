@@ -63,7 +63,8 @@ pub struct Serve {
 impl Serve {
     /// Serves until it is asked to stop.
     pub fn run(self) -> Result<Exit> {
-        let bytes = std::fs::read(&self.component).with_context(|| format!("cannot read `{}`", self.component.display()))?;
+        let bytes =
+            std::fs::read(&self.component).with_context(|| format!("cannot read `{}`", self.component.display()))?;
         let engine = Engine::new(Some(code_cache()?))?;
         let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
         let pre = pre.with_context(|| format!("cannot serve `{}`", self.component.display()))?;

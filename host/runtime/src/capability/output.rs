@@ -6,13 +6,103 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite};
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
+use wasmtime_wasi::p2::pipe::ClosedInputStream;
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 
 /// How much of a sandbox's output is kept, in bytes. The end matters most: a panic is the last thing said.
 pub const OUTPUT_LIMIT: usize = 16 * 1024;
+
+/// A standard stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+    /// Standard input, which is empty.
+    In,
+}
+
+impl Stream {
+    /// The interface that gives it.
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Out => "wasi:cli/stdout@",
+            Self::Err => "wasi:cli/stderr@",
+            Self::In => "wasi:cli/stdin@",
+        }
+    }
+
+    /// The interface's function.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Out => "get-stdout",
+            Self::Err => "get-stderr",
+            Self::In => "get-stdin",
+        }
+    }
+}
+
+/// The standard streams that a function has opened, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Opened(Arc<Mutex<Vec<Stream>>>);
+
+impl Opened {
+    /// In the order that they were opened.
+    pub fn streams(&self) -> Vec<Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, stream: Stream) {
+        let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A function that opens more than it has use for is none to bake.
+        if opened.len() < 16 {
+            opened.push(stream);
+        }
+    }
+}
+
+/// A standard stream of a sandbox, and where it is noted that it was opened.
+#[derive(Debug, Clone)]
+pub struct Standard {
+    /// Which.
+    pub stream: Stream,
+    /// What is printed on it.
+    pub output: Captured,
+    /// Where that is noted.
+    pub opened: Opened,
+}
+
+impl IsTerminal for Standard {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Standard {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        self.opened.push(self.stream);
+        self.output.p2_stream()
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        self.output.async_stream()
+    }
+}
+
+impl StdinStream for Standard {
+    fn p2_stream(&self) -> Box<dyn InputStream> {
+        self.opened.push(self.stream);
+        Box::new(ClosedInputStream)
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
+        Box::new(tokio::io::empty())
+    }
+}
 
 /// The output of one sandbox. Writing never fails and never blocks; past the limit the oldest bytes go.
 #[derive(Debug, Clone, Default)]

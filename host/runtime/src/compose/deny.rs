@@ -49,7 +49,8 @@ pub fn component(composed: &[u8]) -> Result<Option<Vec<u8>>> {
     }
     let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
     let mut module = stubs(&resolve, world, mangling);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(wasmtime::Error::from_anyhow)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+        .map_err(wasmtime::Error::from_anyhow)?;
     let mut encoder = ComponentEncoder::default();
     let encoded = encoder.module(&module).and_then(|encoder| encoder.encode());
     encoded.map(Some).map_err(wasmtime::Error::from_anyhow)
@@ -106,7 +107,8 @@ fn stubs(resolve: &Resolve, world: WorldId, mangling: ManglingAndAbi) -> Vec<u8>
             let all = |list: &[WasmType]| list.iter().copied().map(core_type).collect::<Vec<_>>();
             let results = all(&signature.results);
             let answer = if signature.retptr { ZEROS } else { 0 };
-            let body = (is_empty && results.iter().all(|result| *result == ValType::I32)).then(|| vec![answer; results.len()]);
+            let body =
+                (is_empty && results.iter().all(|result| *result == ValType::I32)).then(|| vec![answer; results.len()]);
             add(resolve.wasm_export_name(mangling, export), all(&signature.params), results, body);
         }
     }
