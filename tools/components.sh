@@ -9,6 +9,8 @@ profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
 names=(ingest transform score publish gateway chain)
+# What an endpoint is composed with is no step of a pipeline, and has a folder of its own.
+declare -A folders=([gateway]=endpoint/ [chain]=endpoint/)
 if [ "$profile" = quick ]; then names+=(hostile scale); fi
 
 # cargo gives components of two clones the same file: what another clone linked is not ours.
@@ -25,8 +27,9 @@ RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests ../tools/step.sh "building the funct
   cargo build --profile "$profile" --target wasm32-wasip2 "${names[@]/#/-p=}"
 
 out=$cache/components/$profile
-mkdir -p "$out"
+mkdir -p "$out/endpoint"
 for name in "${names[@]}"; do
   built=$cache/guests/wasm32-wasip2/$profile/$name.wasm
-  cmp -s "$built" "$out/$name.wasm" || cp "$built" "$out/$name.wasm"
+  kept=$out/${folders[$name]:-}$name.wasm
+  cmp -s "$built" "$kept" || cp "$built" "$kept"
 done

@@ -41,9 +41,9 @@ impl Session {
         Ok(Pipeline::load(&self.engine, &self.plan, database)?)
     }
 
-    /// A bundled component.
-    pub fn bundled(&self, name: &str) -> Result<Vec<u8>> {
-        let path = self.components.join(format!("{name}.wasm"));
+    /// A bundled component that endpoints are composed with.
+    pub fn shell(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.components.join(format!("endpoint/{name}.wasm"));
         std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
     }
 

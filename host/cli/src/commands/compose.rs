@@ -36,7 +36,7 @@ impl Compose {
     pub fn run(self) -> Result<Exit> {
         let session = Session::open(&self.pipeline)?;
         let pipeline = session.load(None)?;
-        let shells = Shells { gateway: session.bundled("gateway")?, chain: session.bundled("chain")? };
+        let shells = Shells { gateway: session.shell("gateway")?, chain: session.shell("chain")? };
         let endpoint = session.compose(&pipeline, self.step.as_deref(), &shells)?;
         let Endpoint { component, parts, columns } = &endpoint;
         let out = self.out.unwrap_or_else(|| session.plan.state.join(format!("{}.wasm", pipeline.name)));
