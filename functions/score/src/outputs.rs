@@ -121,10 +121,10 @@ impl<T: Datum + Clone> Values<T> {
     fn push(&mut self, tensor: &Tensor, rows: usize) -> TractResult<()> {
         let tensor = tensor.cast_to::<T>()?;
         let plain = tensor.try_as_plain_ram()?;
-        let values = plain.as_slice::<T>()?.iter().cloned().take(rows.saturating_mul(self.picked.stride));
+        let values = plain.as_slice::<T>()?.iter().take(rows.saturating_mul(self.picked.stride));
         match self.picked.index {
-            None => self.values.extend(values),
-            Some(index) => self.values.extend(values.skip(index).step_by(self.picked.stride)),
+            None => self.values.extend(values.cloned()),
+            Some(index) => self.values.extend(values.skip(index).step_by(self.picked.stride).cloned()),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A composition holds one linear chain with at most one step of a kind. What else of WASI its parts import is
-//! answered by a component that denies it ([`deny`]).
+//! answered by a component that denies it (`compose/deny.rs`).
 
 mod deny;
 
