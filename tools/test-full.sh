@@ -15,4 +15,4 @@ if [ "$(cat "$zoo/made-of" 2>/dev/null)" != "$made_of" ]; then
 fi
 
 WASMILL_ZOO=$zoo/models WASMILL_COMPONENTS=$cache/components/quick CARGO_TARGET_DIR=$cache/host \
-  cargo test -p wasmill-tests-full
+  cargo test --workspace --test zoo
