@@ -23,13 +23,12 @@ enum Form {
 }
 
 /// All forms with their media types; the first of a form is what answers say.
-const FORMS: [(Form, &str); 6] = [
+const FORMS: [(Form, &str); 5] = [
     (Form::Json, JSON),
     (Form::Lines, "application/x-ndjson"),
     (Form::Lines, "application/jsonl"),
     (Form::Csv, "text/csv"),
     (Form::Arrow, "application/vnd.apache.arrow.stream"),
-    (Form::Arrow, "application/vnd.apache.arrow.file"),
 ];
 
 impl Form {

@@ -3,14 +3,14 @@
 //! It is the step of kind `score` and, if its rows come from a transform whose rows stand alone, that one too. What
 //! reads objects and what writes documents has no place in it: a request brings its rows, and takes its scores.
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 use serde::Serialize;
 
 use crate::bake::{self, BakeError, Image};
 use crate::compose::{self, ComposeError, Parts};
 use crate::engine::{Engine, on_deep_stack};
 use crate::failure::Failure;
-use crate::function::{Instance, Kind};
+use crate::function::{Instance, Kind, score};
 use crate::pipeline::{Pipeline, Step};
 use crate::plan::{Artifact, Plan};
 use crate::rows::ROW;
@@ -122,11 +122,12 @@ impl Composer<'_> {
         let score = self.scoring_step(step)?;
         let transform = self.transform_before(score)?;
         let first = transform.unwrap_or(score);
+        let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
         let config = Config {
             model: self.pipeline.name.as_str(),
             version: VERSION,
-            inputs: if transform.is_some() { columns_as_tensors(first.input()) } else { self.tensors(score)? },
-            outputs: self.outputs(score)?,
+            inputs: if transform.is_some() { columns_as_tensors(first.input()) } else { tensors(&model.inputs) },
+            outputs: outputs(score, &model.outputs),
         };
         let config = serde_json::to_string(&config).map_err(|err| EndpointError::Failed(err.to_string()))?;
 
@@ -200,42 +201,7 @@ impl Composer<'_> {
         Ok(baked)
     }
 
-    /// The model's own tensors.
-    fn tensors(&self, score: &Step) -> Result<Vec<Tensor>, EndpointError> {
-        let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
-        let tensors = model.inputs.into_iter();
-        Ok(tensors
-            .map(|tensor| Tensor {
-                name: tensor.name,
-                datatype: tensor.datatype,
-                shape: tensor.shape,
-                columns: tensor.columns,
-            })
-            .collect())
-    }
-
-    /// The columns that are made of the model's outputs.
-    fn outputs(&self, score: &Step) -> Result<Vec<Output>, EndpointError> {
-        let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
-        let made: Vec<String> = model.outputs.into_iter().flat_map(|tensor| tensor.columns).collect();
-        let fields = score.bound.schema.iter().flat_map(|schema| schema.fields());
-        let fields = fields.filter(|field| made.contains(field.name()));
-        Ok(fields
-            .map(|field| {
-                let (datatype, inner) = match field.data_type() {
-                    DataType::FixedSizeList(item, size) => (datatype(item.data_type()), Some(i64::from(*size))),
-                    other => (datatype(other), None),
-                };
-                Output {
-                    name: field.name().clone(),
-                    datatype: datatype.into(),
-                    shape: [-1].into_iter().chain(inner).collect(),
-                }
-            })
-            .collect())
-    }
-
-    fn metadata(&self, score: &Step) -> Result<crate::function::score::Model, Failure> {
+    fn metadata(&self, score: &Step) -> Result<score::Model, Failure> {
         match score.start(self.engine)? {
             Instance::Score(mut score) => score.metadata(),
             _ => Err(Failure::Reject(format!("step `{}` is not of kind score", score.id))),
@@ -243,17 +209,39 @@ impl Composer<'_> {
     }
 }
 
+/// The model's own tensors.
+fn tensors(tensors: &[score::Tensor]) -> Vec<Tensor> {
+    let own = |tensor: &score::Tensor| {
+        let score::Tensor { name, datatype, shape, columns } = tensor.clone();
+        Tensor { name, datatype, shape, columns }
+    };
+    tensors.iter().map(own).collect()
+}
+
 /// A tensor for each column.
-fn columns_as_tensors(schema: &SchemaRef) -> Vec<Tensor> {
-    let fields =
-        |schema: &Schema| schema.fields().iter().filter(|field| field.name() != ROW).cloned().collect::<Vec<_>>();
-    let tensor = |field: &Field| Tensor {
+fn columns_as_tensors(schema: &Schema) -> Vec<Tensor> {
+    let columns = schema.fields().iter().filter(|field| field.name() != ROW);
+    let tensor = |field: &FieldRef| Tensor {
         name: field.name().clone(),
         datatype: datatype(field.data_type()).into(),
         shape: vec![-1],
         columns: vec![field.name().clone()],
     };
-    fields(schema).iter().map(|field| tensor(field)).collect()
+    columns.map(tensor).collect()
+}
+
+/// The columns that are made of the model's outputs.
+fn outputs(score: &Step, tensors: &[score::Tensor]) -> Vec<Output> {
+    let made: Vec<&String> = tensors.iter().flat_map(|tensor| &tensor.columns).collect();
+    let fields = score.bound.schema.iter().flat_map(|schema| schema.fields());
+    let output = |field: &FieldRef| {
+        let (datatype, inner) = match field.data_type() {
+            DataType::FixedSizeList(item, size) => (datatype(item.data_type()), Some(i64::from(*size))),
+            other => (datatype(other), None),
+        };
+        Output { name: field.name().clone(), datatype: datatype.into(), shape: [-1].into_iter().chain(inner).collect() }
+    };
+    fields.filter(|field| made.contains(&field.name())).map(output).collect()
 }
 
 /// The Open Inference Protocol's datatype of a column; `BYTES`, its text, where the protocol has none.

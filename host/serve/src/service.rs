@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -69,20 +70,17 @@ impl Service {
         let _slot = match self.slots.try_acquire() {
             Ok(slot) => slot,
             Err(_) => {
-                let waiting = self.metrics.queued.inc();
                 let queue = i64::try_from(self.settings.queue).unwrap_or(i64::MAX);
-                let slot = if waiting >= queue { None } else { self.slots.acquire().await.ok() };
-                self.metrics.queued.dec();
+                let queued = Counted::new(&self.metrics.queued);
+                let slot = if queued.before >= queue { None } else { self.slots.acquire().await.ok() };
                 match slot {
                     Some(slot) => slot,
                     None => return busy(),
                 }
             }
         };
-        self.metrics.in_flight.inc();
-        let response = self.run(request, limit).await;
-        self.metrics.in_flight.dec();
-        response
+        let _in_flight = Counted::new(&self.metrics.in_flight);
+        self.run(request, limit).await
     }
 
     async fn run(&self, request: Request<Incoming>, limit: u64) -> Response<WasiBody> {
@@ -100,6 +98,25 @@ impl Service {
             }
             Err(_) => problem(StatusCode::GATEWAY_TIMEOUT, &format!("no answer within {:?}", self.settings.deadline)),
         }
+    }
+}
+
+/// A request in a gauge. It leaves it however it ends: a client that hangs up ends it anywhere.
+struct Counted<'a> {
+    gauge: &'a Gauge<i64, AtomicI64>,
+    /// What the gauge was without it.
+    before: i64,
+}
+
+impl<'a> Counted<'a> {
+    fn new(gauge: &'a Gauge<i64, AtomicI64>) -> Self {
+        Self { gauge, before: gauge.inc() }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.gauge.dec();
     }
 }
 

@@ -49,9 +49,7 @@ impl Kernel for Classifier {
     }
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<TVec<Fact>> {
-        let rows = row_count(&only(inputs)?.1);
-        let scores = (DatumType::F32, tvec!(rows.clone(), self.labels.len().to_dim()));
-        Ok(tvec!((self.labels.datatype(), tvec!(rows)), scores))
+        Ok(self.labels.facts(row_count(&only(inputs)?.1), self.labels.len()))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<Tensor>> {

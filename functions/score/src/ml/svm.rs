@@ -238,8 +238,7 @@ impl Kernel for Classifier {
     }
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<TVec<Fact>> {
-        let rows = row_count(&only(inputs)?.1);
-        Ok(tvec!((self.labels.datatype(), tvec!(rows.clone())), (DatumType::F32, tvec!(rows, self.width().to_dim()))))
+        Ok(self.labels.facts(row_count(&only(inputs)?.1), self.width()))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<Tensor>> {

@@ -4,7 +4,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-use super::{ints, strings};
+use super::{Fact, ints, strings};
 
 /// The labels of a classifier's classes.
 #[derive(Debug)]
@@ -31,11 +31,16 @@ impl Labels {
         }
     }
 
-    pub fn datatype(&self) -> DatumType {
+    fn datatype(&self) -> DatumType {
         match self {
             Self::Ints(_) => DatumType::I64,
             Self::Strings(_) => DatumType::String,
         }
+    }
+
+    /// What a classifier gives for `rows` rows: a label, and `width` scores.
+    pub fn facts(&self, rows: TDim, width: usize) -> TVec<Fact> {
+        tvec!((self.datatype(), tvec!(rows.clone())), (DatumType::F32, tvec!(rows, width.to_dim())))
     }
 
     /// The labels of the classes with these positions.

@@ -28,13 +28,12 @@ const GRANTED: [&str; 9] = [
 ];
 
 /// What is answered with nothing: an empty list, none, or zeros.
-const EMPTY: [&str; 6] = [
+const EMPTY: [&str; 5] = [
     "wasi:cli/environment",
     "wasi:cli/terminal-std",
     "wasi:filesystem/preopens",
     "wasi:random/insecure-seed",
     "wasmill:pipeline/settings",
-    "wasi:config/",
 ];
 
 /// Where the zeros are that an answer of nothing points to: past null, in memory that nothing writes to.

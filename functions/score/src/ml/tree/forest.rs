@@ -360,3 +360,52 @@ fn node_tree(place: Place<'_>) -> i64 {
     let (Place::Node(node) | Place::Equal(node)) = place;
     node.tree
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_comparison_leads_where_it_says_also_for_its_neighbours_and_nan() {
+        let compare: [(Branch, fn(f32, f32) -> bool); 6] = [
+            (Branch::Leq, |x, t| x <= t),
+            (Branch::Lt, |x, t| x < t),
+            (Branch::Gte, |x, t| x >= t),
+            (Branch::Gt, |x, t| x > t),
+            (Branch::Eq, |x, t| x == t),
+            (Branch::Neq, |x, t| x != t),
+        ];
+        let node = |id, branch| Node {
+            tree: 0,
+            id,
+            branch,
+            feature: 1,
+            threshold: 0.5,
+            on_true: 1,
+            on_false: 2,
+            missing_is_true: false,
+        };
+        let leaf = |node, value| Leaf { tree: 0, node, target: 0, value };
+        let values = [f32::NEG_INFINITY, 0.5f32.next_down(), 0.5, 0.5f32.next_up(), f32::INFINITY, -0.0];
+        for (branch, expect) in compare {
+            for missing_is_true in [false, true] {
+                let root = Node { missing_is_true, ..node(0, Some(branch)) };
+                let forest =
+                    Forest::<f32>::new(&[root, node(1, None), node(2, None)], &[leaf(1, 1.0), leaf(2, 2.0)], 1);
+                if missing_is_true && branch == Branch::Eq {
+                    assert!(forest.is_err());
+                    continue;
+                }
+                let forest = forest.unwrap();
+                // Ten rows: eight walk together, two alone.
+                let rows: Vec<f32> = values.iter().chain(&values).take(10).flat_map(|value| [9.0, *value]).collect();
+                let found = forest.run(&rows, 2, Combine::Sum).unwrap();
+                for (row, found) in rows.chunks(2).zip(found) {
+                    assert_eq!(found == 1.0, expect(row[1], 0.5), "{branch:?} {}", row[1]);
+                }
+                let missing = forest.run(&[9.0, f32::NAN], 2, Combine::Sum).unwrap();
+                assert_eq!(missing[0] == 1.0, missing_is_true || branch == Branch::Neq, "{branch:?} NaN");
+            }
+        }
+    }
+}
