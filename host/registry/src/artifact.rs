@@ -15,7 +15,7 @@ use wasmparser::Parser;
 use wit_component::DecodedWasm;
 
 use crate::digest::Digest;
-use crate::error::RegistryError;
+use crate::error::{RegistryError, short};
 
 /// The media type of manifests.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -161,14 +161,14 @@ impl Layer {
             return Err("a container image".to_owned());
         }
         if config != CONFIG {
-            return Err(format!("an artifact of the type `{config}`"));
+            return Err(format!("an artifact of the type `{}`", short(&config)));
         }
         match found.layers.unwrap_or_default().as_slice() {
             [layer] if layer.media_type == LAYER => {
-                let digest = layer.digest.parse().map_err(|err| format!("WebAssembly whose digest is wrong: {err}"))?;
+                let digest = layer.digest.parse().map_err(|_| "WebAssembly whose digest is no SHA-256".to_owned())?;
                 Ok(Self { digest, size: layer.size })
             }
-            [layer] => Err(format!("WebAssembly in a layer of the type `{}`", layer.media_type)),
+            [layer] => Err(format!("WebAssembly in a layer of the type `{}`", short(&layer.media_type))),
             layers => Err(format!("WebAssembly in {} layers", layers.len())),
         }
     }
@@ -238,7 +238,10 @@ mod tests {
                 format!(r#"{{{},"layers":[{}]}}"#, config(CONFIG), layer("a/b")),
                 "WebAssembly in a layer of the type `a/b`",
             ),
-            (format!(r#"{{{},"layers":[{}]}}"#, config(CONFIG), layer(LAYER)), "WebAssembly whose digest is wrong: "),
+            (
+                format!(r#"{{{},"layers":[{}]}}"#, config(CONFIG), layer(LAYER)),
+                "WebAssembly whose digest is no SHA-256",
+            ),
             (format!(r#"{{{},"layers":[{l},{l}]}}"#, config(CONFIG), l = layer(LAYER)), "WebAssembly in 2 layers"),
         ] {
             let said = Layer::find(manifest.as_bytes()).unwrap_err();

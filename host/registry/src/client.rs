@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::artifact::{self, Artifact, Layer, MANIFEST};
 use crate::credentials::{self, Credentials};
 use crate::digest::Digest;
-use crate::error::{Meaning, Part, RegistryError};
+use crate::error::{Meaning, Part, RegistryError, short};
 use crate::reference::Reference;
 
 /// How long a connection may take.
@@ -186,7 +186,7 @@ impl<'a> Registry<'a> {
             (Some(digest), _) => format!("`{name}` with the digest {digest}"),
             (None, tag) => format!("tag `{}` of `{name}`", tag.unwrap_or_default()),
         };
-        let tags: Vec<_> = tags.iter().map(|tag| format!("`{tag}`")).collect();
+        let tags: Vec<_> = tags.iter().map(|tag| format!("`{}`", short(tag))).collect();
         RegistryError::Missing { host, what, hint: format!("its tags are {}", tags.join(", ")) }
     }
 

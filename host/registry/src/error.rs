@@ -86,7 +86,7 @@ pub enum RegistryError {
         why: String,
     },
     /// The cache cannot be written.
-    #[error("cannot keep `{path}`: {source}")]
+    #[error("cannot keep `{path}`")]
     Keep {
         /// The file.
         path: PathBuf,
@@ -176,8 +176,10 @@ fn root(err: &dyn Error) -> String {
     inner.to_string()
 }
 
-fn short(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(LONGEST_ANSWER).collect()
+/// What a registry says, as it can be shown: a line that is not long, and moves no cursor.
+pub(crate) fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().filter(|letter| !letter.is_control()).take(LONGEST_ANSWER).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +207,7 @@ mod tests {
             (envelope("NAME_UNKNOWN"), "missing"),
             (envelope("MANIFEST_UNKNOWN"), "missing"),
             (envelope("TOOMANYREQUESTS"), "said"),
-            (server(502, "Bad Gateway\n<html>"), "502 Bad Gateway"),
+            (server(502, "Bad \u{1b}[31mGateway\n<html>"), "502 Bad [31mGateway"),
         ] {
             let found = match Meaning::of(err) {
                 Meaning::Refused => "refused".to_owned(),

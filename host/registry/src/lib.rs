@@ -1,7 +1,7 @@
 //! Components in OCI registries, where container images are: pushed, pulled, and kept on disk by digest.
 //!
 //! # Layout
-//! - [`reference`]: what `oci://HOST/NAME:TAG` names; [`digest`]: what cannot change.
+//! - [`mod@reference`]: what `oci://HOST/NAME:TAG` names; [`digest`]: what cannot change.
 //! - [`artifact`]: a component in the form that registries hold.
 //! - [`client`]: asks a registry, with [`credentials`]; [`cache`]: what was pulled before.
 //! - [`error`]: what can go wrong, and what to do then.

@@ -295,6 +295,22 @@ fn another_machine_is_asked_over_tls() {
     assert!(std::fs::read(place.path("chain.wasm")).unwrap() == std::fs::read(chain).unwrap());
 }
 
+#[test]
+fn plain_http_with_another_machine_must_be_asked_for() {
+    let registry = Registry::start("", "");
+    // It answers what is sent to a proxy, too.
+    let proxy = format!("http://{}", registry.addr);
+    let place = Place::new(&registry).with(&[("HTTP_PROXY", &proxy), ("HTTPS_PROXY", &proxy)]);
+    let (chain, reference) = (chain(), "oci://registry.test/chain:1");
+    let (code, _, stderr) = place.wasmill(&["push", chain.to_str().unwrap(), reference]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("cannot reach `registry.test`: ") && stderr.contains("--insecure speaks"), "{stderr}");
+    let (code, _, stderr) = place.wasmill(&["push", chain.to_str().unwrap(), reference, "--insecure"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(place.wasmill(&["pull", reference, "--insecure"]).0, 0);
+    assert!(std::fs::read(place.path("chain.wasm")).unwrap() == std::fs::read(chain).unwrap());
+}
+
 /// A proxy that takes every connection to one address, whatever host was asked for.
 fn proxy(to: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
