@@ -59,4 +59,4 @@ schema: ## write the manifest's JSON schema, for editors
 	@$(HOST) run -q -p wasmill -- schema > manifests/pipeline.schema.json
 
 clean: ## remove what was built, here and in the cache (the toolchain stays)
-	rm -rf bin $(CACHE)/host $(CACHE)/functions $(CACHE)/guests $(CACHE)/components $(CACHE)/code
+	rm -rf bin $(CACHE)/host $(CACHE)/functions $(CACHE)/guests $(CACHE)/components $(CACHE)/code $(CACHE)/registry

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests that need Python's packages; `make test` has run before.
+# The tests that need packages of Python's or Debian's; `make test` has run before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
@@ -16,3 +16,11 @@ fi
 
 WASMILL_ZOO=$zoo/models WASMILL_COMPONENTS=$cache/components/quick CARGO_TARGET_DIR=$cache/host \
   cargo test --workspace --test zoo
+
+# Pushing and pulling, with a real registry and wasmCloud's `wash`.
+registry=$(tools/registry.sh)
+wash=$(tools/python.sh registry tests/registry/requirements.txt)/wash
+CARGO_TARGET_DIR=$cache/host cargo build --workspace --bin wasmill
+WASMILL=$cache/host/debug/wasmill DOCKER_REGISTRY=$registry WASH=$wash \
+  WASMILL_COMPONENTS=$cache/components/quick CARGO_TARGET_DIR=$cache/host \
+  cargo test --workspace --test registry --test registry_use

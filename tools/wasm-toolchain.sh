@@ -50,43 +50,24 @@ done
 
 say "making a $target toolchain from Debian's packages in $dir (once, about two minutes, no root)"
 # What another build of the standard library compiled does not fit this one, and cargo cannot tell.
-rm -rf "$dir" "$cache/guests"; mkdir -p "$dir"/apt/{lists/partial,archives/partial} "$dir/deb"
+rm -rf "$dir" "$cache/guests"; mkdir -p "$dir"
 log=$dir/setup.log; : >"$log"
 trap 'code=$?; [ $code = 0 ] || { tail -n 20 "$log" >&2; say "failed (exit $code); the whole log is $log"; }' EXIT
 
-# apt's own mirror settings, in a state folder of our own: bookworm's security suite has the newest rustc,
-# trixie the first wasi-libc with wasip2.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | awk '$2=="bookworm"{print $1; exit}')
-security=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | awk '$2=="bookworm-security"{print $1; exit}')
-[ -n "$mirror" ] && [ -n "$security" ] || die "apt has no source for bookworm and bookworm-security" "add both to apt's sources"
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-cat >"$dir/apt/sources.list" <<SOURCES
-deb [signed-by=$keys] $security bookworm-security main
-deb [signed-by=$keys] $mirror bookworm main
-deb [signed-by=$keys] $mirror trixie main
-SOURCES
-printf 'Package: *\nPin: release n=trixie\nPin-Priority: 1\n' >"$dir/apt/preferences"
-cat >"$dir/apt/apt.conf" <<CONF
-Dir::State "$dir/apt"; Dir::State::Lists "$dir/apt/lists";
-Dir::Cache "$dir/apt"; Dir::Cache::archives "$dir/apt/archives";
-Dir::Etc::SourceList "$dir/apt/sources.list"; Dir::Etc::SourceParts "/dev/null";
-Dir::Etc::Preferences "$dir/apt/preferences"; Dir::Etc::PreferencesParts "/dev/null";
-Acquire::Languages "none"; Acquire::Retries "3"; APT::Sandbox::User "";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-CONF
-export APT_CONFIG=$dir/apt/apt.conf
-
+# bookworm's security suite has the newest rustc, trixie the first wasi-libc with wasip2.
 say "1/4 package lists"
-apt-get -q update >>"$log" 2>&1
-library=$(apt-cache depends libstd-rust-web-dev | sed -n 's/.*Depends: \(libstd-rust-web-[0-9.]*\)$/\1/p')
-llvm=$(apt-cache depends "$library" rust-web-llvm | sed -n 's/.*\(llvm\|lld\)-*\([0-9]*\)$/\2/p' | sort -V | tail -n 1)
+. "$(dirname "$0")/debian.sh"
+debian_lists "$dir/apt" bookworm-security bookworm trixie >>"$log" 2>&1
+printf 'Package: *\nPin: release n=trixie\nPin-Priority: 1\n' >"$dir/apt/preferences"
+depends() { APT_CONFIG=$dir/apt/apt.conf apt-cache depends "$@"; }
+library=$(depends libstd-rust-web-dev | sed -n 's/.*Depends: \(libstd-rust-web-[0-9.]*\)$/\1/p')
+llvm=$(depends "$library" rust-web-llvm | sed -n 's/.*\(llvm\|lld\)-*\([0-9]*\)$/\2/p' | sort -V | tail -n 1)
 [ -n "$library" ] && [ -n "$llvm" ] || die "the package lists name no rustc-web" "see $log"
 
 say "2/4 ${library/libstd-rust-web-/rustc }, LLVM $llvm, the library's source and wasi-libc (about 200 MB)"
-( cd "$dir/deb" && apt-get -q download rustc-web "$library" libstd-rust-web-dev rust-web-src \
-    rust-web-llvm "libllvm$llvm" "lld-$llvm" wasi-libc/trixie >>"$log" 2>&1 )
-for package in "$dir"/deb/*.deb; do dpkg -x "$package" "$dir/root"; done
-rm -rf "$dir/deb" "$dir/apt"
+debian_unpack "$dir/apt" "$dir/root" rustc-web "$library" libstd-rust-web-dev rust-web-src \
+  rust-web-llvm "libllvm$llvm" "lld-$llvm" wasi-libc/trixie >>"$log" 2>&1
+rm -rf "$dir/apt"
 
 cat >"$wrapper" <<'WRAPPER'
 #!/bin/sh

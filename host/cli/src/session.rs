@@ -9,9 +9,10 @@ use wasmill_runtime::documents::Database;
 use wasmill_runtime::endpoint::{self, Endpoint, Shells};
 use wasmill_runtime::engine::Engine;
 use wasmill_runtime::pipeline::Pipeline;
-use wasmill_runtime::plan::{self, Plan};
+use wasmill_runtime::plan::{self, Plan, Sources};
 
 use crate::commands::PipelineArgs;
+use crate::registry;
 
 /// A plan and the engine to run it.
 pub struct Session {
@@ -31,7 +32,9 @@ impl Session {
                 program.parent().map(|folder| folder.join("components")).unwrap_or_default()
             }
         };
-        let plan = Plan::read(&plan::resolve(&args.pipeline)?, &components)?;
+        let fetch = |reference: &str| registry::fetch(reference).map_err(|err| format!("{err:#}"));
+        let sources = Sources { bundled: &components, registry: &fetch };
+        let plan = Plan::read_from(&plan::resolve(&args.pipeline)?, sources)?;
         let engine = Engine::new(Some(code_cache()?))?;
         Ok(Self { plan, components, engine })
     }
@@ -64,7 +67,8 @@ pub fn code_cache() -> Result<CodeCache> {
     Ok(CodeCache::new(cache_folder()?.join("code")))
 }
 
-fn cache_folder() -> Result<PathBuf> {
+/// Where everything is kept that can be had again.
+pub fn cache_folder() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("WASMILL_CACHE") {
         return Ok(folder.into());
     }

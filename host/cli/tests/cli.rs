@@ -194,6 +194,54 @@ fn what_is_at_fault_is_named_with_a_hint_and_ends_with_2() {
 }
 
 #[test]
+fn what_cannot_be_pushed_or_pulled_is_said_before_a_registry_is_asked() {
+    let pinned = format!("oci://localhost:1/a@sha256:{}", "0".repeat(64));
+    let folder = folder(&[("module.wasm", "\0asm\u{1}\0\0\0"), ("text.wasm", "(component)")]);
+    let manifest = MANIFEST.replace("\"ingest\"", "\"oci://localhost:1/ingest:1\"");
+    std::fs::write(folder.path().join("tag.toml"), manifest).unwrap();
+    for (arguments, expect) in [
+        (
+            &["push", "text.wasm", &pinned][..],
+            format!("cannot push to `{pinned}`: a digest follows from the component\nhint: name a tag"),
+        ),
+        (
+            &["push", "text.wasm", "oci://localhost:1/a"],
+            "cannot push `text.wasm`: it is no WebAssembly: it begins with `(compone`\n\
+             hint: a component is built for `wasm32-wasip2`, or composed"
+                .to_owned(),
+        ),
+        (
+            &["push", "module.wasm", "oci://localhost:1/a"],
+            "cannot push `module.wasm`: it is a core module, not a component\n\
+             hint: `wasm-tools component new` makes a component of one"
+                .to_owned(),
+        ),
+        (
+            &["pull", "a.wasm"],
+            "invalid value 'a.wasm' for '<REFERENCE>': it does not begin with `oci://`\n\
+             hint: it is `oci://HOST/NAME:TAG` or `oci://HOST/NAME@sha256:…`\n\nFor more information, try '--help'."
+                .to_owned(),
+        ),
+        (
+            &["serve", "oci://a/b"],
+            "invalid value 'oci://a/b' for '<FILE>': it names no host\n\
+             hint: a host has a dot or a port: `oci://registry.example/NAME`, `oci://registry:5000/NAME`\n\n\
+             For more information, try '--help'."
+                .to_owned(),
+        ),
+        (
+            &["validate", "tag.toml"],
+            "tag.toml:18: cannot pull `oci://localhost:1/ingest:1`: a tag may name another component tomorrow\n\
+             hint: name it by digest, `oci://…@sha256:…`; `wasmill pull` prints it"
+                .to_owned(),
+        ),
+    ] {
+        let (code, stdout, stderr) = wasmill(folder.path(), arguments);
+        assert_eq!((code, stdout.as_str(), stderr), (2, "", format!("error: {expect}")), "{arguments:?}");
+    }
+}
+
+#[test]
 fn the_schema_of_the_manifest_that_is_committed_is_the_programs() {
     let output = command(Path::new("."), &["schema"]).output().unwrap();
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/pipeline.schema.json");

@@ -94,8 +94,8 @@ pub enum TriggerType {
 pub struct Step {
     /// The step's name, in kebab-case.
     pub id: Id,
-    /// The function: the name of a bundled one (`ingest`, `transform`, `score`, `publish`), or the path of a
-    /// component, relative to the manifest.
+    /// The function: the name of a bundled one (`ingest`, `transform`, `score`, `publish`), the path of a component,
+    /// relative to the manifest, or one in a registry, `oci://HOST/NAME@sha256:…`.
     pub component: String,
     /// The step whose rows it takes, `STEP` or `STEP.ROUTE`; the step before it if not given.
     pub from: Option<String>,

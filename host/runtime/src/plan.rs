@@ -36,6 +36,15 @@ pub struct Plan {
     pub tests: Vec<TestPlan>,
 }
 
+/// Where the components of a manifest are that are not files beside it.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The folder of the bundled functions.
+    pub bundled: &'a Path,
+    /// Brings what a registry has: from `oci://…` to a file.
+    pub registry: &'a dyn Fn(&str) -> Result<PathBuf, String>,
+}
+
 /// A reference table.
 #[derive(Debug)]
 pub struct TablePlan {

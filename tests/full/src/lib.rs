@@ -1,5 +1,7 @@
 //! What the tests of the second tier share.
 
+pub mod registry;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

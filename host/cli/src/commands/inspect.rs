@@ -1,12 +1,11 @@
 //! `wasmill inspect`.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use clap::Args;
 use wasmill_runtime::portable::Survey;
 
 use super::Exit;
+use crate::registry::{RegistryArgs, Source};
 use crate::session::code_cache;
 use crate::text;
 
@@ -16,20 +15,23 @@ use crate::text;
 /// `wasmtime serve`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The components.
-    #[arg(required = true, value_name = "FILE")]
-    components: Vec<PathBuf>,
+    /// The components: files, or what registries have, `oci://HOST/NAME@sha256:…` (or `:TAG`).
+    #[arg(required = true, value_name = "FILE", value_parser = Source::parser())]
+    components: Vec<Source>,
+
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 impl Inspect {
     /// Prints what each is.
     pub fn run(self) -> Result<Exit> {
         let mut exit = Exit::Done;
-        for path in &self.components {
-            let context = || format!("cannot inspect `{}`", path.display());
-            let bytes = std::fs::read(path).with_context(context)?;
+        for component in &self.components {
+            let context = || format!("cannot inspect `{component}`");
+            let bytes = component.read(&self.registry).with_context(context)?;
             let survey = Survey::of(&bytes, Some(code_cache()?)).map_err(anyhow::Error::from).with_context(context)?;
-            say!("{}: {} bytes", path.display(), text::count(bytes.len() as u64))?;
+            say!("{component}: {} bytes", text::count(bytes.len() as u64))?;
             say!("  exports: {}", survey.exports.join(", "))?;
             say!("  imports: {}", survey.imports.join(", "))?;
             let foreign: Vec<&str> = survey.foreign_imports().collect();

@@ -4,6 +4,8 @@ mod bake;
 mod compose;
 mod documents;
 mod inspect;
+mod pull;
+mod push;
 mod run;
 mod schema;
 mod serve;
@@ -32,6 +34,8 @@ enum Command {
     Run(run::Run),
     Test(test::Test),
     Serve(serve::Serve),
+    Push(push::Push),
+    Pull(pull::Pull),
     Documents(documents::Documents),
     Inspect(inspect::Inspect),
     Schema(schema::Schema),
@@ -47,6 +51,8 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Serve(command) => command.run(),
+            Command::Push(command) => command.run(),
+            Command::Pull(command) => command.run(),
             Command::Documents(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Schema(command) => command.run(),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use wasmill_serve::service::Service;
 use wasmill_serve::{Settings, server};
 
 use super::Exit;
+use crate::registry::{RegistryArgs, Source};
 use crate::session::code_cache;
 
 /// Serve a component that exports `wasi:http` (0.2 or 0.3), such as `wasmill compose` makes.
@@ -23,9 +23,12 @@ use crate::session::code_cache;
 /// answered by the server itself. Ctrl-C or SIGTERM lets the requests in flight finish.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The component.
-    #[arg(value_name = "FILE")]
-    component: PathBuf,
+    /// The component: a file, or `oci://HOST/NAME@sha256:…` (or `:TAG`), which is kept in the cache.
+    #[arg(value_name = "FILE", value_parser = Source::parser())]
+    component: Source,
+
+    #[command(flatten)]
+    registry: RegistryArgs,
 
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -63,11 +66,10 @@ pub struct Serve {
 impl Serve {
     /// Serves until it is asked to stop.
     pub fn run(self) -> Result<Exit> {
-        let bytes =
-            std::fs::read(&self.component).with_context(|| format!("cannot read `{}`", self.component.display()))?;
+        let bytes = self.component.read(&self.registry)?;
         let engine = Engine::new(Some(code_cache()?))?;
         let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
-        let pre = pre.with_context(|| format!("cannot serve `{}`", self.component.display()))?;
+        let pre = pre.with_context(|| format!("cannot serve `{}`", self.component))?;
         let deadline = Duration::try_from_secs_f64(self.deadline).context("--deadline is not a time")?;
         let settings = Arc::new(Settings {
             reuse: self.reuse.get(),

@@ -7,16 +7,22 @@ use std::time::Duration;
 use crate::diagnostics::Reporter;
 use crate::engine::MEMORY_CEILING;
 use crate::manifest::{Id, Manifest, Step, StepLimits};
-use crate::plan::{Artifact, ObjectPattern, Plan, StepPlan, TablePlan, TestPlan};
+use crate::plan::{Artifact, ObjectPattern, Plan, Sources, StepPlan, TablePlan, TestPlan};
 use crate::sandbox::Limits;
 
 /// The longest deadline of a call.
 const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes the plan. What is missing in it was reported.
-pub fn plan(manifest: &Manifest, file: &Path, text: &str, components: &Path, reporter: &mut Reporter) -> Option<Plan> {
+pub fn plan(
+    manifest: &Manifest,
+    file: &Path,
+    text: &str,
+    sources: Sources<'_>,
+    reporter: &mut Reporter,
+) -> Option<Plan> {
     let folder = folder(file)?;
-    let mut check = Check { manifest, folder: &folder, components, stores: BTreeMap::new(), reporter };
+    let mut check = Check { manifest, folder: &folder, sources, stores: BTreeMap::new(), reporter };
     if manifest.version != 1 {
         check
             .reporter
@@ -61,7 +67,7 @@ pub fn documents(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) ->
 struct Check<'a> {
     manifest: &'a Manifest,
     folder: &'a Path,
-    components: &'a Path,
+    sources: Sources<'a>,
     stores: BTreeMap<&'a Id, PathBuf>,
     reporter: &'a mut Reporter,
 }
@@ -237,14 +243,19 @@ impl<'a> Check<'a> {
     }
 
     fn component(&mut self, reference: &str, at: &[&str]) -> Option<Artifact> {
+        if reference.starts_with("oci://") {
+            let file = (self.sources.registry)(reference);
+            let artifact = file.and_then(|file| Artifact::of(&file).map_err(|err| err.to_string()));
+            return artifact.map_err(|why| self.reporter.at(at, format!("cannot pull `{reference}`: {why}"))).ok();
+        }
         if reference.contains('/') || reference.ends_with(".wasm") {
             return self.artifact(reference, "component", at);
         }
-        let path = self.components.join(format!("{reference}.wasm"));
+        let path = self.sources.bundled.join(format!("{reference}.wasm"));
         match Artifact::of(&path) {
             Ok(artifact) => Some(artifact),
             Err(_) => {
-                let mut known: Vec<String> = std::fs::read_dir(self.components)
+                let mut known: Vec<String> = std::fs::read_dir(self.sources.bundled)
                     .into_iter()
                     .flatten()
                     .filter_map(|entry| {
@@ -255,7 +266,7 @@ impl<'a> Check<'a> {
                 let hint = if known.is_empty() {
                     format!(
                         "there are none in `{}`: run `make components`, or name their folder in WASMILL_COMPONENTS",
-                        self.components.display()
+                        self.sources.bundled.display()
                     )
                 } else {
                     format!(

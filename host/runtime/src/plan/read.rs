@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::manifest::{self, FILE_NAME, Id, Manifest};
-use crate::plan::{Plan, check};
+use crate::plan::{Plan, Sources, check};
 
 /// The manifest that a user means: a file, a folder with one in it, or the name of a folder in `manifests`.
 pub fn resolve(pipeline: &Path) -> Result<PathBuf, Diagnostics> {
@@ -54,11 +54,18 @@ fn open(file: &Path) -> Result<(String, Reporter), Diagnostics> {
 }
 
 impl Plan {
-    /// Reads and checks a manifest. Names of bundled functions are looked up in the folder `components`.
+    /// Reads and checks a manifest of which no registry has a component. Names of bundled functions are looked up in
+    /// the folder `components`.
     pub fn read(file: &Path, components: &Path) -> Result<Self, Diagnostics> {
+        let registry = |_: &str| Err("no registry is asked here".to_owned());
+        Self::read_from(file, Sources { bundled: components, registry: &registry })
+    }
+
+    /// Reads and checks a manifest.
+    pub fn read_from(file: &Path, sources: Sources<'_>) -> Result<Self, Diagnostics> {
         let (text, mut reporter) = open(file)?;
         let plan = parse(&text, &mut reporter)
-            .and_then(|manifest| check::plan(&manifest, file, &text, components, &mut reporter));
+            .and_then(|manifest| check::plan(&manifest, file, &text, sources, &mut reporter));
         reporter.finish(plan)
     }
 }
