@@ -4,6 +4,7 @@ mod bake;
 mod compose;
 mod documents;
 mod inspect;
+mod new;
 mod run;
 mod schema;
 mod serve;
@@ -26,6 +27,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::New),
     Validate(validate::Validate),
     Bake(bake::Bake),
     Compose(compose::Compose),
@@ -41,6 +43,7 @@ impl Cli {
     /// Does what was asked.
     pub fn run(self) -> Result<Exit> {
         match self.command {
+            Command::New(command) => command.run(),
             Command::Validate(command) => command.run(),
             Command::Bake(command) => command.run(),
             Command::Compose(command) => command.run(),
