@@ -26,7 +26,7 @@ pub struct Input {
     pub datatype: String,
     /// -1 where any size will do; the first dimension counts rows.
     pub shape: Vec<i64>,
-    /// The columns that a row of it fills, in order.
+    /// The columns that a row of it fills, in order; or one of lists of all its values.
     pub columns: Vec<String>,
 }
 

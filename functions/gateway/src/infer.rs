@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wasmill_sdk::Failure;
@@ -101,8 +101,7 @@ pub(crate) fn infer(
         if *count.get_or_insert(rows) != rows {
             return Err(Problem::bad("the inputs do not have the same first dimension, which counts rows"));
         }
-        for (index, column) in input.columns.iter().enumerate() {
-            let values = values.column(index, input.columns.len());
+        for (column, values) in of_columns(gateway, input, rows, &values)? {
             fields.push(Field::new(column, values.data_type().clone(), true));
             columns.push(values);
         }
@@ -153,6 +152,29 @@ fn outputs<'a>(gateway: &'a Gateway, inference: &Inference) -> Result<Vec<(&'a O
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Problem {
     let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
     Problem::bad(format!("the model has no {what} `{name}`; it has {}", known.join(", ")))
+}
+
+/// The columns of a tensor: one for each value of a row, or one of lists of them.
+fn of_columns<'a>(
+    gateway: &Gateway,
+    input: &'a Input,
+    rows: usize,
+    values: &Values,
+) -> Result<Vec<(&'a String, ArrayRef)>, Problem> {
+    let width = |width: usize| match rows.checked_mul(width) == Some(values.len()) {
+        true => Ok(width),
+        false => Err(Problem::bad(format!("the input `{}`: a row of it has {width} values", input.name))),
+    };
+    if let [column] = &*input.columns
+        && let Ok(field) = gateway.input.field_with_name(column)
+        && let DataType::FixedSizeList(item, length) = field.data_type()
+    {
+        width(usize::try_from(*length).unwrap_or(0))?;
+        return Ok(vec![(column, values.lists(item, *length).map_err(Failure::from)?)]);
+    }
+    let width = width(input.columns.len())?;
+    let columns = input.columns.iter().enumerate();
+    Ok(columns.map(|(index, column)| (column, values.column(index, width))).collect())
 }
 
 /// The values of an input, checked against what the model takes.

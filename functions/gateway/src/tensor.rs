@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, StringArray, UInt64Array};
+use arrow_array::{
+    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray, UInt64Array,
+};
 use arrow_cast::cast;
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, FieldRef};
 use half::f16;
 use serde::Serialize;
 use serde_json::Value;
@@ -155,6 +157,12 @@ impl Values {
                 Self::Texts(texts.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect())
             }
         })
+    }
+
+    /// The values as a column of lists of this length.
+    pub fn lists(&self, item: &FieldRef, length: i32) -> Result<ArrayRef, ArrowError> {
+        let values = cast(&self.column(0, 1), item.data_type())?;
+        Ok(Arc::new(FixedSizeListArray::try_new(item.clone(), length, values, None)?))
     }
 
     /// Every `stride`th value from `first` on as a column.

@@ -168,6 +168,57 @@ fn tensors_are_inferred_in_json() {
     check(r#"{"name": "a", "datatype": "FP32", "shape": [1], "data": ["x"]}"#, "\\\"x\\\" is not FP32");
 }
 
+/// Gives `first`, the first item of each list in `v`.
+struct First;
+
+impl Score for First {
+    fn process(&mut self, _: &Context, rows: Vec<u8>) -> Result<(Vec<u8>, Option<Vec<u8>>), Failure> {
+        let rows = arrow::decode_one(rows)?;
+        let lists = rows.column(0).as_fixed_size_list();
+        let items = lists.values().as_primitive::<Float32Type>();
+        let first = (0..lists.len()).map(|row| items.value(row * lists.value_length() as usize));
+        let first = Arc::new(Float32Array::from_iter_values(first)) as _;
+        Ok((arrow::encode(&RecordBatch::try_from_iter([("first", first)])?)?, None))
+    }
+}
+
+#[test]
+fn a_tensor_may_be_one_column_of_lists() {
+    let item = Arc::new(Field::new_list_field(DataType::Float32, false));
+    let input = Field::new("v", DataType::FixedSizeList(item, 4), false);
+    let config = Config {
+        model: "first".into(),
+        version: "1".into(),
+        inputs: vec![Input {
+            name: "v".into(),
+            datatype: "FP32".into(),
+            shape: vec![-1, 2, 2],
+            columns: vec!["v".into()],
+        }],
+        outputs: vec![Output { name: "first".into(), datatype: "FP32".into(), shape: vec![-1] }],
+    };
+    let gateway = Gateway::new(config, Arc::new(Schema::new(vec![input])));
+    let post = |path: &str, body: &str| {
+        let request = Request { method: "POST".into(), path: path.into(), body: body.into(), ..Request::default() };
+        let Response { status, body, .. } = gateway.answer(&request, "r1", 0, &mut First);
+        (status, String::from_utf8(body).unwrap())
+    };
+    let infer = |shape: &str, data: &str| {
+        let input = format!(r#"{{"name": "v", "datatype": "FP32", "shape": {shape}, "data": {data}}}"#);
+        post("/v2/models/first/infer", &format!(r#"{{"inputs": [{input}]}}"#))
+    };
+    let (status, body) = infer("[2, 2, 2]", "[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]");
+    assert!(status == 200 && body.ends_with(r#""shape":[2],"data":[1.0,5.0]}]}"#), "{body}");
+    assert_eq!(infer("[1, 2, 3]", "[1, 2, 3, 4, 5, 6]").0, 400);
+
+    let rows = r#"[{"v": [1, 2, 3, 4]}, {"v": [5.5, 6, 7, 8]}]"#;
+    assert_eq!(post("/v1/score", rows), (200, r#"{"rows":[{"first":1.0},{"first":5.5}]}"#.into()));
+    for wrong in [r#"{"v": [1, 2, 3]}"#, r#"{"v": [1, 2, 3, null]}"#, r#"{"v": 1}"#] {
+        let (status, body) = post("/v1/score", wrong);
+        assert!(status == 400 && body.contains("the rows do not fit the columns"), "{body}");
+    }
+}
+
 #[test]
 fn tensors_are_inferred_in_binary() {
     let json = r#"{"inputs": [{"name": "a", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}], "parameters": {"binary_data_output": true}}"#;

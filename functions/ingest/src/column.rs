@@ -7,9 +7,10 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringArray};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeListArray, PrimitiveArray, StringArray};
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType};
+use serde_json::value::RawValue;
 
 use crate::number::{Excess, boolean, decimal, float, integer};
 use crate::reason::{Problem, reason};
@@ -41,14 +42,18 @@ enum Values {
     Timestamp(Vec<i64>),
     /// Where each text ends, and the texts.
     Utf8(Vec<i32>, Vec<u8>),
+    /// The items of all lists, and how many a list has.
+    List(Box<Column>, usize),
 }
 
-/// Does the same with whichever values there are: `bool`, `utf8`, or a vector of numbers.
+/// Does the same with whichever values there are: `bool`, `utf8`, lists, or a vector of numbers.
 macro_rules! each {
-    ($values:expr, $bits:ident => $bool:expr, $ends:ident, $text:ident => $utf8:expr, $vec:ident => $number:expr) => {
+    ($values:expr, $bits:ident => $bool:expr, $ends:ident, $text:ident => $utf8:expr,
+     $items:ident, $length:ident => $list:expr, $vec:ident => $number:expr) => {
         match $values {
             Values::Bool($bits) => $bool,
             Values::Utf8($ends, $text) => $utf8,
+            Values::List($items, $length) => $list,
             Values::Int8($vec) => $number,
             Values::Int16($vec) => $number,
             Values::Int32($vec) => $number,
@@ -97,6 +102,7 @@ impl Column {
             },
             [b'-' | b'0'..=b'9', ..] if self.plan.kind.is_number() => self.append(json.as_bytes()),
             b"true" | b"false" if matches!(self.plan.kind, Kind::Bool) => self.append(json.as_bytes()),
+            [b'[', ..] if matches!(self.plan.kind, Kind::List(..)) => self.append(json.as_bytes()),
             _ => Err(Problem::Malformed),
         };
         outcome.map_err(|problem| reason(&self.plan, problem, json))
@@ -107,12 +113,18 @@ impl Column {
         if !self.plan.nullable {
             return Err(reason(&self.plan, Problem::Null, ""));
         }
+        self.append_nothing();
+        Ok(())
+    }
+
+    /// Adds what stands where the column is null.
+    fn append_nothing(&mut self) {
         each!(&mut self.values,
             bits => bits.append(false),
             ends, text => ends.push(end(text)),
+            items, length => (0..*length).for_each(|_| items.append_nothing()),
             numbers => numbers.push(Default::default()));
         self.validity.append_null();
-        Ok(())
     }
 
     /// Takes back all but the first `len` values.
@@ -123,6 +135,7 @@ impl Column {
                 ends.truncate(len + 1);
                 text.truncate(ends.last().map_or(0, |end| usize::try_from(*end).unwrap_or(0)));
             },
+            items, length => items.truncate(len.saturating_mul(*length)),
             numbers => numbers.truncate(len));
         self.validity.truncate(len);
     }
@@ -150,6 +163,12 @@ impl Column {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
                 Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(text), nulls)?))
             }
+            Values::List(mut items, _) => match data_type {
+                DataType::FixedSizeList(item, length) => {
+                    Ok(Arc::new(FixedSizeListArray::try_new(item, length, items.finish()?, nulls)?))
+                }
+                other => Err(ArrowError::SchemaError(format!("lists are not {other}"))),
+            },
         }
     }
 
@@ -158,7 +177,7 @@ impl Column {
     }
 
     fn takes_string(&self) -> bool {
-        !self.plan.kind.is_number() && !matches!(self.plan.kind, Kind::Bool)
+        !self.plan.kind.is_number() && !matches!(self.plan.kind, Kind::Bool | Kind::List(..))
     }
 
     /// Adds a value that is not null.
@@ -190,6 +209,7 @@ impl Column {
                 all.extend_from_slice(text);
                 ends.push(end(all));
             }
+            (Values::List(items, length), _) => append_list(items, *length, self.validity.len(), text)?,
             // `Values::new` makes no other pair.
             _ => return Err(Problem::Malformed),
         }
@@ -216,6 +236,9 @@ impl Values {
             Kind::Date(_) => Self::Date(Vec::new()),
             Kind::Timestamp(_) => Self::Timestamp(Vec::new()),
             Kind::Utf8 => Self::Utf8(vec![0], Vec::new()),
+            Kind::List(item, length) => {
+                Self::List(Box::new(Column::new(item.as_ref().clone())), usize::try_from(*length).unwrap_or(0))
+            }
         }
     }
 }
@@ -223,6 +246,16 @@ impl Values {
 /// A JSON string, borrowed if nothing in it is escaped.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Adds the items of a JSON array of this length to those of the lists before it; on an error, nothing.
+fn append_list(items: &mut Column, length: usize, lists: usize, json: &[u8]) -> Result<(), Problem> {
+    let values: Vec<&RawValue> = serde_json::from_slice(json).map_err(|_| Problem::Malformed)?;
+    if values.len() != length || values.iter().any(|value| items.append_json(value.get()).is_err()) {
+        items.truncate(lists.saturating_mul(length));
+        return Err(Problem::Malformed);
+    }
+    Ok(())
+}
 
 fn push<T>(values: &mut Vec<T>, value: Option<T>) -> Result<(), Problem> {
     values.push(value.ok_or(Problem::Malformed)?);

@@ -105,6 +105,8 @@ pub struct ColumnConfig {
     pub nullable: bool,
     /// Texts that mean null, instead of [`Config::nulls`].
     pub nulls: Option<Vec<String>>,
+    /// If its values are lists: how many items each has, of that type.
+    pub length: Option<usize>,
     /// Of a decimal: how many digits it has, 1 to 38.
     pub precision: Option<u8>,
     /// Of a decimal: how many of them follow the point.

@@ -32,6 +32,11 @@
 //! type = "decimal"
 //! precision = 12
 //! scale = 2
+//!
+//! [[columns]]
+//! name = "image"
+//! type = "float32"
+//! length = 3072               # a list of so many, as a JSON array: `[0.5, 1, …]`, in csv and tsv too
 //! ```
 //!
 //! Timestamps become microseconds in UTC (digits beyond that are dropped) of the years 1 to 9999. Integers may

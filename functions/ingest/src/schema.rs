@@ -46,6 +46,8 @@ pub enum Kind {
     Date(Layout),
     Timestamp(TimestampFormat),
     Utf8,
+    /// Lists: what is in them, and how many.
+    List(Box<ColumnPlan>, i32),
 }
 
 impl Kind {
@@ -67,13 +69,17 @@ impl Kind {
             Self::Date(_) => DataType::Date32,
             Self::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Utf8 => DataType::Utf8,
+            Self::List(item, length) => {
+                let item = Field::new_list_field(item.kind.data_type(), item.nullable);
+                DataType::FixedSizeList(Arc::new(item), *length)
+            }
         }
     }
 
     /// Whether JSON has it as a number rather than a string.
     pub fn is_number(&self) -> bool {
         match self {
-            Self::Bool | Self::Date(_) | Self::Utf8 => false,
+            Self::Bool | Self::Date(_) | Self::Utf8 | Self::List(..) => false,
             Self::Timestamp(format) => matches!(format.layout, Layout::Unix(_)),
             _ => true,
         }
@@ -100,15 +106,22 @@ pub fn plan(config: &Config) -> Result<Vec<ColumnPlan>, String> {
         if columns.iter().any(|other| other.name == *name) {
             return Err(wrong("there are two of that name".to_owned()));
         }
-        let kind = kind(column).map_err(wrong)?;
-        columns.push(ColumnPlan {
+        let mut plan = ColumnPlan {
             name: name.clone(),
             from: column.from.clone(),
             nullable: column.nullable,
             nulls: column.nulls.clone().map_or_else(|| shared.clone(), Into::into),
             label: label(column),
-            kind,
-        });
+            kind: kind(column).map_err(wrong)?,
+        };
+        if let Some(length) = column.length {
+            let length = i32::try_from(length).ok().filter(|length| *length > 0);
+            let length = length.ok_or_else(|| wrong("`length` is not from 1 to 2147483647".to_owned()))?;
+            let item = ColumnPlan { nullable: false, nulls: Arc::new([]), ..plan.clone() };
+            plan.label = format!("a list of {length}, each {}", plan.label);
+            plan.kind = Kind::List(Box::new(item), length);
+        }
+        columns.push(plan);
     }
     Ok(columns)
 }

@@ -109,6 +109,10 @@ fn value(column: &dyn Array, row: usize) -> String {
         DataType::Timestamp(..) => {
             column.as_primitive::<TimestampMicrosecondType>().value_as_datetime(row).unwrap().to_string()
         }
+        DataType::FixedSizeList(..) => {
+            let items = column.as_fixed_size_list().value(row);
+            (0..items.len()).map(|item| value(&items, item)).collect::<Vec<_>>().join(",")
+        }
         other => unreachable!("{other}"),
     }
 }

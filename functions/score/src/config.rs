@@ -25,6 +25,8 @@ pub struct InputConfig {
     pub name: String,
     /// One for each value of a tensor's row; none: the column of the input's name.
     pub columns: Option<Vec<String>>,
+    /// The dimensions after the first, where the model leaves them open.
+    pub shape: Option<Vec<usize>>,
     /// What becomes of nulls.
     #[serde(default)]
     pub null: NullPolicy,

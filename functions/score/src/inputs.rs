@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, PrimitiveArray, RecordBatch, make_array};
+use arrow_buffer::NullBuffer;
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 use tract_onnx::prelude::{DatumType, Tensor, TractResult, tensor1, tract_num_traits::NumCast};
 use wasmill_sdk::{Failure, ROW};
 
@@ -34,8 +35,10 @@ pub struct Input {
     pub inner: Vec<usize>,
     datatype: DatumType,
     arrow: DataType,
-    /// One for each value of a tensor's row.
+    /// One for each value of a tensor's row, or one of lists of them.
     pub columns: Vec<String>,
+    /// How many values of a tensor's row a column gives: 1, or all of them.
+    width: usize,
     null: NullPolicy,
     nan: NanPolicy,
 }
@@ -53,16 +56,29 @@ impl Input {
         let Some([rows, inner @ ..]) = port.shape.as_deref() else {
             return Err(format!("{shown}, has no dimension that counts rows"));
         };
-        let inner = complete(inner, columns.len()).ok_or_else(|| {
-            let values: Option<usize> = inner.iter().copied().product();
-            let values = values.map_or_else(|| "another number of".to_owned(), |values| values.to_string());
-            let hint = format!("hint: {{ name = \"{}\", columns = [\"…\", …] }} in `inputs`", port.name);
-            format!(
-                "{shown}, takes {values} values a row, but has {} columns: {}; {hint}",
+        let inner = match &config.shape {
+            Some(shape) => agreed(inner, shape).ok_or_else(|| {
+                format!(
+                    "{shown}, cannot have `shape` {shape:?}: that is its dimensions after the first, none of them 0"
+                )
+            })?,
+            None => complete(inner, columns.len()).ok_or_else(|| {
+                let open = "does not say how many values a row has";
+                format!("{shown}, {open}; hint: {{ name = \"{}\", shape = […] }} in `inputs`", port.name)
+            })?,
+        };
+        let values = inner.iter().try_fold(1_usize, |values, size| values.checked_mul(*size));
+        let values = values.ok_or_else(|| format!("{shown}, takes more values a row than there can be"))?;
+        let width = if columns.len() == 1 { values } else { 1 };
+        if columns.len().checked_mul(width) != Some(values) {
+            return Err(format!(
+                "{shown}, takes {values} values a row, but has {} columns: {}; \
+                 hint: {{ name = \"{}\", columns = [\"…\", …] }} in `inputs`, or one column of lists",
                 columns.len(),
-                graph::list(&columns)
-            )
-        })?;
+                graph::list(&columns),
+                port.name
+            ));
+        }
         let input = Self {
             name: port.name.clone(),
             fixed: *rows,
@@ -70,6 +86,7 @@ impl Input {
             datatype,
             arrow,
             columns,
+            width,
             null: config.null,
             nan: config.nan,
         };
@@ -119,6 +136,7 @@ impl Input {
                 DataType::Dictionary(_, value) => value,
                 other => other,
             };
+            let datatype = if self.width == 1 { datatype } else { self.item(column, datatype)? };
             let cut = (datatype.is_floating() || datatype.is_decimal()) && !self.arrow.is_floating();
             let is_text = matches!(datatype, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
             if self.datatype == DatumType::String {
@@ -149,6 +167,19 @@ impl Input {
         Ok(())
     }
 
+    /// The type of the items of a column that must be of lists.
+    fn item<'a>(&self, column: &str, datatype: &'a DataType) -> Result<&'a DataType, String> {
+        match datatype {
+            DataType::FixedSizeList(item, length) if usize::try_from(*length) == Ok(self.width) => Ok(item.data_type()),
+            DataType::List(item) | DataType::LargeList(item) => Ok(item.data_type()),
+            other => Err(format!(
+                "column `{column}` is {other}, but the model's input `{0}` takes lists of {1} values; hint: \
+                 {{ name = \"{0}\", columns = [\"…\", …] }} in `inputs` takes a column for each value",
+                self.name, self.width
+            )),
+        }
+    }
+
     /// The columns in the tensor's type, with no nulls but in the rows that it puts among the bad ones.
     pub fn prepare(&self, rows: &RecordBatch, bad: &mut BadRows) -> Result<Vec<ArrayRef>, Failure> {
         let prepare = |column: &String| {
@@ -160,10 +191,11 @@ impl Input {
     }
 
     fn prepare_one(&self, column: &str, source: &ArrayRef, bad: &mut BadRows) -> Result<ArrayRef, Failure> {
-        let cast = cast_with_options(source, &self.arrow, &CastOptions { safe: true, ..CastOptions::default() })?;
+        let cast = self.cast(source)?;
         let nulls = source.logical_nulls();
         let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-        for row in (0..cast.len()).filter(|row| cast.null_count() > 0 && cast.is_null(*row)) {
+        for index in (0..cast.len()).filter(|index| cast.null_count() > 0 && cast.is_null(*index)) {
+            let row = index / self.width;
             let reason = match self.null {
                 _ if !is_null(row) => {
                     format!("`{column}` does not fit the model's input `{}`, {}", self.name, self.arrow)
@@ -179,14 +211,37 @@ impl Input {
             };
             bad.entry(row).or_insert(reason);
         }
-        if self.datatype == DatumType::String {
-            return Ok(cast);
+        let values = match self.datatype {
+            DatumType::String => cast,
+            DatumType::Bool => without_null_booleans(cast, self.null == NullPolicy::Value(1.0)),
+            _ => with_element!(self.datatype, T => self.without_nulls::<T>(column, &cast, bad)?, _ => cast),
+        };
+        if self.width == 1 {
+            return Ok(values);
         }
-        if self.datatype == DatumType::Bool {
-            let fill = self.null == NullPolicy::Value(1.0);
-            return Ok(without_null_booleans(cast, fill));
+        let (item, length) = self.list()?;
+        Ok(Arc::new(FixedSizeListArray::try_new(item, length, values, None)?))
+    }
+
+    /// The values of a column in the tensor's type, null where they do not fit.
+    fn cast(&self, source: &ArrayRef) -> Result<ArrayRef, Failure> {
+        let options = CastOptions { safe: true, ..CastOptions::default() };
+        if self.width == 1 {
+            return Ok(cast_with_options(source, &self.arrow, &options)?);
         }
-        with_element!(self.datatype, T => self.without_nulls::<T>(column, &cast, bad), _ => Ok(cast))
+        let (item, length) = self.list()?;
+        let lists = cast_with_options(source, &DataType::FixedSizeList(item, length), &options)?;
+        let lists = lists.as_fixed_size_list();
+        let missing = lists.nulls().map(|nulls| nulls.expand(self.width));
+        let nulls = NullBuffer::union(lists.values().nulls(), missing.as_ref());
+        Ok(make_array(lists.values().to_data().into_builder().nulls(nulls).build()?))
+    }
+
+    /// What lists are of, and how many of it.
+    fn list(&self) -> Result<(FieldRef, i32), Failure> {
+        let length = i32::try_from(self.width)
+            .map_err(|_| Failure::Other(format!("a list cannot have {} values", self.width)))?;
+        Ok((Arc::new(Field::new_list_field(self.arrow.clone(), true)), length))
     }
 
     fn without_nulls<T: Element>(&self, column: &str, cast: &ArrayRef, bad: &mut BadRows) -> Result<ArrayRef, Failure> {
@@ -202,9 +257,10 @@ impl Input {
             match stand_in {
                 Some(stand_in) => values = values.unary(|value| if is_nan(&value) { stand_in } else { value }),
                 None => {
-                    for (row, _) in values.iter().enumerate().filter(|(_, value)| value.as_ref().is_some_and(is_nan)) {
+                    for (index, _) in values.iter().enumerate().filter(|(_, value)| value.as_ref().is_some_and(is_nan))
+                    {
                         let reason = || format!("`{column}` is NaN, and the model's input `{}` takes none", self.name);
-                        bad.entry(row).or_insert_with(reason);
+                        bad.entry(index / self.width).or_insert_with(reason);
                     }
                 }
             }
@@ -226,37 +282,55 @@ impl Input {
     pub fn tensor(&self, columns: &[ArrayRef], first: usize, len: usize) -> TractResult<Tensor> {
         let total = self.fixed.unwrap_or(len).max(len);
         let shape: Vec<usize> = [total].into_iter().chain(self.inner.iter().copied()).collect();
+        let (first, len) = (first.saturating_mul(self.width), len.saturating_mul(self.width));
+        let columns: Vec<&ArrayRef> = columns
+            .iter()
+            .map(|column| column.as_fixed_size_list_opt().map_or(column, |lists| lists.values()))
+            .collect();
         if self.datatype == DatumType::Bool {
-            let column = |column: &ArrayRef| {
+            let column = |column: &&ArrayRef| {
                 column.as_boolean().slice(first, len).iter().map(|value| value == Some(true)).collect()
             };
             let columns: Vec<Vec<bool>> = columns.iter().map(column).collect();
-            return interleave(&shape, columns.iter().map(Vec::as_slice));
+            return interleave(&shape, self.width, columns.iter().map(Vec::as_slice));
         }
         if self.datatype == DatumType::String {
-            let column = |column: &ArrayRef| {
+            let column = |column: &&ArrayRef| {
                 let texts = column.as_string::<i32>().slice(first, len);
                 texts.iter().map(|text| text.unwrap_or_default().to_owned()).collect()
             };
             let columns: Vec<Vec<String>> = columns.iter().map(column).collect();
-            let row = |row: usize| columns.iter().filter_map(move |column| column.get(row).or(column.last()).cloned());
+            let row = |row: usize| {
+                let texts = |column: &'_ Vec<String>| {
+                    let mut rows = column.chunks(self.width);
+                    rows.nth(row).or(column.rchunks(self.width).next()).unwrap_or_default().to_vec()
+                };
+                columns.iter().flat_map(texts).collect::<Vec<String>>()
+            };
             return tensor1(&(0..total).flat_map(row).collect::<Vec<String>>()).into_shape(&shape);
         }
         with_element!(self.datatype, T => {
             let end = first.saturating_add(len);
             let values = |column| AsArray::as_primitive::<<T as Element>::Arrow>(column).values().get(first..end);
-            interleave::<T>(&shape, columns.iter().map(|column: &ArrayRef| values(column).unwrap_or_default()))
+            interleave::<T>(&shape, self.width, columns.iter().map(|column: &&ArrayRef| values(*column).unwrap_or_default()))
         }, _ => Tensor::zero_dt(self.datatype, &shape))
     }
 }
 
-/// The dimensions after the first so that they hold `columns` values, where one of them may be open.
+/// Sizes that are as a model declares them, where it does.
+fn agreed(declared: &[Option<usize>], shape: &[usize]) -> Option<Vec<usize>> {
+    let agrees =
+        |(declared, size): (&Option<usize>, &usize)| *size > 0 && declared.is_none_or(|declared| declared == *size);
+    (declared.len() == shape.len() && declared.iter().zip(shape).all(agrees)).then(|| shape.to_vec())
+}
+
+/// The dimensions after the first: as declared, with one that may be open so that they hold `columns` values.
 fn complete(inner: &[Option<usize>], columns: usize) -> Option<Vec<usize>> {
     let known: usize = inner.iter().flatten().product();
     let open = inner.iter().filter(|size| size.is_none()).count();
     let size = columns.checked_div(known)?;
-    let complete: Vec<usize> = inner.iter().map(|dim| dim.unwrap_or(size)).collect();
-    (columns > 0 && open <= 1 && complete.iter().product::<usize>() == columns).then_some(complete)
+    let complete = inner.iter().map(|dim| dim.unwrap_or(size)).collect();
+    (known > 0 && (open == 0 || (open == 1 && size > 0))).then_some(complete)
 }
 
 fn without_null_booleans(values: ArrayRef, fill: bool) -> ArrayRef {
@@ -266,20 +340,21 @@ fn without_null_booleans(values: ArrayRef, fill: bool) -> ArrayRef {
     Arc::new(BooleanArray::from_iter(values.as_boolean().iter().map(|value| Some(value.unwrap_or(fill)))))
 }
 
-/// A tensor whose rows have one value of each column.
-fn interleave<'a, T: tract_onnx::prelude::Datum + Copy + Default>(
+/// A tensor whose rows have one value of each column, or the `width` values of the only one.
+fn interleave<'a, T: tract_onnx::prelude::Datum + Copy>(
     shape: &[usize],
+    width: usize,
     columns: impl ExactSizeIterator<Item = &'a [T]>,
 ) -> TractResult<Tensor> {
-    let width = columns.len();
+    let stride = columns.len();
     let mut tensor = Tensor::zero_dt(T::datum_type(), shape)?;
     let mut plain = tensor.try_as_plain_ram_mut()?;
     let values = plain.as_slice_mut::<T>()?;
     for (index, column) in columns.enumerate() {
-        let mut places = values.iter_mut().skip(index).step_by(width);
+        let mut places = values.iter_mut().skip(index).step_by(stride);
         places.by_ref().zip(column).for_each(|(place, value)| *place = *value);
-        let last = column.last().copied().unwrap_or_default();
-        places.for_each(|place| *place = last);
+        let last = column.rchunks(width).next().unwrap_or_default();
+        places.zip(last.iter().cycle()).for_each(|(place, value)| *place = *value);
     }
     Ok(tensor)
 }

@@ -15,7 +15,9 @@
 //!
 //! - `inputs`: without it, each input of the model is filled from the column of the same name. All inputs of
 //!   the model must be named, each with as many `columns` (default: its own name) as a row of the tensor has
-//!   values: one for `[N]` and `[N,1]`, k for `[N,k]`, row-major for more dimensions.
+//!   values: one for `[N]` and `[N,1]`, k for `[N,k]`, row-major for more dimensions. Or one column of lists of as
+//!   many values, also row-major, such as an image; a list that has a null rejects its row.
+//!   - `shape`: the dimensions after the first, for a model that leaves them open: `shape = [3, 224, 224]`.
 //!   - `null`: `"reject"` (default) rejects the row, `"refuse"` the whole batch; `"nan"` and a number stand in.
 //!   - `nan`: `"reject"` (default) rejects the row, `"pass"` gives NaN to the model; a number stands in. Pass
 //!     it only to a model that was made for it: some kernels swallow it (a sigmoid of NaN is nearly 0 here), so

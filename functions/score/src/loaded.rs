@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_select::filter::filter;
+use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::{TValue, TVec, TractError};
 use wasmill_sdk::Failure;
 use wasmill_sdk::score::Model as Metadata;
@@ -18,9 +19,34 @@ use crate::outputs::{Collect, Output};
 /// How many rows of a batch may fail in the model before the batch is refused: with more, it is not the rows.
 const FAILED_ROWS: usize = 64;
 
+/// A model's file, read.
+pub struct Source {
+    proto: ModelProto,
+    graph: GraphProto,
+}
+
+impl Source {
+    /// Reads a model's file.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let (proto, mut graph) = graph::read(bytes)?;
+        graph::replace_maps(&mut graph);
+        Ok(Self { proto, graph })
+    }
+
+    /// What the file declares.
+    pub fn describe(&self) -> Metadata {
+        describe(&self.graph)
+    }
+}
+
+fn describe(graph: &GraphProto) -> Metadata {
+    let describe = |ports: Vec<Port>| ports.iter().map(Port::describe).collect();
+    Metadata { inputs: describe(graph::inputs(graph)), outputs: describe(graph::outputs(graph)) }
+}
+
 /// A model with what fills its inputs and becomes of its outputs.
 pub struct Loaded {
-    /// What the model's file declares.
+    /// What the model's file declares, with the columns.
     pub metadata: Metadata,
     /// In the model's order.
     pub inputs: Vec<Input>,
@@ -32,12 +58,9 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads a model's file as configured.
-    pub fn new(config: &Config, bytes: Vec<u8>) -> Result<Self, String> {
-        let (mut proto, mut graph) = graph::read(&bytes)?;
-        graph::replace_maps(&mut graph);
-        // A baked component carries what is live now; the source must not be.
-        drop(bytes);
+    /// Compiles a model as configured.
+    pub fn new(config: &Config, Source { mut proto, mut graph }: Source) -> Result<Self, String> {
+        let mut metadata = describe(&graph);
         let (input_ports, output_ports) = (graph::inputs(&graph), graph::outputs(&graph));
         let wanted = outputs(config, &output_ports)?;
         let mut names: Vec<&str> = Vec::new();
@@ -62,12 +85,12 @@ impl Loaded {
         let compiled = results.iter().filter_map(|result| model.outputs.get(*result));
         let outputs = wanted.iter().zip(compiled).map(|(output, compiled)| Output::new(output, *compiled));
         let outputs: Vec<Output> = outputs.collect::<Result<_, String>>()?;
-        let mut metadata = Metadata {
-            inputs: input_ports.iter().map(Port::describe).collect(),
-            outputs: output_ports.iter().map(Port::describe).collect(),
-        };
         for (tensor, input) in metadata.inputs.iter_mut().zip(&inputs) {
             tensor.columns.clone_from(&input.columns);
+            // Sizes that the file leaves open are as configured from here on.
+            for (dim, size) in tensor.shape.iter_mut().skip(1).zip(&input.inner) {
+                *dim = i64::try_from(*size).unwrap_or(i64::MAX);
+            }
         }
         for output in &outputs {
             let made = metadata.outputs.iter_mut().filter(|tensor| tensor.name == output.name);
@@ -183,7 +206,7 @@ fn inputs(config: &Config, ports: &[Port]) -> Result<Vec<Input>, String> {
         )),
         None => {
             let (null, nan) = (NullPolicy::default(), NanPolicy::default());
-            Input::new(port, &InputConfig { name: port.name.clone(), columns: None, null, nan })
+            Input::new(port, &InputConfig { name: port.name.clone(), columns: None, shape: None, null, nan })
         }
     };
     ports.iter().map(fit).collect()

@@ -13,12 +13,14 @@ use wasmill_sdk::{Context, Failure, ROW, Rejects, RowNumbers, Score};
 use crate::config::Config;
 use crate::graph::list;
 use crate::inputs::{BadRows, good_rows};
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, Source};
 use crate::outputs::Output;
 
 /// Scores rows with an ONNX model.
 pub struct Scorer {
     config: Config,
+    /// What the model's file declares, if it could be read but not loaded.
+    described: Option<Metadata>,
     loaded: Option<Loaded>,
     bound: Option<Bound>,
 }
@@ -35,16 +37,27 @@ impl Score for Scorer {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self, String> {
-        Ok(Self { config, loaded: None, bound: None })
+        Ok(Self { config, described: None, loaded: None, bound: None })
     }
 
     fn load_model(&mut self, bytes: Vec<u8>) -> Result<(), String> {
-        self.loaded = Some(Loaded::new(&self.config, bytes)?);
+        let source = Source::read(&bytes)?;
+        // A baked component carries what is live now; the file must not be.
+        drop(bytes);
+        let described = source.describe();
+        match Loaded::new(&self.config, source) {
+            Ok(loaded) => self.loaded = Some(loaded),
+            Err(err) => {
+                self.described = Some(described);
+                return Err(err);
+            }
+        }
         Ok(())
     }
 
     fn metadata(&self) -> Result<Metadata, String> {
-        Ok(self.loaded()?.metadata.clone())
+        let metadata = self.loaded.as_ref().map(|loaded| &loaded.metadata).or(self.described.as_ref());
+        metadata.cloned().ok_or_else(|| "called before `load-model`".to_owned())
     }
 
     fn bind(&mut self, input: SchemaRef) -> Result<SchemaRef, String> {

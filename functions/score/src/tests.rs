@@ -1,5 +1,7 @@
 //! What the function does as a whole.
 
+mod lists;
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -240,11 +242,24 @@ fn what_does_not_fit_is_said_before_any_row_flows() {
         mlp(-1),
         "`inputs` has nothing for the model's input `x`, FP32 [-1, 2]; hint: { name = \"x\", columns = [\"…\"] }",
     );
+    check("{}", mlp(1), "the model's input `x` needs the column `x`, which is not there; known: `a`, `b`, `k`, `s`");
     check(
-        "{}",
+        r#"{"inputs": [{"name": "x", "columns": ["a", "b", "k"]}]}"#,
         mlp(1),
-        "the model's input `x`, FP32 [1, 2], takes 2 values a row, but has 1 columns: `x`; \
-         hint: { name = \"x\", columns = [\"…\", …] } in `inputs`",
+        "the model's input `x`, FP32 [1, 2], takes 2 values a row, but has 3 columns: `a`, `b`, `k`; \
+         hint: { name = \"x\", columns = [\"…\", …] } in `inputs`, or one column of lists",
+    );
+    check(
+        r#"{"inputs": [{"name": "x", "columns": ["a"]}]}"#,
+        mlp(1),
+        "column `a` is Float64, but the model's input `x` takes lists of 2 values; hint: \
+         { name = \"x\", columns = [\"…\", …] } in `inputs` takes a column for each value",
+    );
+    check(
+        r#"{"inputs": [{"name": "x", "columns": ["a", "b"], "shape": [3]}]}"#,
+        mlp(1),
+        "the model's input `x`, FP32 [1, 2], cannot have `shape` [3]: that is its dimensions after the first, none of \
+         them 0",
     );
     check(
         r#"{"inputs": [{"name": "x", "columns": ["a", "c"]}]}"#,

@@ -39,7 +39,7 @@ pub trait Score: Sized + 'static {
     /// Takes the model's file; called once.
     fn load_model(&mut self, model: Vec<u8>) -> Result<(), String>;
 
-    /// Describes the model.
+    /// Describes the model, also if it could not be loaded because of the configuration: then without columns.
     fn metadata(&self) -> Result<Model, String>;
 
     /// The schema of what comes of rows of this schema; called once, after `load_model`.

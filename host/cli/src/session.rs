@@ -1,6 +1,6 @@
 //! What commands open: the plan of a pipeline, its database, its functions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -25,13 +25,7 @@ pub struct Session {
 impl Session {
     /// Reads the manifest and starts the engine.
     pub fn open(args: &PipelineArgs) -> Result<Self> {
-        let components = match &args.components {
-            Some(folder) => folder.clone(),
-            None => {
-                let program = std::env::current_exe().context("cannot find the bundled functions")?;
-                program.parent().map(|folder| folder.join("components")).unwrap_or_default()
-            }
-        };
+        let components = components(args.components.as_deref())?;
         let fetch = |reference: &str| registry::fetch(reference).map_err(|err| format!("{err:#}"));
         let sources = Sources { bundled: &components, registry: &fetch };
         let plan = Plan::read_from(&plan::resolve(&args.pipeline)?, sources)?;
@@ -60,6 +54,15 @@ impl Session {
         let database = self.plan.documents.as_ref().map(|path| Database::open(path)).transpose()?;
         Ok(database.map(Arc::new))
     }
+}
+
+/// The folder of the bundled functions: the one that was given, or the one beside the program.
+pub fn components(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(folder) = given {
+        return Ok(folder.to_owned());
+    }
+    let program = std::env::current_exe().context("cannot find the bundled functions")?;
+    Ok(program.parent().map(|folder| folder.join("components")).unwrap_or_default())
 }
 
 /// Where compiled code is kept.

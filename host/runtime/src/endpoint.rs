@@ -209,11 +209,11 @@ impl Composer<'_> {
     }
 }
 
-/// The model's own tensors.
+/// The model's own tensors. Whatever number of rows the model takes at once, a request may have any.
 fn tensors(tensors: &[score::Tensor]) -> Vec<Tensor> {
     let own = |tensor: &score::Tensor| {
         let score::Tensor { name, datatype, shape, columns } = tensor.clone();
-        Tensor { name, datatype, shape, columns }
+        Tensor { name, datatype, shape: [-1].into_iter().chain(shape.into_iter().skip(1)).collect(), columns }
     };
     tensors.iter().map(own).collect()
 }
@@ -221,11 +221,9 @@ fn tensors(tensors: &[score::Tensor]) -> Vec<Tensor> {
 /// A tensor for each column.
 fn columns_as_tensors(schema: &Schema) -> Vec<Tensor> {
     let columns = schema.fields().iter().filter(|field| field.name() != ROW);
-    let tensor = |field: &FieldRef| Tensor {
-        name: field.name().clone(),
-        datatype: datatype(field.data_type()).into(),
-        shape: vec![-1],
-        columns: vec![field.name().clone()],
+    let tensor = |field: &FieldRef| {
+        let (datatype, shape) = tensor(field);
+        Tensor { name: field.name().clone(), datatype, shape, columns: vec![field.name().clone()] }
     };
     columns.map(tensor).collect()
 }
@@ -235,13 +233,18 @@ fn outputs(score: &Step, tensors: &[score::Tensor]) -> Vec<Output> {
     let made: Vec<&String> = tensors.iter().flat_map(|tensor| &tensor.columns).collect();
     let fields = score.bound.schema.iter().flat_map(|schema| schema.fields());
     let output = |field: &FieldRef| {
-        let (datatype, inner) = match field.data_type() {
-            DataType::FixedSizeList(item, size) => (datatype(item.data_type()), Some(i64::from(*size))),
-            other => (datatype(other), None),
-        };
-        Output { name: field.name().clone(), datatype: datatype.into(), shape: [-1].into_iter().chain(inner).collect() }
+        let (datatype, shape) = tensor(field);
+        Output { name: field.name().clone(), datatype, shape }
     };
     fields.filter(|field| made.contains(&field.name())).map(output).collect()
+}
+
+/// The datatype and the shape of the tensor that a column is.
+fn tensor(field: &Field) -> (String, Vec<i64>) {
+    match field.data_type() {
+        DataType::FixedSizeList(item, size) => (datatype(item.data_type()).to_owned(), vec![-1, i64::from(*size)]),
+        other => (datatype(other).to_owned(), vec![-1]),
+    }
 }
 
 /// The Open Inference Protocol's datatype of a column; `BYTES`, its text, where the protocol has none.

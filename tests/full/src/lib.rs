@@ -14,7 +14,7 @@ use wasmill_runtime::function::{Function, Instance, Setup};
 use wasmill_runtime::rows::{self, Rows};
 use wasmill_runtime::sandbox::{self, Grants, Limits};
 
-/// A folder named by a variable that `make test-full` sets.
+/// The folder or file that a variable names; `make test-full` sets it.
 pub fn folder(variable: &str) -> PathBuf {
     let folder = std::env::var_os(variable);
     folder.unwrap_or_else(|| panic!("{variable} is not set: run these tests with `make test-full`")).into()

@@ -178,7 +178,7 @@ impl Place {
 
     /// Exit code, standard output and standard error; `HOST` stands for the registry's.
     pub fn wasmill(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = self.command(&crate::folder("WASMILL"), arguments).output().unwrap();
+        let output = self.command(&crate::folder("WASMILL_PROGRAM"), arguments).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&self.host, "HOST");
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }

@@ -85,7 +85,7 @@ const ANSWER: &str = r#"{"rows":[{"score":42.0}]}"#;
 
 /// What a server says on standard error, and its answer to a request.
 fn serve(place: &Place, reference: &str) -> (String, String) {
-    let mut command = place.command(&folder("WASMILL"), &["serve", reference, "--addr", "127.0.0.1:0"]);
+    let mut command = place.command(&folder("WASMILL_PROGRAM"), &["serve", reference, "--addr", "127.0.0.1:0"]);
     let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();

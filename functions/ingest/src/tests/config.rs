@@ -67,6 +67,7 @@ fn a_column_is_checked_as_a_whole() {
     ] {
         check_column(column, &format!("column `v`: {hint}"));
     }
+    check_column(json!({ "type": "int8", "length": 0 }), "column `v`: `length` is not from 1 to 2147483647");
     check_column(json!({ "type": "int8", "scale": 2 }), "column `v`: `scale` has no meaning for the type int8");
     check_column(
         json!({ "type": "date", "timezone": "UTC" }),

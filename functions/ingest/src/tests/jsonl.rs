@@ -79,6 +79,28 @@ fn values_are_strict_but_numbers_are_exact() {
 }
 
 #[test]
+fn lists_have_their_length() {
+    let config = json!({ "format": "jsonl", "columns": [
+        { "name": "v", "type": "float32", "length": 3 },
+        { "name": "t", "type": "utf8", "length": 1 },
+    ]});
+    let wrong = |shown: &str| format!("2: column `v`: `{shown}` is not a list of 3, each a float32");
+    for (line, reason) in [
+        (r#"{"v": [1, 2], "t": ["x"]}"#, wrong("[1, 2]")),
+        (r#"{"v": [1, 2, null], "t": ["x"]}"#, wrong("[1, 2, null]")),
+        (r#"{"v": [1, 2, "3"], "t": ["x"]}"#, wrong("[1, 2, \"3\"]")),
+        (r#"{"v": "[1, 2, 3]", "t": ["x"]}"#, wrong("\"[1, 2, 3]\"")),
+        (r#"{"v": [1, 2, 3], "t": "x"}"#, "2: column `t`: `\"x\"` is not a list of 1, each text".to_owned()),
+    ] {
+        let object = format!("{{\"v\": [0.5, -1, 1e3], \"t\": [\"a\"]}}\n{line}\n{{\"t\": [\"b\"]}}\n");
+        check(&config, object.as_bytes(), &["1: 0.5,-1,1000|a", "3: ~|b"], &[&reason]);
+    }
+    let csv = json!({ "format": "csv", "columns": [{ "name": "v", "type": "int8", "length": 2 }] });
+    let reason = "3: column `v`: `[1]` is not a list of 2, each an int8";
+    check(&csv, b"v\n\"[1, 2]\"\n[1]\n", &["2: 1,2"], &[reason]);
+}
+
+#[test]
 fn paths_lead_into_objects() {
     let config = json!({ "format": "jsonl", "columns": [
         { "name": "id", "type": "int64" },

@@ -4,6 +4,7 @@ mod bake;
 mod compose;
 mod documents;
 mod inspect;
+mod new;
 mod pull;
 mod push;
 mod run;
@@ -28,6 +29,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::New),
     Validate(validate::Validate),
     Bake(bake::Bake),
     Compose(compose::Compose),
@@ -45,6 +47,7 @@ impl Cli {
     /// Does what was asked.
     pub fn run(self) -> Result<Exit> {
         match self.command {
+            Command::New(command) => command.run(),
             Command::Validate(command) => command.run(),
             Command::Bake(command) => command.run(),
             Command::Compose(command) => command.run(),

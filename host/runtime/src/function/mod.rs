@@ -121,6 +121,16 @@ impl Function {
         instance.configure(&setup.config)
     }
 
+    /// What a function of kind `score` says of its model, and why it cannot load it as it is configured, if it cannot.
+    pub fn describe(&self, engine: &Engine, setup: &Setup) -> Result<(score::Model, Option<String>), Failure> {
+        let (mut instance, _) = self.instantiate(engine, setup)?;
+        instance.configure(&setup.config)?;
+        match instance {
+            Instance::Score(mut score) => score.describe(setup.model.as_deref().map_or(&[][..], Vec::as_slice)),
+            _ => Err(Failure::Reject(format!("a function of kind {} has no model", self.kind()))),
+        }
+    }
+
     /// Starts an instance: steps 1 to 3 of `wit/pipeline.wit`.
     pub fn start(&self, engine: &Engine, setup: &Setup) -> Result<(Instance, Bound), Failure> {
         let (mut instance, _) = self.instantiate(engine, setup)?;

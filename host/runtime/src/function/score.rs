@@ -38,6 +38,21 @@ impl Score {
         Ok(schema.into())
     }
 
+    /// What it says of a model, and why it cannot load it as it is configured, if it cannot.
+    pub(super) fn describe(&mut self, model: &[u8]) -> Result<(Model, Option<String>), Failure> {
+        let guest = self.function.wasmill_pipeline_score();
+        match self.sandbox.set_up(|store| guest.call_load_model(store, model)) {
+            Ok(()) => Ok((self.metadata()?, None)),
+            // It describes what it could read, at least.
+            Err(Failure::Reject(why)) => match self.metadata() {
+                Ok(model) => Ok((model, Some(why))),
+                Err(Failure::Reject(_)) => Err(Failure::Reject(why)),
+                Err(fault) => Err(fault),
+            },
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// The model's tensors, with the columns that they come from and become.
     pub fn metadata(&mut self) -> Result<Model, Failure> {
         let guest = self.function.wasmill_pipeline_score();
