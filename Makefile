@@ -6,7 +6,7 @@ FUNCTIONS := cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full check fmt bench bench-python data train schema clean
+.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full check fmt bench bench-serve data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -54,6 +54,9 @@ train: build ## train the demo's model again, from what the pipeline gives
 
 bench: build data ## the same pipeline by Wasmill, natively and in Python
 	@tools/bench.sh
+
+bench-serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
+	@tools/bench-serve.sh
 
 schema: ## write the manifest's JSON schema, for editors
 	@$(HOST) run -q -p wasmill -- schema > manifests/pipeline.schema.json

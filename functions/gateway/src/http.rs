@@ -1,5 +1,8 @@
 //! Requests, responses, and what is wrong with a request.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use wasmill_sdk::Failure;
 
@@ -23,15 +26,19 @@ pub struct Request {
 
 impl Request {
     /// The first value of a parameter of the query.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    pub fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// The first value of a header; its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// A part of a path with its `%20` and the like resolved.
+pub fn decode(part: &str) -> Cow<'_, str> {
+    percent_decode_str(part).decode_utf8_lossy()
 }
 
 /// A response.

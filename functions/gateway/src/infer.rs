@@ -91,11 +91,17 @@ pub(crate) fn infer(
 
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
+    if inference.inputs.is_empty() {
+        return Err(Problem::bad("`inputs` is empty; without one there are no rows"));
+    }
     let mut count = None;
     for given in &inference.inputs {
         let input = gateway.config.inputs.iter().find(|input| input.name == given.name);
         let input = input
             .ok_or_else(|| unknown("input", &given.name, gateway.config.inputs.iter().map(|input| &input.name)))?;
+        if inference.inputs.iter().filter(|other| other.name == given.name).count() > 1 {
+            return Err(Problem::bad(format!("the input `{}` is given twice", given.name)));
+        }
         let values = values(given, input, &mut binary)?;
         let rows = given.shape.first().copied().unwrap_or(0);
         if *count.get_or_insert(rows) != rows {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wasmill_sdk::{Context, Failure, ROW, arrow};
 
 use crate::config::Config;
-use crate::http::{Problem, Request, Response};
+use crate::http::{Problem, Request, Response, decode};
 use crate::{infer, rows};
 
 /// A scoring function.
@@ -54,7 +54,13 @@ impl Gateway {
     }
 
     fn route(&self, request: &Request, call: &mut Call<'_, impl Score>) -> Result<Response, Problem> {
-        let path: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
+        let encoding = request.header("content-encoding");
+        if let Some(encoding) = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            let message = format!("content-encoding `{encoding}` is not taken; send the body as it is");
+            return Err(Problem::new(415, message).with("accept-encoding", "identity"));
+        }
+        let path: Vec<_> = request.path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
+        let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
         match &*path {
             [] => get(request, || Response::json(&self.index())),
             ["v1", "score"] => {
@@ -62,7 +68,8 @@ impl Gateway {
                 rows::score(self, request, call)
             }
             ["v2"] => get(request, || Response::json(&server())),
-            ["v2", "health", "live" | "ready"] => get(request, || Response::json(&json!({}))),
+            ["v2", "health", "live"] => get(request, || Response::json(&json!({ "live": true }))),
+            ["v2", "health", "ready"] => get(request, || Response::json(&json!({ "live": true, "ready": true }))),
             ["v2", "repository", "index"] => {
                 expect(request, "POST")?;
                 let Config { model, version, .. } = &self.config;
@@ -86,7 +93,7 @@ impl Gateway {
                 }
                 match action {
                     [] => get(request, || Response::json(&self.metadata())),
-                    ["ready"] => get(request, || Response::json(&json!({ "ready": true }))),
+                    ["ready"] => get(request, || Response::json(&json!({ "name": model, "ready": true }))),
                     ["infer"] => {
                         expect(request, "POST")?;
                         infer::infer(self, request, call)

@@ -84,7 +84,7 @@ pub(crate) fn score(
     let rows = read(form, &gateway.input, &request.body)?;
     let (mut scored, rejects) = call.score(&rows)?;
     if let Some(columns) = request.parameter("columns") {
-        scored = select(&scored, columns)?;
+        scored = select(&scored, &columns)?;
     }
     let mut response = Response::ok(answer.media_type(), write(answer, &scored, &rejects)?);
     if scored.num_rows() == 0 && !rejects.is_empty() {
@@ -101,7 +101,7 @@ fn select(scored: &RecordBatch, columns: &str) -> Result<RecordBatch, Problem> {
             || Problem::bad(format!("`columns` names `{name}`; the columns of an answer are {}", names(&schema)));
         schema.index_of(name).map_err(|_| unknown())
     };
-    let indices = columns.replace("%2C", ",").split(',').map(index).collect::<Result<Vec<_>, _>>()?;
+    let indices = columns.split(',').map(index).collect::<Result<Vec<_>, _>>()?;
     scored.project(&indices).map_err(|err| Failure::from(err).into())
 }
 

@@ -102,6 +102,8 @@ fn an_answer_has_the_columns_that_are_asked_for() {
         (status, body.as_str()),
         (400, r#"{"error":"`columns` names `b`; the columns of an answer are `id`, `score`"}"#)
     );
+    let (status, body) = post("/v1/score?columns=score%2Cno%20such+one", &[], "{\"a\": 1}");
+    assert_eq!((status, body.contains("names `no such one`")), (400, true), "{body}");
 }
 
 #[test]
@@ -142,6 +144,8 @@ fn a_request_that_is_wrong_is_told_what_to_change() {
     check("/v2/models/triple/infer", &[], "{}", 404, "there is no model `triple`; there is `double`");
     check("/v2/models/double/versions/2/infer", &[], "{}", 404, "no version `2`");
     check("/v3", &[], "", 404, "there is nothing at `/v3`");
+    check("/v2/models/no%20such/infer", &[], "{}", 404, "there is no model `no such`");
+    check("/v1/score", &[("content-encoding", "gzip")], "{}", 415, "content-encoding `gzip` is not taken");
     let response = ask("GET", "/v1/score", &[], "");
     assert_eq!((response.status, response.headers.first()), (405, Some(&("allow", "POST".to_owned()))));
 }
@@ -166,6 +170,9 @@ fn tensors_are_inferred_in_json() {
         "it has 1 values, which is not its shape [3]",
     );
     check(r#"{"name": "a", "datatype": "FP32", "shape": [1], "data": ["x"]}"#, "\\\"x\\\" is not FP32");
+    let a = r#"{"name": "a", "datatype": "FP32", "shape": [1], "data": [1]}"#;
+    check(&format!("{a}, {a}"), "the input `a` is given twice");
+    check("", "`inputs` is empty");
 }
 
 /// Gives `first`, the first item of each list in `v`.
@@ -238,10 +245,17 @@ fn the_model_is_described() {
     let response = ask("GET", "/v2/models/double", &[], "");
     let expect = r#"{"name":"double","versions":["1"],"platform":"wasmill","inputs":[{"name":"a","datatype":"FP32","shape":[-1]},{"name":"id","datatype":"BYTES","shape":[-1]}],"outputs":[{"name":"score","datatype":"FP32","shape":[-1]}]}"#;
     assert_eq!(String::from_utf8(response.body).unwrap(), expect);
-    for path in
-        ["/", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/double/ready", "/v2/models/double/versions/1"]
-    {
-        assert_eq!(ask("GET", path, &[], "").status, 200, "{path}");
+    for (path, expect) in [
+        ("/", r#""score":"POST /v1/score""#),
+        ("/v2", r#""extensions":["binary_tensor_data","model_repository"]"#),
+        ("/v2/health/live", r#"{"live":true}"#),
+        ("/v2/health/ready", r#"{"live":true,"ready":true}"#),
+        ("/v2/models/double/ready", r#"{"name":"double","ready":true}"#),
+        ("/v2/models/%64ouble/versions/1", r#"{"name":"double","versions":["1"]"#),
+    ] {
+        let Response { status, body, .. } = ask("GET", path, &[], "");
+        let body = String::from_utf8(body).unwrap();
+        assert_eq!((status, body.contains(expect)), (200, true), "{path}: {body}");
     }
     assert_eq!(ask("POST", "/v2/repository/index", &[], "{}").status, 200);
 }

@@ -34,21 +34,21 @@ impl CodeCache {
     pub fn component(&self, engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
         let path = self.folder.join(format!("{}.cwasm", key(engine, component)));
         if let Some(found) = load(engine, &path) {
-            return Ok(found);
+            return found;
         }
         // Whoever else wants the same code waits for this one, and loads it. The lock ends with the file.
         let lock = self.lock(&path);
         if lock.is_ok()
             && let Some(found) = load(engine, &path)
         {
-            return Ok(found);
+            return found;
         }
         let code = engine.precompile_component(component)?;
         // Without it the next run compiles again.
         if self.store(&path, &code).is_ok()
             && let Some(stored) = load(engine, &path)
         {
-            return Ok(stored);
+            return stored;
         }
         // SAFETY: it was compiled just now.
         #[expect(unsafe_code, reason = "compiled code is loaded by no other way")]
@@ -109,7 +109,8 @@ fn key(engine: &Engine, component: &[u8]) -> String {
     key.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn load(engine: &Engine, path: &Path) -> Option<Component> {
+/// An entry, if it is there and whole. An engine whose limits it exceeds refuses it, compiled again or not.
+fn load(engine: &Engine, path: &Path) -> Option<wasmtime::Result<Component>> {
     let expected = fs::read(path.with_extension(DIGEST)).ok()?;
     let mut digest = Sha256::new();
     io::copy(&mut File::open(path).ok()?, &mut digest).ok()?;
@@ -120,7 +121,7 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     // this user can write to, where files are replaced and never changed. wasmtime checks version and settings.
     #[expect(unsafe_code, reason = "compiled code is loaded by no other way")]
     unsafe {
-        Component::deserialize_file(engine, path).ok()
+        Some(Component::deserialize_file(engine, path))
     }
 }
 
@@ -172,6 +173,21 @@ mod tests {
         }
         fs::remove_file(entry.with_extension(DIGEST)).unwrap();
         assert!(load(&engine, &entry).is_none());
+    }
+
+    #[test]
+    fn what_an_engine_refuses_is_not_compiled_again() {
+        let mut pool = wasmtime::PoolingAllocationConfig::new();
+        pool.max_component_instance_size(0);
+        let mut config = wasmtime::Config::new();
+        config.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
+        let small = Engine::new(&config).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CodeCache::new(folder.path().join("code"));
+        assert!(cache.component(&small, COMPONENT).is_err());
+        let entry = only_entry(&folder.path().join("code"));
+        assert!(load(&small, &entry).is_some_and(|refused| refused.is_err()));
+        assert!(load(&Engine::default(), &entry).is_some_and(|loaded| loaded.is_ok()));
     }
 
     #[test]

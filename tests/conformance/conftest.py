@@ -1,0 +1,76 @@
+"""What the tests are given: servers of the endpoint and of the probe, on each host."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from client import Client
+from hosts import HOSTS, Server, setting
+
+HERE = Path(__file__).parent
+
+# What a test heard on the first host that it ran on; it must hear the same on all others.
+HEARD = {}
+
+
+@pytest.fixture(scope="session")
+def composed():
+    """The endpoint, composed."""
+    out = Path(setting("WASMILL_CACHE"), "conformance", "endpoint.wasm")
+    out.parent.mkdir(exist_ok=True)
+    ended = subprocess.run([setting("WASMILL"), "compose", HERE / "endpoint", "--out", out])
+    # Functions compiled quickly are over the default limits of `wasmtime serve`, which compose ends with 1 for.
+    assert ended.returncode in (0, 1)
+    return out
+
+
+@pytest.fixture(scope="session")
+def probe_component():
+    """The component that does what the path says: `functions/probe`."""
+    return Path(setting("WASMILL_COMPONENTS"), "endpoint", "probe.wasm")
+
+
+@pytest.fixture(scope="session")
+def slow(composed):
+    """A server of the endpoint on the host that takes longest to start: it does so while the others are tested."""
+    with Server("wasmcloud", composed) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=HOSTS)
+def endpoint_server(request, composed, slow):
+    """A server of the endpoint, on each host."""
+    if request.param == slow.host:
+        yield slow
+    else:
+        with Server(request.param, composed) as server:
+            yield server
+
+
+@pytest.fixture
+def endpoint(request, endpoint_server):
+    """A client of the endpoint. All that it hears must be the same on every host."""
+    client = Client(endpoint_server)
+    yield client
+    others = {name: value for name, value in request.node.callspec.params.items() if name != "endpoint_server"}
+    assert client.heard == HEARD.setdefault((request.node.originalname, repr(others)), client.heard)
+
+
+@pytest.fixture(scope="session", params=HOSTS)
+def probe_server(request, probe_component):
+    """A server of the probe, on each host, with a fresh instance of 64 MiB for each request."""
+    with Server(request.param, probe_component, memory=64) as server:
+        yield server
+
+
+@pytest.fixture
+def probe(probe_server):
+    """A client of the probe."""
+    return Client(probe_server)
+
+
+@pytest.fixture(params=[host for host in HOSTS if host != "wasmcloud"])
+def serve_probe(request, probe_component):
+    """Starts a server of the probe, on each host that may use an instance again."""
+    return lambda **settings: Server(request.param, probe_component, **settings)
