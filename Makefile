@@ -37,7 +37,7 @@ test-functions: ## the functions' logic, natively
 test-host: components-quick ## the host, with the functions in their sandboxes
 	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full
 
-test-full: test ## and what needs more: a zoo of models against ONNX Runtime
+test-full: test ## and what needs more: a zoo of models, the ONNX project's cases of its operators
 	@tools/test-full.sh
 
 check: ## formatting, lints, documentation, licences

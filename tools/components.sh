@@ -2,16 +2,18 @@
 # Builds the functions for wasm32-wasip2 and copies them to $WASMILL_CACHE/components/PROFILE.
 #
 #   tools/components.sh release   what ships and is measured
-#   tools/components.sh quick     what the tests run, with the hostile ones and the examples
+#   tools/components.sh quick     what the tests run, with the hostile ones, the probe of hosts and the examples
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
-names=(ingest transform score publish gateway chain)
+names=(ingest transform score publish gateway gateway-p3 chain)
 # What an endpoint is composed with is no step of a pipeline, and has a folder of its own.
-declare -A folders=([gateway]=endpoint/ [chain]=endpoint/)
-if [ "$profile" = quick ]; then names+=(hostile scale); fi
+declare -A folders=([gateway]=endpoint/ [gateway-p3]=endpoint/ [chain]=endpoint/ [probe]=endpoint/)
+# What runs the ONNX project's cases is no function at all.
+folders[operators]=programs/
+if [ "$profile" = quick ]; then names+=(hostile operators scale probe); fi
 
 # cargo gives components of two clones the same file: what another clone linked is not ours.
 from=$cache/guests/built-from
@@ -27,9 +29,9 @@ RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests ../tools/step.sh "building the funct
   cargo build --profile "$profile" --target wasm32-wasip2 "${names[@]/#/-p=}"
 
 out=$cache/components/$profile
-mkdir -p "$out/endpoint"
+mkdir -p "$out/endpoint" "$out/programs"
 for name in "${names[@]}"; do
-  built=$cache/guests/wasm32-wasip2/$profile/$name.wasm
+  built=$cache/guests/wasm32-wasip2/$profile/${name//-/_}.wasm
   kept=$out/${folders[$name]:-}$name.wasm
   cmp -s "$built" "$kept" || cp "$built" "$kept"
 done

@@ -4,23 +4,35 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 
-# The models of the zoo, and what ONNX Runtime makes of them; made again when the script or its packages change.
-zoo=$cache/zoo
-made_of=$(cat tests/zoo/make.py tests/zoo/requirements.txt | sha256sum)
-if [ "$(cat "$zoo/made-of" 2>/dev/null)" != "$made_of" ]; then
-  python=$(tools/python.sh zoo tests/zoo/requirements.txt)/python
-  rm -rf "$zoo"
-  tools/step.sh "making the models of the zoo" "$python" tests/zoo/make.py "$zoo/models"
-  printf '%s' "$made_of" >"$zoo/made-of"
-fi
+# NAME FOLDER: what tests/NAME/make.py writes, made again when the script or its packages change.
+made() {
+  local folder=$cache/$1 made_of python
+  made_of=$(cat "tests/$1/make.py" "tests/$1/requirements.txt" | sha256sum)
+  if [ "$(cat "$folder/made-of" 2>/dev/null)" != "$made_of" ]; then
+    python=$(tools/python.sh "$1" "tests/$1/requirements.txt")/python
+    rm -rf "$folder"
+    tools/step.sh "making the $2 of tests/$1" "$python" "tests/$1/make.py" "$folder/$2"
+    printf '%s' "$made_of" >"$folder/made-of"
+  fi
+}
 
-WASMILL_ZOO=$zoo/models WASMILL_COMPONENTS=$cache/components/quick CARGO_TARGET_DIR=$cache/host \
-  cargo test --workspace --test zoo
+# Models, with what ONNX Runtime makes of them.
+made zoo models
+# ONNX's cases of its operators, and what tract by itself makes of them.
+made operators cases
+operators=$cache/operators
+(cd functions && CARGO_TARGET_DIR=$cache/functions cargo build -q -p operators)
+mkdir -p "$operators/tract"
+for constants in none parameters all; do
+  "$cache/functions/debug/operators" tract "$constants" "$operators"/cases/* >"$operators/tract/$constants" 2>/dev/null
+done
+
+export WASMILL_ZOO=$cache/zoo/models WASMILL_OPERATORS=$operators WASMILL_COMPONENTS=$cache/components/quick
+CARGO_TARGET_DIR=$cache/host cargo test --workspace --test operators --test zoo
 
 # Pushing and pulling, with a real registry and wasmCloud's `wash`.
 registry=$(tools/registry.sh)
 wash=$(tools/python.sh registry tests/registry/requirements.txt)/wash
 CARGO_TARGET_DIR=$cache/host cargo build --workspace --bin wasmill
 WASMILL=$cache/host/debug/wasmill DOCKER_REGISTRY=$registry WASH=$wash \
-  WASMILL_COMPONENTS=$cache/components/quick CARGO_TARGET_DIR=$cache/host \
-  cargo test --workspace --test registry --test registry_use
+  CARGO_TARGET_DIR=$cache/host cargo test --workspace --test registry --test registry_use

@@ -16,6 +16,7 @@
 //!
 //! # Layout
 //! - [`router`]: what a request asks for; [`http`]: requests and responses; [`config`]: what the gateway is told.
+//! - [`shell`]: what the components for WASI 0.2 and 0.3 share.
 //! - [`rows`]: rows in and out, for `/v1/score`; [`infer`]: tensors in and out; [`tensor`]: a tensor's values.
 
 pub mod config;
@@ -23,6 +24,7 @@ pub mod http;
 pub mod infer;
 pub mod router;
 pub mod rows;
+pub mod shell;
 pub mod tensor;
 
 pub use config::Config;

@@ -78,7 +78,13 @@ pub fn protocol(onnx: i32) -> String {
         Ok(OnnxType::Bfloat16) => "BF16",
         Ok(OnnxType::String) => "BYTES",
         Ok(other) => other.as_str_name(),
-        Err(_) => return format!("UNKNOWN({onnx})"),
+        // Younger than tract's description of the format.
+        Err(_) => match onnx {
+            24 => "FLOAT8E8M0",
+            25 => "UINT2",
+            26 => "INT2",
+            _ => return format!("UNKNOWN({onnx})"),
+        },
     };
     name.to_owned()
 }
@@ -106,6 +112,6 @@ mod tests {
         check(OnnxType::Bool, "BOOL", Some(DataType::Boolean));
         check(OnnxType::String, "BYTES", Some(DataType::Utf8));
         check(OnnxType::Complex64, "COMPLEX64", None);
-        assert_eq!(protocol(99), "UNKNOWN(99)");
+        assert_eq!((protocol(26), protocol(99)), ("INT2".into(), "UNKNOWN(99)".into()));
     }
 }

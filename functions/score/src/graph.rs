@@ -1,4 +1,4 @@
-//! The model's file before it is compiled: what it declares, what of it is asked for, and what cannot be run.
+//! The model's file before it is compiled: what it declares, and what of it is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,6 @@ use crate::datatype;
 
 /// The name of the dimension that counts rows, where any size will do.
 pub const ROWS: &str = "N";
-
-/// Operators that give something else at every run.
-const RANDOM: [&str; 6] =
-    ["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"];
 
 /// A tensor that the model declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,16 +64,17 @@ pub fn spell(tensor: &Tensor) -> String {
 pub fn read(bytes: &[u8]) -> Result<(ModelProto, GraphProto), String> {
     let mut model = ModelProto::decode(bytes).map_err(|err| format!("the model is not an ONNX file: {err}"))?;
     let graph = model.graph.take().filter(|graph| !graph.output.is_empty());
-    let graph = graph.ok_or("the model is not an ONNX file: it has no graph with outputs")?;
+    let mut graph = graph.ok_or("the model is not an ONNX file: it has no graph with outputs")?;
     let external = Some(tensor_proto::DataLocation::External as i32);
-    match graph.initializer.iter().find(|tensor| tensor.data_location == external) {
-        Some(tensor) => Err(format!(
+    if let Some(tensor) = graph.initializer.iter().find(|tensor| tensor.data_location == external) {
+        return Err(format!(
             "the model keeps `{}` in a file beside it; hint: save it as one file: \
              `onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")`",
             tensor.name
-        )),
-        None => Ok((model, graph)),
+        ));
     }
+    replace_maps(&mut graph);
+    Ok((model, graph))
 }
 
 /// The model's inputs: those that no initializer gives a value.
@@ -127,13 +124,14 @@ fn reads(node: &NodeProto) -> Vec<&str> {
     node.input.iter().map(String::as_str).chain(inner).collect()
 }
 
-fn subgraphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+/// The graphs in a node's attributes: of a loop, of a condition.
+pub fn subgraphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
     node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
 }
 
 /// Takes a `ZipMap` for what it is given: the scores of all classes. It makes a map from labels to scores of each row,
 /// which is no tensor; converters add it unless they are told not to.
-pub fn replace_maps(graph: &mut GraphProto) {
+fn replace_maps(graph: &mut GraphProto) {
     let mut maps = BTreeMap::new();
     for node in graph.node.iter_mut().filter(|node| node.domain == "ai.onnx.ml" && node.op_type == "ZipMap") {
         let labels = ["classlabels_int64s", "classlabels_strings"];
@@ -162,36 +160,6 @@ pub fn replace_maps(graph: &mut GraphProto) {
 pub fn is_recurrent(graph: &GraphProto) -> bool {
     let is_cell = |node: &NodeProto| ["GRU", "LSTM", "RNN"].contains(&node.op_type.as_str());
     graph.node.iter().any(|node| is_cell(node) || subgraphs(node).any(is_recurrent))
-}
-
-/// Refuses operators that `supported` does not name and those that give something else at every run.
-pub fn check_operators(graph: &GraphProto, supported: impl Fn(&str) -> bool) -> Result<(), String> {
-    let (mut unknown, mut random) = (BTreeSet::new(), BTreeSet::new());
-    let mut nodes: Vec<&NodeProto> = graph.node.iter().collect();
-    while let Some(node) = nodes.pop() {
-        let name =
-            if node.domain.is_empty() { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) };
-        if RANDOM.contains(&node.op_type.as_str()) {
-            random.insert(name);
-        } else if !supported(&node.op_type) {
-            unknown.insert(name);
-        }
-        nodes.extend(subgraphs(node).flat_map(|graph| &graph.node));
-    }
-    if !unknown.is_empty() {
-        return Err(format!(
-            "the model uses operators that are not supported: {}; hint: leave a scaler, imputer or encoder out of the \
-             model and do its work in the SQL of a transform, or convert to plain operators",
-            list(&unknown)
-        ));
-    }
-    if !random.is_empty() {
-        return Err(format!(
-            "the model uses operators that draw random numbers: {}; a replay must give the same",
-            list(&random)
-        ));
-    }
-    Ok(())
 }
 
 /// Names as messages list them.

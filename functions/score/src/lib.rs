@@ -34,17 +34,21 @@
 //! Rows stand alone: the first dimension of every input and output counts rows, and is any size or a fixed
 //! one (then rows go in groups of that size, the last one filled up). Operators that draw random numbers are
 //! refused, because a replay must give the same. Parts of the model that no chosen output needs are left
-//! out, so an unsupported operator there does no harm. Of scikit-learn's, XGBoost's and LightGBM's operators
-//! (`ai.onnx.ml`) all are there but those that take or give maps (`DictVectorizer`, `CastMap`); a `ZipMap` gives the
-//! scores of all classes, in the order of their labels.
+//! out, so an unsupported operator there does no harm.
+//!
+//! Operators that are not known are refused by their names, and so are those that would be taken for something else
+//! (an LSTM that reads backwards). Of scikit-learn's, XGBoost's and LightGBM's operators (`ai.onnx.ml`) all are there
+//! but those that take or give maps (`DictVectorizer`, `CastMap`); a `ZipMap` gives the scores of all classes, in the
+//! order of their labels. What passes of the ONNX project's own cases is in `tests/operators/expected.txt`.
 //!
 //! # Layout
 //! - [`config`]: the configuration.
 //! - [`scorer`]: the function: load, bind, process.
 //! - [`loaded`]: a loaded model, and batches on their way through it.
-//! - [`graph`]: the model's file before it is compiled: what it declares, and what cannot be run.
+//! - [`graph`]: the model's file before it is compiled: what it declares, and what of it is asked for.
 //! - [`model`]: the compiled model.
-//! - [`ml`]: the operators of `ai.onnx.ml` that tract lacks.
+//! - [`operators`]: the operators that a model may have.
+//! - [`ml`]: those of `ai.onnx.ml`; [`standard`]: those of ONNX itself that are ours.
 //! - [`gather`]: a lookup that says which index is wrong instead of ending the sandbox.
 //! - [`inputs`]: columns to tensors.
 //! - [`outputs`]: tensors to columns.
@@ -58,8 +62,10 @@ pub mod inputs;
 pub mod loaded;
 pub mod ml;
 pub mod model;
+pub mod operators;
 pub mod outputs;
 pub mod scorer;
+pub mod standard;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -11,8 +11,8 @@ use wasmill_sdk::score::Model as Metadata;
 use crate::config::{Config, InputConfig, NanPolicy, NullPolicy, OutputConfig};
 use crate::graph::{self, Port, spell};
 use crate::inputs::{BadRows, Input, good_rows};
-use crate::ml;
 use crate::model::{Model, ROWS_AT_ONCE};
+use crate::operators;
 use crate::outputs::{Collect, Output};
 
 /// How many rows of a batch may fail in the model before the batch is refused: with more, it is not the rows.
@@ -35,7 +35,6 @@ impl Loaded {
     /// Loads a model's file as configured.
     pub fn new(config: &Config, bytes: Vec<u8>) -> Result<Self, String> {
         let (mut proto, mut graph) = graph::read(&bytes)?;
-        graph::replace_maps(&mut graph);
         // A baked component carries what is live now; the source must not be.
         drop(bytes);
         let (input_ports, output_ports) = (graph::inputs(&graph), graph::outputs(&graph));
@@ -47,9 +46,7 @@ impl Loaded {
             }
         }
         graph::select(&mut graph, &names)?;
-        let operators = ml::onnx().op_register.0;
-        graph::check_operators(&graph, |operator| operators.contains_key(operator))?;
-        drop(operators);
+        operators::check(&graph)?;
         let mut inputs = inputs(config, &input_ports)?;
         let fixed = fixed_rows(&inputs)?;
         proto.graph = Some(graph);

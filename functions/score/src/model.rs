@@ -9,7 +9,7 @@ use tract_onnx::tract_core::optim::Optimizer;
 
 use crate::gather::CheckedGather;
 use crate::graph::{self, ROWS};
-use crate::ml;
+use crate::operators;
 
 /// How many rows at once go through a model that takes any number of them: enough to keep its kernels busy,
 /// few enough that what lies between its layers stays small.
@@ -34,7 +34,7 @@ pub struct Compiled {
 /// A compiled model.
 #[derive(Debug)]
 pub struct Model {
-    plan: Arc<TypedRunnableModel>,
+    plan: Plan,
     /// How many rows every call has; none: any number.
     pub fixed: Option<usize>,
     /// In the order that they were asked for.
@@ -66,22 +66,41 @@ impl Model {
     }
 
     fn compile_once(proto: &ModelProto, fixed: Option<usize>) -> Result<Self, String> {
-        let failed = |err: TractError| format!("the model does not compile: {}", message(&err));
-        let model = ml::onnx().model_for_proto_model(proto).map_err(failed)?;
-        let mut model = model.into_typed().map_err(failed)?;
-        declutter(&mut model).map_err(failed)?;
-        CheckedGather::replace_in(&mut model).map_err(failed)?;
-        model.optimize().map_err(failed)?;
+        let plan = Plan::new(proto)?;
         let names = proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.as_str());
-        let outputs =
-            names.enumerate().map(|(index, name)| output(&model, index, name, fixed)).collect::<Result<_, String>>()?;
-        Ok(Self { plan: model.into_runnable().map_err(failed)?, fixed, outputs })
+        let outputs = names
+            .enumerate()
+            .map(|(index, name)| output(plan.0.model(), index, name, fixed))
+            .collect::<Result<_, String>>()?;
+        Ok(Self { plan, fixed, outputs })
     }
 
     /// Runs the model; one tensor for each input, and each output.
     pub fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
-        let outputs = self.plan.run(inputs).map_err(|err| message(&err))?;
+        let outputs = self.plan.run(inputs)?;
         if outputs.len() == self.outputs.len() { Ok(outputs) } else { Err("it gave too few outputs".into()) }
+    }
+}
+
+/// A graph that can be run, whatever its inputs and outputs are.
+#[derive(Debug)]
+pub struct Plan(Arc<TypedRunnableModel>);
+
+impl Plan {
+    /// Compiles a graph as it stands.
+    pub fn new(proto: &ModelProto) -> Result<Self, String> {
+        let failed = |err: TractError| format!("the model does not compile: {}", message(&err));
+        let model = operators::onnx().model_for_proto_model(proto).map_err(failed)?;
+        let mut model = model.into_typed().map_err(failed)?;
+        declutter(&mut model).map_err(failed)?;
+        CheckedGather::replace_in(&mut model).map_err(failed)?;
+        model.optimize().map_err(failed)?;
+        model.into_runnable().map(Self).map_err(failed)
+    }
+
+    /// Runs it.
+    pub fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
+        self.0.run(inputs).map_err(|err| message(&err))
     }
 }
 
@@ -119,8 +138,8 @@ fn output(model: &TypedModel, index: usize, name: &str, fixed: Option<usize>) ->
     }
 }
 
-/// An error with its causes on one line, cut at [`MESSAGE_LIMIT`].
-fn message(err: &TractError) -> String {
+/// An error with its causes on one line, cut if it is long.
+pub fn message(err: &TractError) -> String {
     let mut text = err.chain().map(|cause| cause.to_string().replace('\n', " ")).collect::<Vec<_>>().join(": ");
     if text.len() > MESSAGE_LIMIT {
         text.truncate(text.floor_char_boundary(MESSAGE_LIMIT));
@@ -154,7 +173,7 @@ mod tests {
         let proto = ModelProto::decode(bytes.as_slice()).unwrap();
         let shapes = BTreeMap::from([("a", vec![2]), ("b", vec![2])]);
         let compiled = Model::compile(proto, &shapes, None).unwrap();
-        let operators: Vec<String> = compiled.plan.model().nodes().iter().map(|node| node.op.name().into()).collect();
+        let operators: Vec<String> = compiled.plan.0.model().nodes().iter().map(|node| node.op.name().into()).collect();
         let count = |name: &str| operators.iter().filter(|operator| *operator == name).count();
         assert_eq!(count("OptMatMul"), 1, "{operators:?}");
         assert!(operators.iter().all(|operator| !matches!(operator.as_str(), "Add" | "Max")), "{operators:?}");

@@ -308,8 +308,9 @@ fn a_model_that_cannot_be_run_is_refused_with_the_reason() {
     check(Vec::new(), "the model is not an ONNX file: it has no graph with outputs");
     check(
         one("com.example:Fancy"),
-        "the model uses operators that are not supported: `com.example.Fancy`; hint: leave a scaler, imputer or encoder \
-         out of the model and do its work in the SQL of a transform, or convert to plain operators",
+        "the model uses operators that are not supported: `com.example.Fancy`; hint: if they prepare columns, leave them \
+         out of the model and do that in the SQL of a transform; if only some outputs need them, list the others in \
+         `outputs`",
     );
     check(
         one("RandomNormalLike"),

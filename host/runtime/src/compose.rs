@@ -11,16 +11,18 @@
 //! answered by a component that denies it (`compose/deny.rs`).
 
 mod deny;
+mod merge;
 
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+use wasmtime::bail;
 
 /// What the gateway and the chain call.
 const SCORE: &str = "wasmill:pipeline/score@0.1.0";
 const TRANSFORM: &str = "wasmill:pipeline/transform@0.1.0";
 
-/// What a host calls.
-const HANDLER: &str = "wasi:http/incoming-handler@0.2.0";
+/// What a host calls, of WASI 0.2 or of 0.3: what the gateway exports.
+const HANDLERS: [&str; 2] = ["wasi:http/incoming-handler@0.2.0", "wasi:http/handler@0.3.0"];
 
 /// The components of a scoring endpoint.
 pub struct Parts<'a> {
@@ -63,8 +65,9 @@ fn join(parts: &Parts<'_>) -> wasmtime::Result<Vec<u8>> {
     }
     let gateway = instance(&mut graph, "wasmill:gateway", parts.gateway)?;
     gateway.import(&mut graph, SCORE, scoring)?;
-    let handler = gateway.export(&mut graph, HANDLER)?;
-    graph.export(handler, HANDLER).map_err(wasmtime::Error::new)?;
+    let found = HANDLERS.iter().find_map(|name| Some((name, gateway.export(&mut graph, name).ok()?)));
+    let Some((name, handler)) = found else { bail!("the gateway exports none of {}", HANDLERS.join(", ")) };
+    graph.export(handler, *name).map_err(wasmtime::Error::new)?;
     graph.encode(EncodeOptions::default()).map_err(wasmtime::Error::new)
 }
 
@@ -88,7 +91,7 @@ fn package(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> wasmtime::
 struct Part(NodeId);
 
 fn instance(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> wasmtime::Result<Part> {
-    let package = package(graph, name, bytes)?;
+    let package = package(graph, name, &merge::identical_functions(bytes)?)?;
     Ok(Part(graph.instantiate(package)))
 }
 

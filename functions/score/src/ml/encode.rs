@@ -129,6 +129,8 @@ pub struct LabelEncoder {
     index: Index,
     values: Values,
     default: Values,
+    /// What the values are given as: a tensor of them may be of smaller numbers.
+    datatype: DatumType,
 }
 
 impl LabelEncoder {
@@ -152,7 +154,8 @@ impl LabelEncoder {
             (Values::Doubles(_), None) => Values::Doubles(vec![-0.0]),
         };
         ensure!(default.datatype() == values.datatype(), "its default is not of the type of its values");
-        Ok(Self { index: Index::new(keys), values, default })
+        let datatype = tensor(node, "values_tensor")?.map_or(values.datatype(), |values| values.datum_type());
+        Ok(Self { index: Index::new(keys), values, default, datatype })
     }
 }
 
@@ -163,7 +166,7 @@ impl Kernel for LabelEncoder {
 
     fn facts(&self, inputs: &[Fact]) -> TractResult<TVec<Fact>> {
         let (_, shape) = only(inputs)?;
-        Ok(tvec!((self.values.datatype(), shape.clone())))
+        Ok(tvec!((self.datatype, shape.clone())))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<Tensor>> {
@@ -183,7 +186,7 @@ impl Kernel for LabelEncoder {
             (Values::Doubles(values), Values::Doubles(default)) => Values::Doubles(look_up(&found, values, default)?),
             _ => bail!("its default is not of the type of its values"),
         };
-        Ok(tvec!(encoded.tensor().into_shape(input.shape())?))
+        Ok(tvec!(encoded.tensor().cast_to_dt(self.datatype)?.into_owned().into_shape(input.shape())?))
     }
 }
 

@@ -15,7 +15,6 @@ mod votes;
 use std::fmt;
 use std::sync::Arc;
 
-use tract_onnx::Onnx;
 use tract_onnx::data_resolver::MmapDataResolver;
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::{NodeProto, TensorProto};
@@ -40,14 +39,8 @@ pub trait Kernel: fmt::Debug + Send + Sync + 'static {
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<Tensor>>;
 }
 
-/// tract with these operators.
-pub fn onnx() -> Onnx {
-    let mut onnx = tract_onnx::onnx();
-    register(&mut onnx.op_register);
-    onnx
-}
-
-fn register(operators: &mut OnnxOpRegister) {
+/// Puts these operators in the place of tract's.
+pub fn register(operators: &mut OnnxOpRegister) {
     type Build = fn(&NodeProto) -> TractResult<Box<dyn InferenceOp>>;
     macro_rules! build {
         ($($name:literal => $build:expr),* $(,)?) => {

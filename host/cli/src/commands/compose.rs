@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use wasmill_runtime::endpoint::{Endpoint, Shells};
 use wasmill_runtime::portable::Survey;
 
@@ -26,9 +26,23 @@ pub struct Compose {
     #[arg(long, value_name = "STEP")]
     step: Option<String>,
 
+    /// The version of WASI whose HTTP the component speaks. Hosts may use an instance of 0.3 for many requests, also
+    /// at the same time; one of 0.2 runs on more hosts.
+    #[arg(long, value_name = "VERSION", default_value = "0.2")]
+    wasi: Wasi,
+
     /// Where to write the component [default: `.wasmill/PIPELINE.wasm` beside the manifest].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// A version of WASI.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Wasi {
+    #[value(name = "0.2")]
+    P2,
+    #[value(name = "0.3")]
+    P3,
 }
 
 impl Compose {
@@ -36,7 +50,11 @@ impl Compose {
     pub fn run(self) -> Result<Exit> {
         let session = Session::open(&self.pipeline)?;
         let pipeline = session.load(None)?;
-        let shells = Shells { gateway: session.shell("gateway")?, chain: session.shell("chain")? };
+        let gateway = match self.wasi {
+            Wasi::P2 => "gateway",
+            Wasi::P3 => "gateway-p3",
+        };
+        let shells = Shells { gateway: session.shell(gateway)?, chain: session.shell("chain")? };
         let endpoint = session.compose(&pipeline, self.step.as_deref(), &shells)?;
         let Endpoint { component, parts, columns } = &endpoint;
         let out = self.out.unwrap_or_else(|| session.plan.state.join(format!("{}.wasm", pipeline.name)));
