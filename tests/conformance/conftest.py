@@ -19,7 +19,7 @@ def composed():
     """The endpoint, composed."""
     out = Path(setting("WASMILL_CACHE"), "conformance", "endpoint.wasm")
     out.parent.mkdir(exist_ok=True)
-    ended = subprocess.run([setting("WASMILL"), "compose", HERE / "endpoint", "--out", out])
+    ended = subprocess.run([setting("WASMILL_PROGRAM"), "compose", HERE / "endpoint", "--out", out])
     # Functions compiled quickly are over the default limits of `wasmtime serve`, which compose ends with 1 for.
     assert ended.returncode in (0, 1)
     return out

@@ -35,7 +35,7 @@ def program(package, name):
 
 def wasmill(component, folder, reuse, memory, options=()):
     """`wasmill serve`."""
-    command = [setting("WASMILL"), "serve", component, "--addr=127.0.0.1:0", f"--reuse={reuse}", f"--memory={memory}"]
+    command = [setting("WASMILL_PROGRAM"), "serve", component, "--addr=127.0.0.1:0", f"--reuse={reuse}", f"--memory={memory}"]
     return [*command, *options], {}
 
 
