@@ -6,7 +6,7 @@ FUNCTIONS := cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full check fmt bench bench-serve data train schema clean
+.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full conformance check fmt bench bench-serve data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -39,6 +39,9 @@ test-host: components-quick ## the host, with the functions in their sandboxes
 
 test-full: test ## and what needs more: a zoo of models, the ONNX project's cases of its operators
 	@tools/test-full.sh
+
+conformance: components-quick ## HTTP cases on wasmill serve, wasmtime serve and wasmCloud's host
+	@tools/conformance.sh
 
 check: ## formatting, lints, documentation, licences
 	@tools/check.sh

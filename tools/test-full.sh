@@ -41,7 +41,3 @@ export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick W
 cargo build -q --workspace
 WASMILL_ZOO=$cache/zoo/models WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash \
   cargo test --workspace --test operators --test zoo --test scaffold --test registry --test registry_use
-
-# One suite of HTTP cases, on every host.
-conformance=$(tools/python.sh conformance tests/conformance/requirements.txt)
-WASMILL_CACHE=$cache "$conformance/python" -m pytest -c tests/conformance/pytest.ini tests/conformance

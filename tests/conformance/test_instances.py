@@ -20,19 +20,20 @@ def used(answer):
 def test_an_instance_is_used_as_often_as_is_set(serve_probe, reuse):
     with serve_probe(reuse=reuse) as server:
         probe = Client(server)
-        one_by_one = [used(probe.get("/count")) for _ in range(130)]
-        assert one_by_one == [1 + request % reuse for request in range(130)]
 
-        def ask(client):
-            return [used(probe.get("/count")) for _ in range(8)]
+        def ask(times):
+            return [used(probe.get("/count")) for _ in range(times)]
 
+        # One after the other, an instance is used again unless it is still busy with the end of its answer.
+        counts = Counter(ask(200))
+        assert max(counts) == reuse
         with ThreadPoolExecutor(CLIENTS) as pool:
-            at_once = Counter(count for counts in pool.map(ask, range(CLIENTS)) for count in counts)
-        assert max(at_once) <= reuse
-        # Each request was a first, second and so on of some instance: there is no second use without a first.
-        seen = at_once + Counter(one_by_one)
-        assert sum(at_once.values()) == CLIENTS * 8
-        assert all(seen[count] <= seen[count - 1] for count in range(2, reuse + 1))
+            for at_once in pool.map(ask, [8] * CLIENTS):
+                counts.update(at_once)
+        assert max(counts) == reuse
+        # Every request was the first, second and so on of an instance: there is no second use without a first.
+        assert counts.total() == 200 + 8 * CLIENTS
+        assert all(counts[use] <= counts[use - 1] for use in range(2, reuse + 1))
 
 
 @pytest.mark.parametrize("reuse", [1, 16])
@@ -55,12 +56,15 @@ def test_clients_at_once_get_their_own_answers(serve_probe, reuse):
 
 @pytest.mark.parametrize("path", ["/trap", "/panic", "/exit"])
 def test_an_instance_that_fails_is_an_error_and_gone(serve_probe, path):
-    with serve_probe(reuse=16) as server:
+    with serve_probe(reuse=128) as server:
         probe = Client(server)
-        assert [used(probe.get("/count")) for _ in range(3)] == [1, 2, 3]
-        for _ in range(3):
+        counts = []
+        for _ in range(20):
+            counts.append(used(probe.get("/count")))
             assert probe.get(path).status == 500
-            assert used(probe.get("/count")) == 1
+        # If it were used again, the next would be the third use, the fifth and so on. (A few may be second uses: an
+        # instance that is busy with the end of its answer is passed over, and another one fails.)
+        assert counts.count(1) > 10 and max(counts) < 5
 
 
 def test_a_connection_outlives_an_instance(probe_server):
