@@ -1,6 +1,9 @@
 """What the tests are given: servers of the endpoint and of the probe, on each host."""
 
+import os
+import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,12 @@ from client import Client
 from hosts import HOSTS, Server, setting
 
 HERE = Path(__file__).parent
+
+# Whoever ends the suite ends its servers.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+# Where the endpoint is served.
+CHOSEN = os.environ.get("HOSTS", " ".join(HOSTS)).split()
 
 # What a test heard on the first host that it ran on; it must hear the same on all others.
 HEARD = {}
@@ -32,20 +41,16 @@ def probe_component():
 
 
 @pytest.fixture(scope="session")
-def slow(composed):
-    """A server of the endpoint on the host that takes longest to start: it does so while the others are tested."""
-    with Server("wasmcloud", composed) as server:
-        yield server
+def servers(composed):
+    """Servers of the endpoint. All begin at once, because some take minutes to compile it."""
+    with ExitStack() as stack:
+        yield {host: stack.enter_context(Server(host, composed)) for host in CHOSEN}
 
 
-@pytest.fixture(scope="session", params=HOSTS)
-def endpoint_server(request, composed, slow):
+@pytest.fixture(scope="session", params=CHOSEN)
+def endpoint_server(request, servers):
     """A server of the endpoint, on each host."""
-    if request.param == slow.host:
-        yield slow
-    else:
-        with Server(request.param, composed) as server:
-            yield server
+    return servers[request.param]
 
 
 @pytest.fixture

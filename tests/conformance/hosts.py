@@ -12,7 +12,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-# In seconds. An endpoint takes minutes to compile, and wasmCloud keeps nothing of it.
+# In seconds. An endpoint takes minutes to compile, and wasmCloud, which keeps nothing, does so every time.
 START = 900
 
 # Anything else takes less than a second, but the machine may be busy.
