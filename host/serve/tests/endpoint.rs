@@ -47,11 +47,8 @@ fn folder(variable: &str) -> PathBuf {
 static ENGINE: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(Some(CodeCache::new(folder("WASMILL_CACHE").join("code")))).unwrap());
 
-/// The composed endpoint, for WASI 0.2 and for 0.3.
-static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| compose("gateway"));
-static ENDPOINT_P3: LazyLock<Vec<u8>> = LazyLock::new(|| compose("gateway-p3"));
-
-fn compose(gateway: &str) -> Vec<u8> {
+/// The composed endpoint.
+static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let place = tempfile::tempdir().unwrap();
     let manifest = place.path().join("pipeline.toml");
     std::fs::write(&manifest, PIPELINE).unwrap();
@@ -61,10 +58,9 @@ fn compose(gateway: &str) -> Vec<u8> {
     let plan = Plan::read(&manifest, &components).unwrap();
     let pipeline = Pipeline::load(&ENGINE, &plan, None).unwrap();
     let read = |name: &str| std::fs::read(components.join(name)).unwrap();
-    let gateway = read(&format!("endpoint/{gateway}.wasm"));
-    let shells = Shells { gateway, chain: read("endpoint/chain.wasm") };
+    let shells = Shells { gateway: read("endpoint/gateway.wasm"), chain: read("endpoint/chain.wasm") };
     endpoint::compose(&ENGINE, &plan, &pipeline, None, &shells).unwrap().component
-}
+});
 
 /// A server on a free port; it ends with this.
 struct Server {
@@ -75,11 +71,7 @@ struct Server {
 
 impl Server {
     fn start(settings: Settings) -> Self {
-        Self::of(&ENDPOINT, settings)
-    }
-
-    fn of(component: &[u8], settings: Settings) -> Self {
-        let pre = sandbox::link(&ENGINE, component).unwrap();
+        let pre = sandbox::link(&ENGINE, &ENDPOINT).unwrap();
         let (settings, metrics) = (Arc::new(settings), Arc::new(Metrics::default()));
         let sandboxes = Sandboxes::new(ENGINE.clone(), pre, settings.clone(), metrics.clone());
         let (stop, stopped) = oneshot::channel();
@@ -144,26 +136,8 @@ impl Drop for Server {
 
 #[test]
 fn a_request_goes_through_the_gateway_the_transform_and_the_model() {
-    goes_through(&Server::start(Settings::default()));
-}
-
-#[test]
-fn a_request_goes_through_all_of_it_with_wasi_0_3() {
-    goes_through(&Server::of(&ENDPOINT_P3, Settings::default()));
-    let server = Server::of(&ENDPOINT_P3, Settings { reuse: 3, ..Settings::default() });
-    for _ in 0..6 {
-        goes_through_once(&server);
-    }
-    let (_, metrics) = server.ask("GET", "/metrics", "", b"");
-    assert!(metrics.contains("wasmill_sandboxes_started_total 2\n"), "{metrics}");
-}
-
-fn goes_through_once(server: &Server) {
+    let server = Server::start(Settings::default());
     assert_eq!(server.score(50.0), (200, r#"{"rows":[{"city":"Bern","score":20.0}]}"#.into()));
-}
-
-fn goes_through(server: &Server) {
-    goes_through_once(server);
     let rows = br#"[{"fahrenheit": 32}, {"fahrenheit": 200}, {"fahrenheit": 212, "city": "Genf"}]"#;
     let (status, body) = server.ask("POST", "/v1/score", "", rows);
     let expect = r#"{"rows":[{"city":null,"score":0.0}],"rejects":[{"row":1,"reason":"rule `plausible`: t < 60"},{"row":2,"reason":"rule `plausible`: t < 60"}]}"#;
