@@ -120,7 +120,7 @@ def main():
         problems += spin_manifest(folder / "spin.toml")
         if f"COPY {folder.name}.wasm /endpoint.wasm\n" not in (folder / "Containerfile").read_text():
             problems.append(f"{folder}/Containerfile does not copy what is composed")
-    print("\n".join(problems) or f"{len(folders)} deployable folders checked", file=sys.stderr)
+    print("\n".join(problems) or f"checked: {', '.join(folder.name for folder in folders)}", file=sys.stderr)
     sys.exit(bool(problems))
 
 

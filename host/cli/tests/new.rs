@@ -275,6 +275,18 @@ fn an_example_that_the_model_does_not_score_is_said() {
 }
 
 #[test]
+fn what_the_image_starts_is_a_command_of_the_program() {
+    let image = std::fs::read_to_string(repository().join("Containerfile")).unwrap();
+    let entry = image.lines().find_map(|line| line.strip_prefix("ENTRYPOINT ")).unwrap();
+    let entry: Vec<String> = serde_json::from_str(entry).unwrap();
+    assert_eq!(entry[0], "wasmill");
+    // What is before it was understood.
+    let arguments: Vec<&str> = entry[1..].iter().map(String::as_str).chain(["--help"]).collect();
+    let (code, stdout, stderr) = wasmill(&repository(), &arguments);
+    assert!(code == 0 && stdout.contains("Usage: wasmill serve"), "{stderr}");
+}
+
+#[test]
 fn what_no_endpoint_is_made_of_is_said_and_nothing_is_written() {
     let place = tempfile::tempdir().unwrap();
     let put = |name: &str, bytes: &[u8]| std::fs::write(place.path().join(name), bytes).unwrap();
