@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One suite of HTTP cases, on every host; `make test` has run before.
+# One suite of HTTP cases, on every host, or on $ENDPOINTS; the functions have been built before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export WASMILL_CACHE=${WASMILL_CACHE:-$HOME/.cache/wasmill}

@@ -41,3 +41,6 @@ export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick W
 cargo build -q --workspace
 WASMILL_ZOO=$cache/zoo/models WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash \
   cargo test --workspace --test operators --test zoo --test scaffold --test registry --test registry_use
+
+# HTTP cases on every host of an endpoint.
+tools/conformance.sh

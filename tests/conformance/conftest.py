@@ -1,5 +1,6 @@
 """What the tests are given: servers of the endpoint and of the probe, on each host."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -16,22 +17,29 @@ HERE = Path(__file__).parent
 # Whoever ends the suite ends its servers.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-# Where the endpoint is served.
-CHOSEN = os.environ.get("HOSTS", " ".join(HOSTS)).split()
+# Where the endpoint is served, and the version of WASI that it is composed for.
+ENDPOINTS = ["wasmill-0.2", "wasmtime-0.2", "wasmcloud-0.2", "wasmill-0.3", "wasmtime-0.3"]
+CHOSEN = os.environ.get("ENDPOINTS", " ".join(ENDPOINTS)).split()
 
 # What a test heard on the first host that it ran on; it must hear the same on all others.
 HEARD = {}
 
 
+@functools.cache
+def compose(wasi):
+    """The endpoint, composed."""
+    out = Path(setting("WASMILL_CACHE"), "conformance", f"endpoint-{wasi}.wasm")
+    out.parent.mkdir(exist_ok=True)
+    command = [setting("WASMILL_PROGRAM"), "compose", HERE / "endpoint", "--wasi", wasi, "--out", out]
+    # Functions compiled quickly are over the default limits of `wasmtime serve`, which compose ends with 1 for.
+    assert subprocess.run(command).returncode in (0, 1)
+    return out
+
+
 @pytest.fixture(scope="session")
 def composed():
-    """The endpoint, composed."""
-    out = Path(setting("WASMILL_CACHE"), "conformance", "endpoint.wasm")
-    out.parent.mkdir(exist_ok=True)
-    ended = subprocess.run([setting("WASMILL_PROGRAM"), "compose", HERE / "endpoint", "--out", out])
-    # Functions compiled quickly are over the default limits of `wasmtime serve`, which compose ends with 1 for.
-    assert ended.returncode in (0, 1)
-    return out
+    """The endpoint, composed for WASI 0.2."""
+    return compose("0.2")
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +49,16 @@ def probe_component():
 
 
 @pytest.fixture(scope="session")
-def servers(composed):
-    """Servers of the endpoint. All begin at once, because some take minutes to compile it."""
+def servers():
+    """Servers of the endpoint. They begin before they are needed, because some take minutes to compile it."""
     with ExitStack() as stack:
-        yield {host: stack.enter_context(Server(host, composed)) for host in CHOSEN}
+        begun = {}
+        for name in CHOSEN:
+            host, wasi = name.split("-")
+            # As `wasmtime serve` does unasked: an instance of 0.3 answers many requests, some of them at once.
+            reuse = {"0.2": 1, "0.3": 128}[wasi]
+            begun[name] = stack.enter_context(Server(host, compose(wasi), reuse=reuse))
+        yield begun
 
 
 @pytest.fixture(scope="session", params=CHOSEN)

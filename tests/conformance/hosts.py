@@ -35,8 +35,8 @@ def program(package, name):
 
 def wasmill(component, folder, reuse, memory, options=()):
     """`wasmill serve`."""
-    command = [setting("WASMILL_PROGRAM"), "serve", component, "--addr=127.0.0.1:0", f"--reuse={reuse}", f"--memory={memory}"]
-    return [*command, *options], {}
+    command = [setting("WASMILL_PROGRAM"), "serve", component, "--addr=127.0.0.1:0"]
+    return [*command, f"--reuse={reuse}", f"--memory={memory}", *options], {}
 
 
 # Functions compiled quickly exceed the default limits of other hosts, which those that ship keep.

@@ -75,7 +75,10 @@ def test_an_answer_has_the_columns_that_are_asked_for(endpoint, query):
     assert answer.body == b'{"rows":[{"score":0.0,"city":"Bern"},{"score":20.0,"city":null}]}'
 
 
-@pytest.mark.parametrize("form, body, expect", [(JSON, b"[]", b'{"rows":[]}'), (LINES, b"", b""), (LINES, b"\n\n", b"")])
+@pytest.mark.parametrize(
+    "form, body, expect",
+    [(JSON, b"[]", b'{"rows":[]}'), (LINES, b"", b""), (LINES, b"\n\n", b"")],
+)
 def test_no_rows_give_no_rows(endpoint, form, body, expect):
     answer = endpoint.post(SCORE, body, {"content-type": form})
     assert (answer.status, answer.body) == (200, expect)
