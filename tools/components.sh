@@ -29,9 +29,9 @@ RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests ../tools/step.sh "building the funct
   cargo build --profile "$profile" --target wasm32-wasip2 "${names[@]/#/-p=}"
 
 out=$cache/components/$profile
-mkdir -p "$out/endpoint" "$out/programs"
 for name in "${names[@]}"; do
   built=$cache/guests/wasm32-wasip2/$profile/${name//-/_}.wasm
   kept=$out/${folders[$name]:-}$name.wasm
+  mkdir -p "${kept%/*}"
   cmp -s "$built" "$kept" || cp "$built" "$kept"
 done

@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--wrk", type=str.split, required=True, help="the command, of one word or several")
     parser.add_argument("--score", type=Path, required=True, help="bench/native's program for one model")
     parser.add_argument("--component", type=Path, required=True, help="score.wasm as it ships")
-    parser.add_argument("--models", type=absolute, required=True, help="the folder that models.py made, with endpoints")
+    parser.add_argument("--models", type=absolute, required=True, help="the folder that make.py made, with endpoints")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of load on a server, in each run")
     parser.add_argument("--only", choices=("models", "servers"))

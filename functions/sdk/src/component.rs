@@ -17,7 +17,7 @@ const ROOM: usize = 1 << 20;
 
 /// Grows the memory now, at the end of a function's set-up, rather than in every call of a fresh sandbox.
 pub fn leave_room() {
-    // Freed memory stays with the allocator. Nothing is written to it, so nothing of it is baked.
+    // Freed memory stays with the allocator. It is never written to, so what is baked grows by the allocator's notes only.
     drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
 }
 

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::sandbox::Limits;
+
 /// The name of a manifest's file in its folder.
 pub const FILE_NAME: &str = "pipeline.toml";
 
@@ -139,7 +141,9 @@ pub struct StepLimits {
 
 impl Default for StepLimits {
     fn default() -> Self {
-        Self { memory_mib: 1024, deadline_seconds: 60.0 }
+        let Limits { memory, deadline } = Limits::default();
+        let memory_mib = u32::try_from(memory >> 20).unwrap_or(u32::MAX);
+        Self { memory_mib, deadline_seconds: deadline.as_secs_f64() }
     }
 }
 

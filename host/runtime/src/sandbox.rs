@@ -28,6 +28,13 @@ pub struct Limits {
     pub deadline: Duration,
 }
 
+/// What a step has if its manifest does not say otherwise: a gibibyte, and a minute for a call.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 1 << 30, deadline: Duration::from_secs(60) }
+    }
+}
+
 /// What a sandbox may reach.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {

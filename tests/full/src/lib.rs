@@ -4,7 +4,6 @@ pub mod registry;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use wasmill_runtime::code_cache::CodeCache;
@@ -45,7 +44,7 @@ impl Scorer {
             tables: Vec::new(),
             model: Some(Arc::new(model)),
             input: input.clone(),
-            limits: Limits { memory: 1 << 30, deadline: Duration::from_secs(60) },
+            limits: Limits::default(),
             grants: Grants::default(),
         };
         let event = Event::of_file(rows).unwrap();

@@ -49,7 +49,7 @@ fn run(component: &Path, folder: &Path) -> Result<serde_json::Value> {
         tables: Vec::new(),
         model: Some(Arc::new(model.clone())),
         input: input.clone(),
-        limits: Limits { memory: 1 << 30, deadline: Duration::from_secs(60) },
+        limits: Limits::default(),
         grants: Grants::default(),
     };
     let component = bake::bake(&engine, &bytes, &setup)?;

@@ -32,7 +32,7 @@ const THREADS: usize = 2;
 #[test]
 fn every_case_of_onnx_ends_as_it_is_known_to() {
     let made = folder("WASMILL_OPERATORS");
-    let cases: Vec<PathBuf> = fs::read_dir(made.join("cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let cases: Vec<PathBuf> = fs::read_dir(made.join("made")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(cases.len(), CASES);
     let sandboxed = run(&cases);
     let native = read_native(&made.join("tract"));

@@ -13,8 +13,10 @@ const MOST_COLUMNS: usize = 64;
 pub struct Input {
     /// As in the model's file.
     pub tensor: Tensor,
-    /// The dimensions after the first, if the file leaves some of them open.
+    /// What a step must be told of `inner`, if the file leaves some of it open.
     pub shape: Option<Vec<usize>>,
+    /// The dimensions after the first.
+    inner: Vec<usize>,
     /// Its columns, all of one type.
     pub columns: Vec<String>,
     /// The type of its values, as `ingest` calls it.
@@ -69,7 +71,7 @@ impl Input {
             true => vec![column(base)],
             false => (0..values).map(|index| column(format!("{base}_{index}"))).collect(),
         };
-        Ok(Self { tensor: tensor.clone(), shape, columns, kind, length: is_list.then_some(values) })
+        Ok(Self { tensor: tensor.clone(), shape, inner, columns, kind, length: is_list.then_some(values) })
     }
 
     /// The type of a tensor's values as `ingest` calls it; none if no column has it.
@@ -115,8 +117,7 @@ impl Input {
 
     /// The shape of one row of it.
     pub fn row_shape(&self) -> Vec<usize> {
-        let declared = || self.tensor.shape.iter().skip(1).filter_map(|size| usize::try_from(*size).ok()).collect();
-        [1].into_iter().chain(self.shape.clone().unwrap_or_else(declared)).collect()
+        [1].into_iter().chain(self.inner.iter().copied()).collect()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use arrow_schema::{Schema, SchemaRef};
@@ -14,9 +13,6 @@ use wasmill_runtime::function::{Function, Setup};
 use wasmill_runtime::sandbox::{self, Grants, Limits};
 
 use super::columns::Input;
-
-/// What a step has if its manifest does not say otherwise: the pipeline that is written must do with it.
-const LIMITS: Limits = Limits { memory: 1 << 30, deadline: Duration::from_secs(60) };
 
 /// A model's file and the function that knows what it is.
 pub struct Model<'a> {
@@ -85,7 +81,8 @@ impl<'a> Model<'a> {
             tables: Vec::new(),
             model: Some(self.file.clone()),
             input: SchemaRef::new(Schema::empty()),
-            limits: LIMITS,
+            // The pipeline that is written must do with them.
+            limits: Limits::default(),
             grants: Grants::default(),
         };
         let described = on_deep_stack(|| self.function.describe(self.engine, &setup))?;

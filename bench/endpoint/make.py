@@ -1,4 +1,4 @@
-"""Makes the models that `make bench-serve` times: python models.py FOLDER
+"""Makes the models that `make bench-serve` times: python make.py FOLDER
 
 A small network, an ensemble of 100 trees and a network of 6 MB. Each gets FOLDER/NAME with `model.onnx`, `config.json`
 (a score step's configuration), `rows.arrow` (1,024 rows) and `pipeline.toml` (for `wasmill compose`). Everything is
