@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments and `run`.
 
+mod access;
 mod bake;
 mod compose;
 mod documents;
@@ -32,6 +33,7 @@ enum Command {
     Run(run::Run),
     Test(test::Test),
     Serve(serve::Serve),
+    Access(access::Access),
     Documents(documents::Documents),
     Inspect(inspect::Inspect),
     Schema(schema::Schema),
@@ -47,6 +49,7 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Serve(command) => command.run(),
+            Command::Access(command) => command.run(),
             Command::Documents(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Schema(command) => command.run(),
