@@ -1,4 +1,4 @@
-//! What is wrong with a manifest: every problem, each with its line and what to do about it.
+//! What is wrong with a manifest, or another TOML file: every problem, each with its line and what to do about it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

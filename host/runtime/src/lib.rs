@@ -1,7 +1,8 @@
 //! Runs Wasmill pipelines: a manifest becomes a plan, a plan becomes a pipeline, and a pipeline takes events.
 //!
 //! # Layout
-//! - [`manifest`]: what a user types; [`plan`]: what will be done; [`diagnostics`]: what is wrong with it.
+//! - [`manifest`]: what a user types; [`plan`]: what will be done; [`toml_file`]: from a file to a type;
+//!   [`diagnostics`]: what is wrong with it.
 //! - [`engine`]: compiles components, with [`code_cache`] on disk; [`sandbox`]: where one instance runs, with
 //!   what it may reach in [`capability`].
 //! - [`function`]: components of the four kinds, and their instances; [`failure`]: how a call ends badly;
@@ -32,3 +33,4 @@ pub mod portable;
 pub mod rows;
 pub mod run;
 pub mod sandbox;
+pub mod toml_file;

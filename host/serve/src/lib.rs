@@ -1,14 +1,17 @@
 //! Serves a component that exports `wasi:http/incoming-handler` (0.2) or `wasi:http/handler` (0.3).
 //!
 //! # Layout
-//! - [`server`]: connections, from the listener to the end; [`service`]: one request, with its limits.
+//! - [`server`]: connections, from the listener to the end; [`tls`]: the certificate they begin with.
+//! - [`service`]: one request, with its limits; [`access`]: who may send it.
 //! - [`sandbox`]: instances of the component, one for a request or for several.
 //! - [`metrics`]: what `/metrics` says.
 
+pub mod access;
 pub mod metrics;
 pub mod sandbox;
 pub mod server;
 pub mod service;
+pub mod tls;
 
 use std::time::Duration;
 
@@ -28,6 +31,11 @@ pub struct Settings {
     pub deadline: Duration,
     /// Linear memory of an instance, in bytes.
     pub memory: usize,
+    /// Connections that are open at once; more wait to be accepted.
+    pub connections: usize,
+    /// The time that a client has at least to shake hands, and to send the headers of each request after the answer
+    /// before; within twice that its connection is closed.
+    pub idle: Duration,
     /// Whether every request is logged on standard error.
     pub access_log: bool,
 }
@@ -41,6 +49,8 @@ impl Default for Settings {
             body_limit: 256 << 20,
             deadline: Duration::from_secs(30),
             memory: 1 << 30,
+            connections: 2048,
+            idle: Duration::from_secs(30),
             access_log: false,
         }
     }

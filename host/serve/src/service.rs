@@ -1,4 +1,4 @@
-//! One request: its limits, the component's answer, and what is said if there is none.
+//! One request: who may send it, its limits, the component's answer, and what is said if there is none.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,44 +13,50 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
+use wasmill_access::Principal;
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::Settings;
+use crate::access::Gate;
 use crate::metrics::Metrics;
 use crate::sandbox::Sandboxes;
 
 /// What answers requests.
 pub struct Service {
     handler: ProxyHandler<Sandboxes>,
+    gate: Gate,
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     slots: Semaphore,
 }
 
 impl Service {
-    /// Of instances of a component.
-    pub fn new(sandboxes: Sandboxes, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
+    /// Of instances of a component, for those whom the gate lets in.
+    pub fn new(sandboxes: Sandboxes, gate: Gate, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
         let slots = Semaphore::new(settings.concurrency);
-        Self { handler: ProxyHandler::new(sandboxes), settings, metrics, slots }
+        Self { handler: ProxyHandler::new(sandboxes), gate, settings, metrics, slots }
     }
 
     /// Answers a request.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<WasiBody> {
-        match request.uri().path() {
-            "/metrics" => {
-                return text("application/openmetrics-text; version=1.0.0; charset=utf-8", self.metrics.text());
-            }
-            "/healthz" => return text("text/plain", "ok\n".into()),
-            _ => {}
-        }
+    pub async fn answer(&self, mut request: Request<Incoming>) -> Response<WasiBody> {
         let started = Instant::now();
         let line = self.settings.access_log.then(|| format!("{} {}", request.method(), request.uri().path()));
-        let response = self.within_limits(request).await;
+        let (principal, admitted) = self.gate.admit(&mut request);
+        let response = match (admitted, request.uri().path()) {
+            (Ok(()), "/metrics") => {
+                return text("application/openmetrics-text; version=1.0.0; charset=utf-8", self.metrics.text());
+            }
+            (Ok(()), "/healthz") => return text("text/plain", "ok\n".into()),
+            (Ok(()), _) => self.within_limits(request).await,
+            (Err(refusal), _) => refusal,
+        };
         let elapsed = started.elapsed();
         self.metrics.answered(response.status().as_u16(), elapsed);
         if let Some(line) = line {
-            eprintln!("{line} {} {:.3} ms", response.status().as_u16(), elapsed.as_secs_f64() * 1e3);
+            let principal = principal.as_ref().map_or("-", Principal::as_str);
+            let status = response.status().as_u16();
+            eprintln!("{principal} {line} {status} {:.3} ms", elapsed.as_secs_f64() * 1e3);
         }
         response
     }
@@ -166,7 +172,7 @@ fn text(content_type: &'static str, body: String) -> Response<WasiBody> {
 }
 
 /// An error of the server's own, in the form that the gateway's have.
-fn problem(status: StatusCode, message: &str) -> Response<WasiBody> {
+pub fn problem(status: StatusCode, message: &str) -> Response<WasiBody> {
     let mut response = text("application/json", serde_json::json!({ "error": message }).to_string());
     *response.status_mut() = status;
     response

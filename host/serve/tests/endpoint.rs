@@ -1,21 +1,19 @@
 //! A scoring endpoint, composed and served: the router's answers through real connections, and the server's limits.
 
+mod common;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use wasmill_runtime::code_cache::CodeCache;
+use common::{ENGINE, Server, folder};
 use wasmill_runtime::endpoint::{self, Shells};
-use wasmill_runtime::engine::Engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
-use wasmill_serve::metrics::Metrics;
-use wasmill_serve::sandbox::{self, Sandboxes};
-use wasmill_serve::service::Service;
-use wasmill_serve::{Settings, server};
+use wasmill_serve::Settings;
+use wasmill_serve::access::Gate;
 
 /// Doubles `t`, after a transform that takes Fahrenheit to Celsius.
 const PIPELINE: &str = r#"
@@ -39,14 +37,6 @@ model = "double.onnx"
 config = { inputs = [{ name = "x", columns = ["t"] }], outputs = [{ name = "y", column = "score" }], keep = ["city"] }
 "#;
 
-fn folder(variable: &str) -> PathBuf {
-    let folder = std::env::var_os(variable);
-    folder.unwrap_or_else(|| panic!("{variable} is not set: run the tests with `make test`")).into()
-}
-
-static ENGINE: LazyLock<Engine> =
-    LazyLock::new(|| Engine::new(Some(CodeCache::new(folder("WASMILL_CACHE").join("code")))).unwrap());
-
 /// The composed endpoint.
 static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let place = tempfile::tempdir().unwrap();
@@ -62,82 +52,18 @@ static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     endpoint::compose(&ENGINE, &plan, &pipeline, None, &shells).unwrap().component
 });
 
-/// A server on a free port; it ends with this.
-struct Server {
-    addr: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+fn start(settings: Settings) -> Server {
+    Server::start(&ENDPOINT, settings, Gate::new(None), None)
 }
 
-impl Server {
-    fn start(settings: Settings) -> Self {
-        let pre = sandbox::link(&ENGINE, &ENDPOINT).unwrap();
-        let (settings, metrics) = (Arc::new(settings), Arc::new(Metrics::default()));
-        let sandboxes = Sandboxes::new(ENGINE.clone(), pre, settings.clone(), metrics.clone());
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                tell.send(listener.local_addr().unwrap()).unwrap();
-                let service = Arc::new(Service::new(sandboxes, settings, metrics));
-                let stop = async {
-                    let _ = stopped.await;
-                };
-                server::serve(listener, service, stop, Duration::from_secs(10)).await;
-            });
-        });
-        Self { addr: told.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// The status and the body of an answer; the connection is used once.
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.addr).unwrap();
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        // The server may answer, and close, before it has read all.
-        let _ = stream.write_all(body);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
-    /// A request whose body is not there yet; the server works on it when this returns.
-    fn begin(&self, length: usize) -> TcpStream {
-        let mut stream = TcpStream::connect(self.addr).unwrap();
-        let head =
-            format!("POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        while !self.ask("GET", "/metrics", "", b"").1.contains("wasmill_requests_in_flight 1\n") {
-            std::thread::yield_now();
-        }
-        stream
-    }
-
-    fn score(&self, fahrenheit: f64) -> (u16, String) {
-        self.ask("POST", "/v1/score", "", format!("{{\"fahrenheit\": {fahrenheit}, \"city\": \"Bern\"}}").as_bytes())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
-            stop.send(()).unwrap();
-            thread.join().unwrap();
-        }
-    }
+fn score(server: &Server, fahrenheit: f64) -> (u16, String) {
+    server.ask("POST", "/v1/score", "", format!("{{\"fahrenheit\": {fahrenheit}, \"city\": \"Bern\"}}").as_bytes())
 }
 
 #[test]
 fn a_request_goes_through_the_gateway_the_transform_and_the_model() {
-    let server = Server::start(Settings::default());
-    assert_eq!(server.score(50.0), (200, r#"{"rows":[{"city":"Bern","score":20.0}]}"#.into()));
+    let server = start(Settings::default());
+    assert_eq!(score(&server, 50.0), (200, r#"{"rows":[{"city":"Bern","score":20.0}]}"#.into()));
     let rows = br#"[{"fahrenheit": 32}, {"fahrenheit": 200}, {"fahrenheit": 212, "city": "Genf"}]"#;
     let (status, body) = server.ask("POST", "/v1/score", "", rows);
     let expect = r#"{"rows":[{"city":null,"score":0.0}],"rejects":[{"row":1,"reason":"rule `plausible`: t < 60"},{"row":2,"reason":"rule `plausible`: t < 60"}]}"#;
@@ -155,11 +81,11 @@ fn a_request_goes_through_the_gateway_the_transform_and_the_model() {
 #[test]
 fn sandboxes_are_used_as_often_as_is_set() {
     for (reuse, requests, expect) in [(1, 6, 6), (3, 6, 2), (100, 6, 1)] {
-        let server = Server::start(Settings { reuse, ..Settings::default() });
+        let server = start(Settings { reuse, ..Settings::default() });
         for request in 0..requests {
             let celsius = f64::from(request);
             assert_eq!(
-                server.score(celsius * 1.8 + 32.0),
+                score(&server, celsius * 1.8 + 32.0),
                 (200, format!(r#"{{"rows":[{{"city":"Bern","score":{:?}}}]}}"#, 2.0 * celsius))
             );
         }
@@ -171,14 +97,14 @@ fn sandboxes_are_used_as_often_as_is_set() {
 
 #[test]
 fn requests_at_the_same_time_get_their_own_answers() {
-    let server = Server::start(Settings { reuse: 4, concurrency: 8, ..Settings::default() });
+    let server = start(Settings { reuse: 4, concurrency: 8, ..Settings::default() });
     std::thread::scope(|scope| {
         for client in 0..8 {
             let server = &server;
             scope.spawn(move || {
                 for request in 0..20 {
                     let celsius = f64::from(client * 100 + request) / 100.0;
-                    let (status, body) = server.score(celsius * 1.8 + 32.0);
+                    let (status, body) = score(server, celsius * 1.8 + 32.0);
                     let value: f64 = body.split("\"score\":").nth(1).unwrap().trim_end_matches("}]}").parse().unwrap();
                     assert!(status == 200 && (value - 2.0 * celsius).abs() < 1e-4, "{celsius}: {body}");
                 }
@@ -189,7 +115,7 @@ fn requests_at_the_same_time_get_their_own_answers() {
 
 #[test]
 fn what_is_too_much_is_refused() {
-    let server = Server::start(Settings { body_limit: 1000, ..Settings::default() });
+    let server = start(Settings { body_limit: 1000, ..Settings::default() });
     let long = vec![b' '; 1001];
     let expect = (413, r#"{"error":"a body has at most 1000 bytes"}"#.to_owned());
     assert_eq!(server.ask("POST", "/v1/score", "", &long), expect);
@@ -200,14 +126,14 @@ fn what_is_too_much_is_refused() {
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert_eq!(server.score(50.0).0, 200);
+    assert_eq!(score(&server, 50.0).0, 200);
 
-    let server = Server::start(Settings { memory: 1 << 20, ..Settings::default() });
-    assert_eq!(server.score(50.0), (500, r#"{"error":"the component failed"}"#.into()));
+    let server = start(Settings { memory: 1 << 20, ..Settings::default() });
+    assert_eq!(score(&server, 50.0), (500, r#"{"error":"the component failed"}"#.into()));
     assert_eq!(server.ask("GET", "/healthz", "", b""), (200, "ok\n".into()));
 
     // A body that does not come keeps the request from an answer.
-    let server = Server::start(Settings { deadline: Duration::from_millis(50), ..Settings::default() });
+    let server = start(Settings { deadline: Duration::from_millis(50), ..Settings::default() });
     let mut answer = String::new();
     let _ = server.begin(20).read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
@@ -215,19 +141,19 @@ fn what_is_too_much_is_refused() {
 
 #[test]
 fn more_requests_than_may_wait_are_told_to_come_back() {
-    let server = Server::start(Settings { concurrency: 1, queue: 0, ..Settings::default() });
+    let server = start(Settings { concurrency: 1, queue: 0, ..Settings::default() });
     let mut first = server.begin(20);
-    assert_eq!(server.score(50.0), (503, r#"{"error":"too many requests wait"}"#.into()));
+    assert_eq!(score(&server, 50.0), (503, r#"{"error":"too many requests wait"}"#.into()));
     first.write_all(br#"{"fahrenheit": 50.0}"#).unwrap();
     let mut answer = String::new();
     first.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert_eq!(server.score(50.0).0, 200);
+    assert_eq!(score(&server, 50.0).0, 200);
 }
 
 #[test]
 fn a_server_that_stops_finishes_what_it_works_on() {
-    let mut server = Server::start(Settings::default());
+    let mut server = start(Settings::default());
     let mut first = server.begin(20);
     server.stop.take().unwrap().send(()).unwrap();
     first.write_all(br#"{"fahrenheit": 50.0}"#).unwrap();
@@ -240,12 +166,12 @@ fn a_server_that_stops_finishes_what_it_works_on() {
 
 #[test]
 fn a_client_that_hangs_up_is_no_harm() {
-    let server = Server::start(Settings { concurrency: 2, ..Settings::default() });
+    let server = start(Settings { concurrency: 2, ..Settings::default() });
     for _ in 0..8 {
         drop(server.begin(1000));
         while !server.ask("GET", "/metrics", "", b"").1.contains("wasmill_requests_in_flight 0\n") {
             std::thread::yield_now();
         }
     }
-    assert_eq!(server.score(50.0).0, 200);
+    assert_eq!(score(&server, 50.0).0, 200);
 }

@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments and `run`.
 
+mod access;
 mod bake;
 mod compose;
 mod documents;
@@ -38,6 +39,7 @@ enum Command {
     Serve(serve::Serve),
     Push(push::Push),
     Pull(pull::Pull),
+    Access(access::Access),
     Documents(documents::Documents),
     Inspect(inspect::Inspect),
     Schema(schema::Schema),
@@ -56,6 +58,7 @@ impl Cli {
             Command::Serve(command) => command.run(),
             Command::Push(command) => command.run(),
             Command::Pull(command) => command.run(),
+            Command::Access(command) => command.run(),
             Command::Documents(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Schema(command) => command.run(),

@@ -2,25 +2,34 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use wasmill_access::Access;
+use wasmill_access::live::Live;
 use wasmill_runtime::engine::Engine;
+use wasmill_serve::access::Gate;
 use wasmill_serve::metrics::Metrics;
 use wasmill_serve::sandbox::{self, Sandboxes};
 use wasmill_serve::service::Service;
+use wasmill_serve::tls::Tls;
 use wasmill_serve::{Settings, server};
 
 use super::Exit;
 use crate::registry::{RegistryArgs, Source};
 use crate::session::code_cache;
 
+/// How often files that may change while the server runs are read again.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+
 /// Serve a component that exports `wasi:http` (0.2 or 0.3), such as `wasmill compose` makes.
 ///
 /// Every request gets a fresh sandbox, unless --reuse says otherwise. `/metrics` (Prometheus) and `/healthz` are
-/// answered by the server itself. Ctrl-C or SIGTERM lets the requests in flight finish.
+/// answered by the server itself. Ctrl-C or SIGTERM lets the requests in flight finish. The certificate and the rules
+/// of access are read again every 10 seconds, so that they can be replaced while the server runs.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The component: a file, or `oci://HOST/NAME@sha256:…` (or `:TAG`), which is kept in the cache.
@@ -58,7 +67,28 @@ pub struct Serve {
     #[arg(long, value_name = "MIB", default_value = "1024")]
     memory: usize,
 
-    /// Log every request on standard error.
+    /// The server's certificate, a PEM file with those that vouch for it after it: HTTPS, by TLS 1.2 or 1.3.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, a PEM file: PKCS#8, PKCS#1 or SEC1.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Who may call, a TOML file with `[access]`; everyone if not given.
+    #[arg(long, value_name = "FILE")]
+    access: Option<PathBuf>,
+
+    /// Connections open at once; more wait to be accepted.
+    #[arg(long, value_name = "COUNT", default_value = "2048")]
+    connections: NonZeroUsize,
+
+    /// The time that a client has at least for the TLS handshake, and for the headers of each request after the answer
+    /// before, in seconds; within twice that its connection is closed.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    idle: f64,
+
+    /// Log every request on standard error: principal, method, path, status and time.
     #[arg(long)]
     access_log: bool,
 }
@@ -67,10 +97,17 @@ impl Serve {
     /// Serves until it is asked to stop.
     pub fn run(self) -> Result<Exit> {
         let bytes = self.component.read(&self.registry)?;
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls::read(certificate, key, READ_AGAIN)?),
+            _ => None,
+        };
+        let rules = self.access.map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?;
         let engine = Engine::new(Some(code_cache()?))?;
         let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
         let pre = pre.with_context(|| format!("cannot serve `{}`", self.component))?;
         let deadline = Duration::try_from_secs_f64(self.deadline).context("--deadline is not a time")?;
+        let idle = Duration::try_from_secs_f64(self.idle).ok().filter(|idle| !idle.is_zero());
+        let idle = idle.context("--idle is not a time above 0")?;
         let settings = Arc::new(Settings {
             reuse: self.reuse.get(),
             concurrency: self.concurrency.get(),
@@ -78,21 +115,28 @@ impl Serve {
             body_limit: self.body_limit << 20,
             deadline,
             memory: self.memory << 20,
+            connections: self.connections.get(),
+            idle,
             access_log: self.access_log,
         });
         let metrics = Arc::new(Metrics::default());
         let sandboxes = Sandboxes::new(engine, pre, settings.clone(), metrics.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            let service = Arc::new(Service::new(sandboxes, settings, metrics));
+            let service = Arc::new(Service::new(sandboxes, Gate::new(rules), settings.clone(), metrics));
+            let answer = move |request| {
+                let service = service.clone();
+                async move { service.answer(request).await }
+            };
             let listener = tokio::net::TcpListener::bind(self.addr).await;
             let listener = listener.with_context(|| format!("cannot listen on {}", self.addr))?;
-            say!("http://{}", listener.local_addr()?)?;
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            say!("{scheme}://{}", listener.local_addr()?)?;
             let stop = async {
                 // Without it only a kill ends the server.
                 let _ = server::asked_to_stop().await;
             };
-            server::serve(listener, service, stop, deadline).await;
+            server::serve(listener, tls, &settings, answer, stop).await;
             anyhow::Ok(())
         })?;
         Ok(Exit::Done)

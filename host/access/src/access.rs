@@ -1,0 +1,180 @@
+//! The rules, checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chrono::DateTime;
+use wasmill_runtime::diagnostics::{Diagnostics, Reporter};
+use wasmill_runtime::toml_file;
+
+use crate::Principal;
+use crate::config::{Config, File, Jwt, Key};
+use crate::key::{self, Stored};
+use crate::path::Pattern;
+use crate::token::Tokens;
+
+/// What needs no credentials unless the rules say otherwise.
+const PUBLIC: [&str; 2] = [HEALTH, "/v2/health/*"];
+
+/// What never needs credentials: who starts and stops servers asks it.
+const HEALTH: &str = "/healthz";
+
+/// Stands for principals that are not named.
+const OTHERS: &str = "*";
+
+/// Who may call what.
+#[derive(Debug)]
+pub struct Access {
+    public: Vec<Pattern>,
+    keys: Vec<Stored>,
+    tokens: Option<Tokens>,
+    allow: Option<BTreeMap<String, Vec<Pattern>>>,
+}
+
+/// Why credentials name no principal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// They are no key and no token of the issuer's.
+    #[error("the credentials are not known")]
+    Unknown,
+    /// The key was right once.
+    #[error("the key has expired")]
+    Expired,
+    /// The token is not right.
+    #[error("the token is refused: {0}")]
+    Token(&'static str),
+}
+
+impl Access {
+    /// Reads and checks the rules, and the keys they name.
+    pub fn read(file: &Path) -> Result<Self, Diagnostics> {
+        toml_file::read(file, |typed: File, _, reporter| Some(Check { file, reporter }.access(typed.access)))
+    }
+
+    /// Whether a path needs no credentials.
+    pub fn is_public(&self, path: &str) -> bool {
+        self.public.iter().any(|pattern| pattern.matches(path))
+    }
+
+    /// Whose credentials these are: an API key, or a JWT.
+    pub fn principal(&self, credentials: &str) -> Result<Principal, Refused> {
+        match &self.tokens {
+            Some(tokens) if !credentials.starts_with(key::PREFIX) => {
+                tokens.principal(credentials).map_err(Refused::Token)
+            }
+            _ => {
+                let key = key::find(&self.keys, credentials).ok_or(Refused::Unknown)?;
+                if key.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+                    return Err(Refused::Expired);
+                }
+                Ok(key.principal.clone())
+            }
+        }
+    }
+
+    /// Whether a principal may call a path.
+    pub fn may(&self, principal: &Principal, path: &str) -> bool {
+        let Some(allow) = &self.allow else { return true };
+        let paths = allow.get(principal.as_str()).or_else(|| allow.get(OTHERS));
+        self.is_public(path) || paths.is_some_and(|paths| paths.iter().any(|pattern| pattern.matches(path)))
+    }
+}
+
+/// From what was typed to the rules, with every problem reported.
+struct Check<'a> {
+    file: &'a Path,
+    reporter: &'a mut Reporter,
+}
+
+impl Check<'_> {
+    fn access(mut self, typed: Config) -> Access {
+        if typed.key.is_empty() && typed.jwt.is_none() {
+            let message = "nobody may call: there is neither a key nor `jwt`\n\
+                           hint: `wasmill access new-key --principal NAME` makes a key";
+            self.reporter.at(&["access"], message);
+        }
+        let public = match &typed.public {
+            Some(typed) => {
+                let mut public = self.patterns(&["access", "public"], typed);
+                public.extend(Pattern::parse(HEALTH));
+                public
+            }
+            None => PUBLIC.into_iter().flat_map(Pattern::parse).collect(),
+        };
+        let allow = typed.allow.as_ref().map(|allow| self.allow(allow, &typed));
+        let keys = self.keys(typed.key);
+        let tokens = typed.jwt.and_then(|jwt| self.tokens(jwt));
+        Access { public, keys, tokens, allow }
+    }
+
+    fn patterns(&mut self, place: &[&str], typed: &[String]) -> Vec<Pattern> {
+        let mut patterns = Vec::new();
+        for (index, typed) in typed.iter().enumerate() {
+            match Pattern::parse(typed) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(err) => self.reporter.at(&[place, &[&index.to_string()]].concat(), err),
+            }
+        }
+        patterns
+    }
+
+    fn allow(&mut self, allow: &BTreeMap<String, Vec<String>>, typed: &Config) -> BTreeMap<String, Vec<Pattern>> {
+        let mut checked = BTreeMap::new();
+        for (name, paths) in allow {
+            let place = ["access", "allow", name];
+            // Whom an issuer names is not known here.
+            if name != OTHERS && typed.jwt.is_none() && !typed.key.iter().any(|key| key.principal.as_str() == name) {
+                self.reporter.at(&place, format!("principal `{name}` has no key"));
+            }
+            checked.insert(name.clone(), self.patterns(&place, paths));
+        }
+        checked
+    }
+
+    fn keys(&mut self, typed: Vec<Key>) -> Vec<Stored> {
+        let mut seen = BTreeSet::new();
+        let mut keys = Vec::new();
+        for (index, key) in typed.into_iter().enumerate() {
+            let index = index.to_string();
+            let sha256 = key.sha256.to_ascii_lowercase();
+            if !key::is_sha256(&sha256) {
+                let message = "this is not a SHA-256 in hexadecimal\n\
+                               hint: `wasmill access new-key --principal NAME` makes a key and prints its hash";
+                self.reporter.at(&["access", "key", &index, "sha256"], message);
+            } else if !seen.insert(sha256.clone()) {
+                self.reporter.at(&["access", "key", &index, "sha256"], "this key is here twice");
+            }
+            let expires = key.expires.as_deref().and_then(|typed| {
+                let time = time(typed);
+                if time.is_none() {
+                    let message = format!("`{typed}` is not a time\nhint: write it as `2027-01-01T00:00:00Z`");
+                    self.reporter.at(&["access", "key", &index, "expires"], message);
+                }
+                time
+            });
+            keys.push(Stored { principal: key.principal, sha256, expires });
+        }
+        keys
+    }
+
+    fn tokens(&mut self, jwt: Jwt) -> Option<Tokens> {
+        let path = self.file.parent().unwrap_or(Path::new("")).join(&jwt.jwks);
+        let tokens = match std::fs::read(&path) {
+            Ok(jwks) => Tokens::new(&jwks, &jwt),
+            Err(err) => Err(err.to_string()),
+        };
+        tokens
+            .map_err(|err| self.reporter.at(&["access", "jwt", "jwks"], format!("key set `{}`: {err}", jwt.jwks)))
+            .ok()
+    }
+}
+
+/// A time as it is typed, after 1970.
+pub fn time(typed: &str) -> Option<SystemTime> {
+    let seconds = DateTime::parse_from_rfc3339(typed).ok()?.timestamp();
+    Some(UNIX_EPOCH + Duration::from_secs(seconds.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! Who may call what Wasmill serves. A caller is a [`Principal`], whatever it calls and however it shows who it is, so
+//! every interface that is served takes its callers from here. Nothing in this crate knows HTTP but the form of paths.
+//!
+//! # Layout
+//! - [`access`]: the rules, checked; [`config`]: as they are typed in `access.toml`.
+//! - [`principal`]: a caller's name; [`path`]: what it may call.
+//! - [`key`]: API keys; [`token`]: JWTs, verified by ring in [`signature`].
+//! - [`live`]: what is read from files again while a server runs.
+
+pub mod access;
+pub mod config;
+pub mod key;
+pub mod live;
+pub mod path;
+pub mod principal;
+pub mod signature;
+pub mod token;
+
+pub use access::{Access, Refused};
+pub use principal::Principal;
