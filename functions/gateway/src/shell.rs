@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::time::SystemTime;
 
 use wasmill_sdk::arrow;
-use wasmill_sdk::component::leave_room;
+use wasmill_sdk::component::set_up;
 
 use crate::{Config, Gateway, Problem, Request, Response, Score};
 
@@ -19,12 +19,15 @@ pub fn configure(config: &str) -> Result<(), String> {
     CONFIG.with(|slot| slot.set(config)).map_err(|_| "configured twice".to_owned())
 }
 
-/// Takes the schema of the rows that the scoring function takes, as an Arrow stream without rows.
-pub fn bind(input: Vec<u8>) -> Result<(), String> {
+/// Takes the schemas of the rows that the scoring function takes and gives, as Arrow streams without rows.
+pub fn bind(input: Vec<u8>, output: Vec<u8>) -> Result<(), String> {
     let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
+    // The gateway reads what it gets; this one is here to be remembered.
+    arrow::decode(output).map_err(|err| err.to_string())?;
     let config = CONFIG.with(|slot| slot.get().cloned()).ok_or("called before `configure`")?;
-    leave_room();
-    GATEWAY.with(|slot| slot.set(Gateway::new(config, input))).map_err(|_| "bound twice".to_owned())
+    GATEWAY.with(|slot| slot.set(Gateway::new(config, input))).map_err(|_| "bound twice".to_owned())?;
+    set_up();
+    Ok(())
 }
 
 /// A request without its body.
@@ -75,8 +78,8 @@ macro_rules! shell {
                 $crate::shell::configure(&config)
             }
 
-            fn bind(input: Vec<u8>) -> Result<(), String> {
-                $crate::shell::bind(input)
+            fn bind(input: Vec<u8>, output: Vec<u8>) -> Result<(), String> {
+                $crate::shell::bind(input, output)
             }
         }
 

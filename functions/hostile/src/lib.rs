@@ -6,6 +6,7 @@
 #[cfg(target_family = "wasm")]
 mod component {
     use std::cell::RefCell;
+    use std::sync::Arc;
 
     use wasmill_sdk::arrow;
     use wasmill_sdk::bindings::imports::wasmill::pipeline::types::{Context, Failure, Output};
@@ -105,7 +106,7 @@ mod component {
             "columns" => Some(columns(1_000_000)),
             "other-schema" => {
                 let field = arrow_schema::Field::new("surprise", arrow_schema::DataType::Int8, true);
-                Some(arrow::encode_schema(&arrow_schema::Schema::new(vec![field])).unwrap())
+                Some(arrow::encode_schema(&Arc::new(arrow_schema::Schema::new(vec![field]))).unwrap())
             }
             other => panic!("no such harm: {other}"),
         }
@@ -113,7 +114,7 @@ mod component {
 
     fn columns(count: usize) -> Vec<u8> {
         let field = |index| arrow_schema::Field::new(format!("c{index}"), arrow_schema::DataType::Int8, true);
-        arrow::encode_schema(&arrow_schema::Schema::new((0..count).map(field).collect::<Vec<_>>())).unwrap()
+        arrow::encode_schema(&Arc::new(arrow_schema::Schema::new((0..count).map(field).collect::<Vec<_>>()))).unwrap()
     }
 
     #[inline(never)]

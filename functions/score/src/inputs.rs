@@ -191,6 +191,9 @@ impl Input {
     }
 
     fn prepare_one(&self, column: &str, source: &ArrayRef, bad: &mut BadRows) -> Result<ArrayRef, Failure> {
+        if self.takes_as_it_is(source) {
+            return Ok(source.clone());
+        }
         let cast = self.cast(source)?;
         let nulls = source.logical_nulls();
         let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
@@ -223,6 +226,15 @@ impl Input {
         Ok(Arc::new(FixedSizeListArray::try_new(item, length, values, None)?))
     }
 
+    /// Whether nothing of a column has to be converted, replaced or rejected.
+    fn takes_as_it_is(&self, source: &ArrayRef) -> bool {
+        let has_nan = || with_element!(self.datatype, T => has_nan::<T>(source), _ => false);
+        self.width == 1
+            && *source.data_type() == self.arrow
+            && source.null_count() == 0
+            && !(self.arrow.is_floating() && self.nan != NanPolicy::Pass && has_nan())
+    }
+
     /// The values of a column in the tensor's type, null where they do not fit.
     fn cast(&self, source: &ArrayRef) -> Result<ArrayRef, Failure> {
         let options = CastOptions { safe: true, ..CastOptions::default() };
@@ -252,12 +264,11 @@ impl Input {
                 NanPolicy::Value(value) => <T as NumCast>::from(value),
                 _ => None,
             };
-            // Only a NaN is not equal to itself; this is one pass for every type, without its own trait.
-            let is_nan = |value: &T| value.partial_cmp(value).is_none();
             match stand_in {
-                Some(stand_in) => values = values.unary(|value| if is_nan(&value) { stand_in } else { value }),
+                Some(stand_in) => values = values.unary(|value| if is_nan::<T>(&value) { stand_in } else { value }),
                 None => {
-                    for (index, _) in values.iter().enumerate().filter(|(_, value)| value.as_ref().is_some_and(is_nan))
+                    for (index, _) in
+                        values.iter().enumerate().filter(|(_, value)| value.as_ref().is_some_and(is_nan::<T>))
                     {
                         let reason = || format!("`{column}` is NaN, and the model's input `{}` takes none", self.name);
                         bad.entry(index / self.width).or_insert_with(reason);
@@ -331,6 +342,15 @@ fn complete(inner: &[Option<usize>], columns: usize) -> Option<Vec<usize>> {
     let size = columns.checked_div(known)?;
     let complete = inner.iter().map(|dim| dim.unwrap_or(size)).collect();
     (known > 0 && (open == 0 || (open == 1 && size > 0))).then_some(complete)
+}
+
+/// Only a NaN is not equal to itself; this holds for every type, without a trait of its own.
+fn is_nan<T: PartialOrd>(value: &T) -> bool {
+    value.partial_cmp(value).is_none()
+}
+
+fn has_nan<T: Element>(column: &ArrayRef) -> bool {
+    column.as_primitive::<T::Arrow>().values().iter().any(is_nan)
 }
 
 fn without_null_booleans(values: ArrayRef, fill: bool) -> ArrayRef {

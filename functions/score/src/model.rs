@@ -1,10 +1,11 @@
 //! The compiled model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::DimLike;
+use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::optim::Optimizer;
 
 use crate::gather::CheckedGather;
@@ -35,6 +36,8 @@ pub struct Compiled {
 #[derive(Debug)]
 pub struct Model {
     plan: Plan,
+    /// The same for one row, if that is worth its memory: a matrix times a vector has kernels of its own.
+    one: Option<Plan>,
     /// How many rows every call has; none: any number.
     pub fixed: Option<usize>,
     /// In the order that they were asked for.
@@ -57,27 +60,32 @@ impl Model {
             if let Some(graph) = &mut proto.graph {
                 graph::set_shapes(graph, &shapes);
             }
-            match Self::compile_once(&proto, rows) {
-                Ok(model) => return Ok(model),
+            match simplified(&proto) {
+                Ok(model) => {
+                    let names: Vec<String> =
+                        proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.clone()).collect();
+                    // The weights of the file take as much memory as those that are packed below.
+                    drop(proto);
+                    return Self::of(model, &names, rows);
+                }
                 Err(err) => first = first.or(Some(err)),
             }
         }
         Err(first.unwrap_or_default())
     }
 
-    fn compile_once(proto: &ModelProto, fixed: Option<usize>) -> Result<Self, String> {
-        let plan = Plan::new(proto)?;
-        let names = proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.as_str());
-        let outputs = names
-            .enumerate()
-            .map(|(index, name)| output(plan.0.model(), index, name, fixed))
-            .collect::<Result<_, String>>()?;
-        Ok(Self { plan, fixed, outputs })
+    fn of(model: TypedModel, names: &[String], fixed: Option<usize>) -> Result<Self, String> {
+        let outputs = names.iter().enumerate().map(|(index, name)| output(&model, index, name, fixed));
+        let outputs = outputs.collect::<Result<_, String>>()?;
+        let one = if fixed.is_none() && multiplies(&model) { Plan::for_one_row(&model).ok() } else { None };
+        Ok(Self { plan: Plan::of(model)?, one, fixed, outputs })
     }
 
     /// Runs the model; one tensor for each input, and each output.
     pub fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
-        let outputs = self.plan.run(inputs)?;
+        let is_one_row = inputs.iter().all(|input| input.shape().first() == Some(&1));
+        let plan = self.one.as_ref().filter(|_| is_one_row).unwrap_or(&self.plan);
+        let outputs = plan.run(inputs)?;
         if outputs.len() == self.outputs.len() { Ok(outputs) } else { Err("it gave too few outputs".into()) }
     }
 }
@@ -89,19 +97,42 @@ pub struct Plan(Arc<TypedRunnableModel>);
 impl Plan {
     /// Compiles a graph as it stands.
     pub fn new(proto: &ModelProto) -> Result<Self, String> {
-        let failed = |err: TractError| format!("the model does not compile: {}", message(&err));
-        let model = operators::onnx().model_for_proto_model(proto).map_err(failed)?;
-        let mut model = model.into_typed().map_err(failed)?;
-        declutter(&mut model).map_err(failed)?;
-        CheckedGather::replace_in(&mut model).map_err(failed)?;
+        Self::of(simplified(proto)?)
+    }
+
+    fn of(mut model: TypedModel) -> Result<Self, String> {
         model.optimize().map_err(failed)?;
         model.into_runnable().map(Self).map_err(failed)
+    }
+
+    fn for_one_row(model: &TypedModel) -> Result<Self, String> {
+        let rows = model.symbols.sym(ROWS);
+        let mut model = model.set_symbols(&HashMap::from([(rows, 1.into())])).map_err(failed)?;
+        declutter(&mut model).map_err(failed)?;
+        Self::of(model)
     }
 
     /// Runs it.
     pub fn run(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, String> {
         self.0.run(inputs).map_err(|err| message(&err))
     }
+}
+
+/// A graph as tract understands it, before kernels are chosen.
+fn simplified(proto: &ModelProto) -> Result<TypedModel, String> {
+    let mut model = operators::onnx().model_for_proto_model(proto).map_err(failed)?.into_typed().map_err(failed)?;
+    declutter(&mut model).map_err(failed)?;
+    CheckedGather::replace_in(&mut model).map_err(failed)?;
+    Ok(model)
+}
+
+fn failed(err: TractError) -> String {
+    format!("the model does not compile: {}", message(&err))
+}
+
+/// Whether most of a model's work is products of matrices.
+fn multiplies(model: &TypedModel) -> bool {
+    model.nodes().iter().any(|node| node.op_is::<EinSum>())
 }
 
 /// tract's simplification without the pass that makes a product with concatenated columns (a scaler beside one-hot

@@ -15,8 +15,10 @@ pub trait Slot: 'static {
 /// costs far more than a call on a few rows.
 const ROOM: usize = 1 << 20;
 
-/// Grows the memory now, at the end of a function's set-up, rather than in every call of a fresh sandbox.
-pub fn leave_room() {
+/// Ends a function's set-up: what its memory is now is what is baked.
+pub fn set_up() {
+    #[cfg(target_family = "wasm")]
+    crate::allocator::set_up();
     // Freed memory stays with the allocator. It is never written to, so what is baked grows by the allocator's notes only.
     drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
 }

@@ -44,7 +44,7 @@ pub mod adapter {
     use crate::bindings::imports::wasmill::pipeline::objects;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::ingest::exports::wasmill::pipeline::ingest as exports;
-    use crate::component::Slot;
+    use crate::component::{Slot, set_up};
     use crate::host::Source;
     use crate::types::Failure;
 
@@ -70,7 +70,9 @@ pub mod adapter {
         }
 
         fn bind() -> Result<Vec<u8>, String> {
-            S::with(|function| arrow::encode_schema(&function.schema()).map_err(|err| err.to_string()))?
+            let schema = S::with(|function| arrow::encode_schema(&function.schema()).map_err(|err| err.to_string()))??;
+            set_up();
+            Ok(schema)
         }
 
         fn open(ctx: wit::Context, source: objects::Source) -> Result<exports::Decoder, wit::Failure> {

@@ -46,8 +46,11 @@
 //! - [`ingest`], [`transform`], [`score`], [`publish`]: one kind each, a trait and a macro.
 //! - [`host`]: what a function may ask of its host.
 //! - [`config`]: configurations, JSON in the function's own type.
+//! - `allocator`: keeps what is freed out of what is baked.
 //! - [`bindings`]: generated from `wit/`; used by the macros.
 
+#[cfg(target_family = "wasm")]
+mod allocator;
 pub mod arrow;
 #[expect(missing_docs, reason = "generated; the documentation is in wit/pipeline.wit")]
 pub mod bindings;
@@ -61,6 +64,11 @@ pub mod rejects;
 pub mod score;
 pub mod transform;
 pub mod types;
+
+/// In a component; natively the standard one is left alone.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: allocator::Forgetful = allocator::Forgetful;
 
 pub use host::{Document, Documents, Source, SourceReader, Written, setting};
 pub use ingest::{Decoder, Ingest};

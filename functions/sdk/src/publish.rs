@@ -48,7 +48,7 @@ pub mod adapter {
     use crate::bindings::imports::wasmill::pipeline::documents;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::publish::exports::wasmill::pipeline::publish as exports;
-    use crate::component::Slot;
+    use crate::component::{Slot, set_up};
     use crate::host::{Document, Documents, Written};
     use crate::types::{Context, Failure};
 
@@ -71,7 +71,9 @@ pub mod adapter {
 
         fn bind(input: Vec<u8>) -> Result<(), String> {
             let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
-            S::with(|function| function.bind(input, &mut HostDocuments))?
+            S::with(|function| function.bind(input, &mut HostDocuments))??;
+            set_up();
+            Ok(())
         }
 
         fn process(ctx: wit::Context, rows: Vec<u8>) -> Result<exports::Receipt, wit::Failure> {

@@ -63,7 +63,7 @@ pub mod adapter {
     use crate::arrow;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::score::exports::wasmill::pipeline::score as exports;
-    use crate::component::{Slot, leave_room};
+    use crate::component::{Slot, set_up};
     use crate::types::{Context, Failure};
 
     /// The component whose function is kept in `S`.
@@ -96,8 +96,9 @@ pub mod adapter {
         fn bind(input: Vec<u8>) -> Result<Vec<u8>, String> {
             let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
             let schema = S::with(|function| function.bind(input))??;
-            leave_room();
-            arrow::encode_schema(&schema).map_err(|err| err.to_string())
+            let schema = arrow::encode_schema(&schema).map_err(|err| err.to_string())?;
+            set_up();
+            Ok(schema)
         }
 
         fn process(ctx: wit::Context, rows: Vec<u8>) -> Result<wit::Output, wit::Failure> {

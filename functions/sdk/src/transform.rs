@@ -64,7 +64,7 @@ pub mod adapter {
     use crate::arrow;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
     use crate::bindings::transform::exports::wasmill::pipeline::transform as exports;
-    use crate::component::{Slot, leave_room};
+    use crate::component::{Slot, set_up};
     use crate::types::{Context, Failure};
 
     /// The component whose function is kept in `S`.
@@ -85,12 +85,13 @@ pub mod adapter {
             let (input, _) = arrow::decode(input).map_err(|err| err.to_string())?;
             let (schema, scope) = S::with(|function| function.bind(input))??;
             let routes = S::with(|function| function.routes())?;
-            leave_room();
             let scope = match scope {
                 Scope::Row => exports::Scope::Row,
                 Scope::Object => exports::Scope::Object,
             };
-            Ok(exports::Bound { schema: arrow::encode_schema(&schema).map_err(|err| err.to_string())?, scope, routes })
+            let schema = arrow::encode_schema(&schema).map_err(|err| err.to_string())?;
+            set_up();
+            Ok(exports::Bound { schema, scope, routes })
         }
 
         fn process(ctx: wit::Context, rows: Vec<u8>) -> Result<wit::Output, wit::Failure> {

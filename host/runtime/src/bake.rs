@@ -7,6 +7,7 @@
 //! there is no environment and no file, so the same function, configuration, model and tables give the same bytes.
 //! A function that reads a setting while it is set up is refused, because settings are for secrets.
 
+mod fill;
 mod image;
 mod marker;
 mod state;
@@ -184,8 +185,14 @@ fn leave_out(
     Ok(())
 }
 
-/// Sets a gateway up for rows of this schema, and makes a component of what it is then.
-pub fn bake_gateway(engine: &Engine, gateway: &[u8], config: &str, input: &Schema) -> Result<Vec<u8>, BakeError> {
+/// Sets a gateway up for a function that takes and gives rows of these schemas, and makes a component of what it is then.
+pub fn bake_gateway(
+    engine: &Engine,
+    gateway: &[u8],
+    config: &str,
+    input: &Schema,
+    output: &Schema,
+) -> Result<Vec<u8>, BakeError> {
     let wizer = Wizer::new();
     let (parsed, instrumented) = wizer.instrument_component(gateway).map_err(BakeError::Instrument)?;
     let component = engine.compile(&instrumented).map_err(BakeError::Instrument)?;
@@ -204,8 +211,9 @@ pub fn bake_gateway(engine: &Engine, gateway: &[u8], config: &str, input: &Schem
     let function = sandbox.call(|store| GatewayFunction::new(store, &raw)).map_err(BakeError::SetUp)?;
     let guest = function.wasmill_pipeline_gateway();
     sandbox.set_up(|store| guest.call_configure(store, config)).map_err(BakeError::SetUp)?;
-    let input = rows::encode_schema(input).map_err(|err| BakeError::SetUp(Failure::Reject(err.to_string())))?;
-    sandbox.set_up(|store| guest.call_bind(store, &input)).map_err(BakeError::SetUp)?;
+    let schema = |schema| rows::encode_schema(schema).map_err(|err| BakeError::SetUp(Failure::Reject(err.to_string())));
+    let (input, output) = (schema(input)?, schema(output)?);
+    sandbox.set_up(|store| guest.call_bind(store, &input, &output)).map_err(BakeError::SetUp)?;
     frozen(&wizer, &parsed, &mut sandbox, raw)
 }
 
@@ -222,5 +230,6 @@ fn frozen(
         return Err(BakeError::Open { held, streams: opened.len() });
     }
     let component = state::snapshot(wizer, parsed, sandbox, instance).map_err(BakeError::Snapshot)?;
+    let component = fill::fill(component).map_err(BakeError::Snapshot)?;
     stdio::reopen(component, &opened).map_err(BakeError::Snapshot)
 }

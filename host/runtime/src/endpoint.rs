@@ -134,7 +134,8 @@ impl Composer<'_> {
         let mut parts = Vec::new();
         let scoring = self.bake(score, &mut parts)?;
         let cleaning = transform.map(|transform| self.bake(transform, &mut parts)).transpose()?;
-        let gateway = bake::bake_gateway(self.engine, &self.shells.gateway, &config, first.input())
+        let output = score.bound.schema.clone().unwrap_or_else(|| Schema::empty().into());
+        let gateway = bake::bake_gateway(self.engine, &self.shells.gateway, &config, first.input(), &output)
             .map_err(EndpointError::Gateway)?;
         let component = compose::compose(&Parts {
             gateway: &gateway,

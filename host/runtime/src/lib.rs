@@ -19,6 +19,7 @@ pub mod bindings;
 pub mod capability;
 pub mod code_cache;
 pub mod compose;
+mod core_modules;
 pub mod diagnostics;
 pub mod documents;
 pub mod endpoint;

@@ -35,8 +35,15 @@ impl Scorer {
         Self { engine, function }
     }
 
-    /// What a model gives for rows; an error says what the function, or its sandbox, said.
-    pub fn score(&self, config: &str, model: Vec<u8>, rows: &Path) -> Result<RecordBatch, String> {
+    /// What a model gives for batches of rows, each of so many from the first on; an error says what the function, or
+    /// its sandbox, said.
+    pub fn score<const N: usize>(
+        &self,
+        config: &str,
+        model: Vec<u8>,
+        rows: &Path,
+        sizes: [usize; N],
+    ) -> Result<[RecordBatch; N], String> {
         let stream = std::fs::read(rows).unwrap();
         let input = rows::read_schema(stream.clone()).unwrap();
         let setup = Setup {
@@ -48,15 +55,20 @@ impl Scorer {
             grants: Grants::default(),
         };
         let event = Event::of_file(rows).unwrap();
-        let rows = Rows::read(stream, &input).unwrap();
+        let all = Rows::read(stream, &input).unwrap().batch;
         let score = || {
             let (instance, _) = self.function.start(&self.engine, &setup).map_err(|failure| failure.to_string())?;
             let Instance::Score(mut score) = instance else { panic!("score.wasm is not of kind score") };
-            let output = score.process(&event, 1, &rows).map_err(|failure| failure.to_string())?;
-            match output.rejects.first() {
-                Some(reject) => Err(format!("row {} was rejected: {}", reject.row, reject.reason)),
-                None => Ok(output.rows.batch),
+            let mut batches = sizes.map(|_| RecordBatch::new_empty(input.clone()));
+            for (batch, size) in batches.iter_mut().zip(sizes) {
+                let rows = Rows::new(all.slice(0, size.min(all.num_rows()))).unwrap();
+                let output = score.process(&event, 1, &rows).map_err(|failure| failure.to_string())?;
+                if let Some(reject) = output.rejects.first() {
+                    return Err(format!("row {} was rejected: {}", reject.row, reject.reason));
+                }
+                *batch = output.rows.batch;
             }
+            Ok(batches)
         };
         on_deep_stack(score).unwrap()
     }

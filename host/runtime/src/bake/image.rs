@@ -3,7 +3,9 @@
 use std::fmt;
 
 use wasmparser::{DataKind, Operator, Parser, Payload};
-use wasmtime::{Result, format_err};
+use wasmtime::Result;
+
+use crate::core_modules;
 
 /// Up to this many bytes from its first data to its last, a memory is mapped however sparse it is: wasmtime's
 /// `memory_guaranteed_dense_image_size`, which hosts hardly ever change.
@@ -24,34 +26,62 @@ pub struct Image {
 impl Image {
     /// Of a component.
     pub fn of(component: &[u8]) -> Result<Self> {
-        let mut images = Vec::new();
-        let mut current: Option<(u64, u64, u64)> = None;
-        for payload in Parser::new(0).parse_all(component) {
-            match payload.map_err(|err| format_err!("{err}"))? {
-                Payload::DataSection(section) => {
-                    for data in section {
-                        let data = data.map_err(|err| format_err!("{err}"))?;
-                        let DataKind::Active { offset_expr, .. } = data.kind else { continue };
-                        let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read() else {
-                            continue;
-                        };
-                        let (start, len) = (u64::from(value.cast_unsigned()), data.data.len() as u64);
-                        let (first, last, total) = current.unwrap_or((u64::MAX, 0, 0));
-                        current = Some((first.min(start), last.max(start + len), total + len));
-                    }
-                }
-                Payload::End(_) => {
-                    images.extend(current.take().map(|(first, last, data)| Self { range: last - first, data }));
-                }
-                _ => {}
-            }
-        }
-        Ok(images.into_iter().max_by_key(|image| image.data).unwrap_or_default())
+        let images = core_modules::all(component)?.into_iter().map(|module| Ok(Segments::of(module)?.image()));
+        Ok(images.collect::<Result<Vec<_>>>()?.into_iter().max_by_key(|image| image.data).unwrap_or_default())
     }
 
     /// Whether wasmtime maps it.
     pub fn is_mapped(&self) -> bool {
         self.range < self.data.saturating_mul(2) || self.range < ALWAYS_MAPPED
+    }
+}
+
+/// The data of a module that is in its memory from the start: where it begins, and it.
+pub struct Segments<'a>(pub Vec<(u32, &'a [u8])>);
+
+impl<'a> Segments<'a> {
+    /// Of a module.
+    pub fn of(module: &'a [u8]) -> Result<Self> {
+        let mut segments = Vec::new();
+        for payload in Parser::new(0).parse_all(module) {
+            let Payload::DataSection(section) = payload? else { continue };
+            for data in section {
+                let data = data?;
+                let DataKind::Active { offset_expr, .. } = data.kind else { continue };
+                if let Operator::I32Const { value } = offset_expr.get_operators_reader().read()? {
+                    segments.push((value.cast_unsigned(), data.data));
+                }
+            }
+        }
+        segments.sort_unstable_by_key(|(start, _)| *start);
+        Ok(Self(segments))
+    }
+
+    /// What wasmtime makes of it.
+    pub fn image(&self) -> Image {
+        let ends = self.0.iter().map(|(start, data)| u64::from(*start) + data.len() as u64);
+        let first = self.0.first().map_or(0, |(start, _)| u64::from(*start));
+        Image {
+            range: ends.max().unwrap_or(first) - first,
+            data: self.0.iter().map(|(_, data)| data.len() as u64).sum(),
+        }
+    }
+
+    /// Where zeros between the data would make it dense enough to be mapped, and how many.
+    pub fn zeros(&self) -> Vec<(u32, usize)> {
+        let Image { range, data } = self.image();
+        let mut missing = (range / 2 + 1).saturating_sub(data) as usize;
+        let mut zeros = Vec::new();
+        for pair in self.0.windows(2) {
+            let [(start, data), (next, _)] = pair else { continue };
+            let end = *start as usize + data.len();
+            let length = (*next as usize).saturating_sub(end).min(missing);
+            if let (Ok(end), 1..) = (u32::try_from(end), length) {
+                zeros.push((end, length));
+                missing -= length;
+            }
+        }
+        zeros
     }
 }
 

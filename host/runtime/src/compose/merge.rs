@@ -9,29 +9,21 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
-use wasm_encoder::{CodeSection, ComponentSectionId, FunctionSection, Module, RawSection};
+use wasm_encoder::{CodeSection, FunctionSection, Module};
 use wasmparser::{
     BinaryReader, CodeSectionReader, CustomSectionReader, FunctionBody, FunctionSectionReader, KnownCustom, Parser,
     Payload, TypeRef,
 };
 use wasmtime::Result;
 
+use crate::core_modules;
+
 /// How often a module is looked through at most: functions whose callees became one may be the same then.
 const ROUNDS: usize = 8;
 
 /// The same component, with less code.
 pub fn identical_functions(component: &[u8]) -> Result<Vec<u8>> {
-    let mut merged = wasm_encoder::Component::new();
-    let mut reader = BinaryReader::new(component, 0);
-    // The magic number and the version, which the new component has as well.
-    reader.read_bytes(Module::HEADER.len())?;
-    while !reader.eof() {
-        let (id, size) = (reader.read_u8()?, reader.read_var_u32()?);
-        let data = reader.read_bytes(size as usize)?;
-        let changed = if id == ComponentSectionId::CoreModule as u8 { merge(data)? } else { None };
-        merged.section(&RawSection { id, data: changed.as_deref().unwrap_or(data) });
-    }
-    Ok(merged.finish())
+    core_modules::change(component, merge)
 }
 
 /// A module with less code, if it may be changed.
