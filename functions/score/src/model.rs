@@ -60,13 +60,16 @@ impl Model {
             if let Some(graph) = &mut proto.graph {
                 graph::set_shapes(graph, &shapes);
             }
-            match simplified(&proto) {
-                Ok(model) => {
-                    let names: Vec<String> =
-                        proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.clone()).collect();
-                    // The weights of the file take as much memory as those that are packed below.
+            let simplified = simplified(&proto);
+            match simplified.and_then(|model| Ok((Self::of(model.clone(), &proto, rows)?, model))) {
+                Ok((mut compiled, model)) => {
+                    // The weights of the file take as much memory as those that are packed for one row.
                     drop(proto);
-                    return Self::of(model, &names, rows);
+                    if rows.is_none() && multiplies(&model) {
+                        // Without it, one row goes the way of many.
+                        compiled.one = Plan::for_one_row(&model).ok();
+                    }
+                    return Ok(compiled);
                 }
                 Err(err) => first = first.or(Some(err)),
             }
@@ -74,11 +77,11 @@ impl Model {
         Err(first.unwrap_or_default())
     }
 
-    fn of(model: TypedModel, names: &[String], fixed: Option<usize>) -> Result<Self, String> {
-        let outputs = names.iter().enumerate().map(|(index, name)| output(&model, index, name, fixed));
+    fn of(model: TypedModel, proto: &ModelProto, fixed: Option<usize>) -> Result<Self, String> {
+        let names = proto.graph.iter().flat_map(|graph| &graph.output).map(|port| port.name.as_str());
+        let outputs = names.enumerate().map(|(index, name)| output(&model, index, name, fixed));
         let outputs = outputs.collect::<Result<_, String>>()?;
-        let one = if fixed.is_none() && multiplies(&model) { Plan::for_one_row(&model).ok() } else { None };
-        Ok(Self { plan: Plan::of(model)?, one, fixed, outputs })
+        Ok(Self { plan: Plan::of(model)?, one: None, fixed, outputs })
     }
 
     /// Runs the model; one tensor for each input, and each output.
@@ -130,7 +133,7 @@ fn failed(err: TractError) -> String {
     format!("the model does not compile: {}", message(&err))
 }
 
-/// Whether most of a model's work is products of matrices.
+/// Whether a model has products of matrices.
 fn multiplies(model: &TypedModel) -> bool {
     model.nodes().iter().any(|node| node.op_is::<EinSum>())
 }
@@ -182,10 +185,32 @@ pub fn message(err: &TractError) -> String {
 #[cfg(test)]
 mod tests {
     use prost::Message;
+    use tract_onnx::pb::AttributeProto;
+    use tract_onnx::pb::attribute_proto::AttributeType;
     use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 
     use super::*;
     use crate::testing::{floats, model, node, node_with, port};
+
+    #[test]
+    fn a_model_that_means_over_its_rows_gets_them_one_by_one() {
+        let bytes = model(
+            vec![port("x", OnnxType::Float, &[-1, 2])],
+            vec![port("y", OnnxType::Float, &[-1, 2])],
+            vec![node_with("ReduceMean", &["x"], &["y"], &[("keepdims", 1)])],
+            Vec::new(),
+        );
+        let mut proto = ModelProto::decode(bytes.as_slice()).unwrap();
+        let axes = AttributeProto {
+            name: "axes".into(),
+            r#type: AttributeType::Ints.into(),
+            ints: vec![0],
+            ..Default::default()
+        };
+        proto.graph.as_mut().unwrap().node[0].attribute.push(axes);
+        let compiled = Model::compile(proto, &BTreeMap::from([("x", vec![2])]), None).unwrap();
+        assert_eq!(compiled.fixed, Some(1));
+    }
 
     #[test]
     fn a_layer_over_concatenated_columns_is_one_product_with_its_bias() {

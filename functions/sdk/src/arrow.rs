@@ -140,7 +140,12 @@ fn batches(schema: &SchemaRef, mut rest: Buffer) -> Result<Vec<RecordBatch>, Arr
         let Some([0xff, 0xff, 0xff, 0xff, length @ ..]) = rest.first_chunk::<8>() else { return Err(cut()) };
         let length = u32::from_le_bytes(*length) as usize;
         if length == 0 {
-            break;
+            let rest = rest.len() - END.len();
+            return if rest == 0 {
+                Ok(batches)
+            } else {
+                Err(ArrowError::IpcError(format!("{rest} bytes follow the end")))
+            };
         }
         let start = length.saturating_add(8);
         let message = root_as_message(rest.get(8..start).ok_or_else(cut)?)
@@ -198,6 +203,7 @@ mod tests {
         assert_eq!(read(writer.get_ref()), (batch.schema(), vec![batch.clone(), reject(2)]), "without an end");
         writer.finish().unwrap();
         assert_eq!(read(&two), (batch.schema(), vec![batch, reject(2)]));
+        assert!(decode([two.as_slice(), b"more"].concat()).is_err());
         // Wherever a stream is cut it is refused, or has the batches before.
         let boundaries = (0..two.len()).filter(|length| decode(two[..*length].to_vec()).is_ok()).count();
         assert_eq!(boundaries, 3, "after the schema and each batch");

@@ -11,7 +11,9 @@ use crate::core_modules;
 
 /// The component with memories that wasmtime maps.
 pub fn fill(component: Vec<u8>) -> Result<Vec<u8>> {
-    if Image::of(&component)?.is_mapped() {
+    let modules = core_modules::all(&component)?.into_iter();
+    let images = modules.map(|module| Ok(Segments::of(module)?.image())).collect::<Result<Vec<_>>>()?;
+    if images.iter().all(Image::is_mapped) {
         return Ok(component);
     }
     core_modules::change(&component, |module| {
