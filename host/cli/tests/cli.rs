@@ -1,7 +1,10 @@
 //! What the program says: exit code, standard output and standard error.
 
+mod common;
+
 use std::path::Path;
-use std::process::Command;
+
+use common::command;
 
 const MANIFEST: &str = r#"
 version = 1
@@ -44,18 +47,12 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmill"));
-    command.args(arguments).current_dir(folder);
-    command
-}
-
 /// Exit code, standard output and standard error of `wasmill` in a folder; `FOLDER` stands for its path, `T`
 /// for a time and `R` for a rate.
 fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(folder, arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| {
-        let text = String::from_utf8(bytes).unwrap().replace(&folder.display().to_string(), "FOLDER");
+    let (code, stdout, stderr) = common::wasmill(folder, arguments);
+    let text = |text: String| {
+        let text = text.replace(&folder.display().to_string(), "FOLDER");
         let words = |line: &str| {
             let mut words: Vec<&str> = line.split(' ').collect();
             for index in 1..words.len() {
@@ -70,7 +67,7 @@ fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
         };
         text.lines().map(words).collect::<Vec<_>>().join("\n")
     };
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    (code, text(stdout), text(stderr))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `wasmill new`: what it writes is accepted as it is, and does what its README says.
 
+mod common;
 mod onnx;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,21 +8,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use common::wasmill;
 use onnx::{FLOAT, INT64, STRING, model};
-
-/// A command of the program, in a folder.
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmill"));
-    command.args(arguments).current_dir(folder);
-    command
-}
-
-/// Exit code, standard output and standard error.
-fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(folder, arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
 
 /// Every file in a folder, by its path in it.
 fn files(folder: &Path) -> Vec<String> {

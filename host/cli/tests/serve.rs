@@ -1,25 +1,14 @@
 //! `wasmill serve` and `wasmill access`: keys, rules and files as a user handles them.
 
+mod common;
 #[path = "../../serve/tests/common/echo.rs"]
 mod echo;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmill"));
-    command.args(arguments).current_dir(folder);
-    command
-}
-
-/// Exit code, standard output and standard error.
-fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(folder, arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
+use common::{command, wasmill};
 
 /// The first line of the answer to a GET.
 fn get(addr: &str, path: &str, headers: &str) -> String {

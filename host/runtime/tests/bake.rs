@@ -203,3 +203,27 @@ fn a_baked_function_is_not_configured_again_and_takes_only_the_rows_it_was_baked
     let manifest = manifest.replace("config = { collection = \"cities\", id = \"{code}\" }\n", "");
     check(manifest.replace("column = \"score\"", "column = \"points\""), "was baked for other rows: promised `score`");
 }
+
+#[test]
+fn what_a_function_frees_while_it_is_set_up_is_not_baked() {
+    let case = case(PIPELINE);
+    let bake = || {
+        let pipeline = case.load().unwrap();
+        let plan = plan(&case);
+        let at = pipeline.position("score").unwrap();
+        pipeline.bake(&pipeline.steps[at], &plan.steps[at]).unwrap().component
+    };
+    let before = bake().len();
+    // Field 99 of a model's message, which ONNX does not have, goes with the bytes of the file.
+    const WORD: &[u8; 16] = b"nobody reads me.";
+    let path = case.folder.path().join("model.onnx");
+    let mut model = std::fs::read(&path).unwrap();
+    let text = WORD.repeat(1 << 16);
+    model.extend([0x9a, 0x06, 0x80, 0x80, 0x40]);
+    model.extend(&text);
+    std::fs::write(&path, model).unwrap();
+    let component = bake();
+    let left = component.windows(WORD.len()).filter(|window| window == WORD).count();
+    assert_eq!(left, 0, "of {} times", 1 << 16);
+    assert!(component.len() < before + text.len() / 16, "{before} bytes became {}", component.len());
+}
