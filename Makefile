@@ -6,7 +6,7 @@ FUNCTIONS := cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full conformance check fmt bench bench-serve data train schema clean
+.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full test-faults conformance check fmt bench bench-serve bench-events data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -40,6 +40,9 @@ test-host: components-quick ## the host, with the functions in their sandboxes
 test-full: test ## and what needs more: a zoo of models, the ONNX project's cases of its operators
 	@tools/test-full.sh
 
+test-faults: components-quick ## crashes at every point and kills at any moment; SEED=… KILLS=…
+	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full --features wasmill/failpoints --test faults -- --nocapture --test-threads 1
+
 conformance: components-quick ## HTTP cases on wasmill serve, wasmtime serve and wasmCloud's host
 	@tools/conformance.sh
 
@@ -60,6 +63,9 @@ bench: build data ## the same pipeline by Wasmill, natively and in Python
 
 bench-serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
 	@tools/bench-serve.sh
+
+bench-events: build ## small events from HTTP to documents, and what the journal costs
+	@tools/bench-events.sh
 
 schema: ## write the manifest's JSON schema, for editors
 	@$(HOST) run -q -p wasmill -- schema > manifests/pipeline.schema.json

@@ -18,6 +18,8 @@ mod session;
 mod text;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _points = fail::FailScenario::setup();
     match commands::Cli::parse().run() {
         Ok(exit) => exit.into(),
         // Whoever read has seen enough.

@@ -6,18 +6,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::crash;
+use crate::sqlite::{self, FileError, Format};
+
 pub use crate::bindings::imports::wasmill::pipeline::documents::{Document, Written};
 
-/// Marks a SQLite file as ours: "WMdb".
-const APPLICATION_ID: i32 = 0x574d_6462;
+/// What a document database's file is.
+const FORMAT: Format = Format {
+    what: "document database",
+    // "WMdb"
+    application_id: 0x574d_6462,
+    migrations: MIGRATIONS,
+    key: "[documents] url",
+};
 
-/// What brings a file from each schema version to the next; its length is the version this code writes.
 const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE collections (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -37,43 +44,12 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
-/// How long a writer waits for another process's transaction before the batch is tried again later. It counts
-/// against the deadline of the function that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// What can go wrong with a document database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The folder of the file could not be made.
-    #[error("document database `{}`: cannot make its folder", path.display())]
-    Folder {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is a SQLite database of something else.
-    #[error("document database `{}`: the file belongs to another program\nhint: name another file in `[documents] url`", path.display())]
-    Foreign {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// The file was written by a newer Wasmill.
-    #[error("document database `{}`: its schema version is {found}, this wasmill knows up to {known}\nhint: use the newer wasmill that wrote it", path.display())]
-    Newer {
-        /// The database file.
-        path: PathBuf,
-        /// The file's version.
-        found: usize,
-        /// The newest version known here.
-        known: usize,
-    },
-    /// There is no such file.
-    #[error("document database `{}`: there is none yet\nhint: run the pipeline first", path.display())]
-    Missing {
-        /// The database file.
-        path: PathBuf,
-    },
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// SQLite refused something.
     #[error("document database")]
     Sqlite(#[from] rusqlite::Error),
@@ -137,42 +113,31 @@ impl std::ops::AddAssign for DocumentCounts {
 #[derive(Debug)]
 pub struct Database {
     connection: Mutex<Connection>,
+    /// The file; none if it is in memory.
+    path: Option<PathBuf>,
 }
 
 impl Database {
     /// Opens the file, makes it if it is not there, and brings its schema up to date.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| DatabaseError::Folder { path: path.to_owned(), source })?;
-        }
-        Self::prepare(Connection::open(path)?, path)
+        Ok(Self { connection: Mutex::new(sqlite::open(path, &FORMAT)?), path: Some(path.to_owned()) })
     }
 
     /// Opens the file to look at it; an error if it is not there.
     pub fn open_existing(path: &Path) -> Result<Self, DatabaseError> {
-        if path.is_file() { Self::open(path) } else { Err(DatabaseError::Missing { path: path.to_owned() }) }
+        Ok(Self { connection: Mutex::new(sqlite::open_existing(path, &FORMAT)?), path: Some(path.to_owned()) })
     }
 
     /// A database that is gone when it is dropped.
     pub fn in_memory() -> Result<Self, DatabaseError> {
-        Self::prepare(Connection::open_in_memory()?, Path::new(":memory:"))
+        let connection = sqlite::prepare(Connection::open_in_memory()?, Path::new(":memory:"), &FORMAT)?;
+        Ok(Self { connection: Mutex::new(connection), path: None })
     }
 
-    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, DatabaseError> {
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        // For a new file; one that is there keeps its own. Documents of some hundred bytes are written with a
-        // quarter less work than in SQLite's 4 KiB.
-        connection.pragma_update(None, "page_size", 16384)?;
-        // A process that dies loses nothing in this mode; a machine that loses power may lose the last
-        // batches, which are written again when the event is.
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
-        connection.set_prepared_statement_cache_capacity(16);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        migrate(&transaction, path)?;
-        transaction.commit()?;
-        Ok(Self { connection: Mutex::new(connection) })
+    /// Makes durable what was written so far. Without it a machine that loses power may lose the last batches; a process
+    /// that dies loses none.
+    pub fn sync(&self) -> std::io::Result<()> {
+        self.path.as_deref().map_or(Ok(()), sqlite::sync)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -206,7 +171,9 @@ impl Database {
             counts.duplicates += u64::from(duplicate);
         }
         drop(writer);
+        crash::point("effect", "before");
         transaction.commit()?;
+        crash::point("effect", "after");
         Ok(counts)
     }
 
@@ -250,27 +217,6 @@ impl Database {
         let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
-}
-
-fn migrate(transaction: &Transaction<'_>, path: &Path) -> Result<(), DatabaseError> {
-    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let application: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: u64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0) {
-        return Err(DatabaseError::Foreign { path: path.to_owned() });
-    }
-    let known = MIGRATIONS.len();
-    if version > known {
-        return Err(DatabaseError::Newer { path: path.to_owned(), found: version, known });
-    }
-    if version < known {
-        for migration in MIGRATIONS.iter().skip(version) {
-            transaction.execute_batch(migration)?;
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", known)?;
-    }
-    Ok(())
 }
 
 fn collection_id(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
@@ -426,7 +372,7 @@ mod tests {
         let path = folder.path().join("documents.db");
         let old = Connection::open(&path).unwrap();
         old.execute_batch(MIGRATIONS[0]).unwrap();
-        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "application_id", FORMAT.application_id).unwrap();
         old.pragma_update(None, "user_version", 1).unwrap();
         old.execute_batch(
             "INSERT INTO collections VALUES (1, 'c'); INSERT INTO documents VALUES (1, 1, '', 'a', 1, 9, '{\"n\":1}')",
@@ -451,6 +397,6 @@ mod tests {
 
         let foreign = folder.path().join("foreign.db");
         Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-        assert!(matches!(Database::open(&foreign), Err(DatabaseError::Foreign { .. })));
+        assert!(matches!(Database::open(&foreign), Err(DatabaseError::File(FileError::Foreign { .. }))));
     }
 }

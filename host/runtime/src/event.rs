@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
@@ -14,9 +15,49 @@ use sha2::{Digest, Sha256};
 #[serde(transparent)]
 pub struct EventId(String);
 
+impl EventId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for EventId {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The bytes that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Object {
+    /// A file.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Its length in bytes, as far as it is known.
+        size: u64,
+        /// When it was last changed, in microseconds since 1970-01-01T00:00:00Z: a file that changed since is another
+        /// object. None: whatever is there by then.
+        changed: Option<i64>,
+    },
+    /// The bytes themselves.
+    Bytes(Arc<[u8]>),
+}
+
+impl Object {
+    /// The length in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
     }
 }
 
@@ -27,10 +68,10 @@ pub struct Event {
     pub id: EventId,
     /// When it happened, in microseconds since 1970-01-01T00:00:00Z: when the object was last changed.
     pub time: i64,
+    /// 1 for the first attempt at it, 2 for the first retry.
+    pub attempt: u32,
     /// The object.
-    pub path: PathBuf,
-    /// The object's length in bytes.
-    pub size: u64,
+    pub object: Object,
 }
 
 impl Event {
@@ -51,6 +92,15 @@ impl Event {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let digest = Sha256::digest(format!("{name}\0{}\0{time}", metadata.len()));
         let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { id: EventId(format!("{name}@{digest}")), time, path: path.to_owned(), size: metadata.len() })
+        let object = Object::File { path: path.to_owned(), size: metadata.len(), changed: Some(time) };
+        Ok(Self { id: EventId(format!("{name}@{digest}")), time, attempt: 1, object })
+    }
+
+    /// The object's file name, or the event's own name if it brings the bytes itself.
+    pub fn name(&self) -> String {
+        match &self.object {
+            Object::File { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Object::Bytes(_) => self.id.to_string(),
+        }
     }
 }

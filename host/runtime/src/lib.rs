@@ -10,7 +10,9 @@
 //! - [`bake`]: functions that were set up become components of their own.
 //! - [`compose`]: baked functions and a gateway become one component for any WASI host; [`endpoint`]: which ones.
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
-//! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database.
+//! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
+//!   files of [`sqlite`].
+//! - [`crash`]: points at which tests end the process.
 //! - [`portable`]: whether a component runs on other hosts.
 
 pub mod bake;
@@ -20,6 +22,7 @@ pub mod capability;
 pub mod code_cache;
 pub mod compose;
 mod core_modules;
+pub mod crash;
 pub mod diagnostics;
 pub mod documents;
 pub mod endpoint;
@@ -34,4 +37,5 @@ pub mod portable;
 pub mod rows;
 pub mod run;
 pub mod sandbox;
+pub mod sqlite;
 pub mod toml_file;

@@ -29,6 +29,11 @@ pub struct Manifest {
     /// Reference tables for transforms, by the name they have in SQL.
     #[serde(default)]
     pub tables: BTreeMap<TableName, Table>,
+    /// Where it is kept what became of every event.
+    pub journal: Option<Journal>,
+    /// How events are delivered.
+    #[serde(default)]
+    pub delivery: Delivery,
     /// What starts a run.
     #[serde(default)]
     pub trigger: Vec<Trigger>,
@@ -74,21 +79,137 @@ pub struct Table {
 
 /// What starts a run.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Trigger {
-    /// What kind of thing it is.
-    pub r#type: TriggerType,
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Trigger {
+    /// An object that is in a store, or appears or changes there.
+    Object(ObjectTrigger),
+    /// A request to `wasmill up`.
+    Http(HttpTrigger),
+    /// A time of day.
+    Schedule(ScheduleTrigger),
+}
+
+/// An object that is in a store. `wasmill run` takes what is there; `wasmill up` also what appears or changes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectTrigger {
     /// The store.
     pub store: Id,
     /// Which objects: a path in the store, in whose last part `*` stands for anything.
     pub pattern: String,
+    /// How long an object must have been left alone before it is taken, in seconds (default 2): it may still be written.
+    /// One that is renamed to its name when it is whole, which is better, needs 0.
+    #[serde(default = "settle_seconds")]
+    pub settle_seconds: f64,
 }
 
-/// The kinds of triggers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+fn settle_seconds() -> f64 {
+    2.0
+}
+
+/// A `POST` to `wasmill up`: a CloudEvent (1.0, structured or binary), whose data is the object; an Azure Event Grid
+/// notification of a blob in a store; or the object itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTrigger {
+    /// The path of the URL (default `/v1/events`).
+    #[serde(default = "events_path")]
+    pub path: String,
+    /// The store whose objects notifications name. Without it notifications are refused.
+    pub store: Option<Id>,
+    /// The longest body, in MiB (default 16).
+    #[serde(default = "body_limit_mib")]
+    pub body_limit_mib: u32,
+}
+
+fn events_path() -> String {
+    "/v1/events".into()
+}
+
+fn body_limit_mib() -> u32 {
+    16
+}
+
+/// Times at which a run starts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleTrigger {
+    /// Names the schedule in the pipeline, in kebab-case.
+    pub id: Id,
+    /// Minute, hour, day of the month, month, day of the week, as cron has them; a sixth field before them is seconds.
+    pub cron: String,
+    /// The time zone of `cron`, as IANA names it (default `UTC`).
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// What becomes of times that passed while nothing ran (default `last`).
+    #[serde(default)]
+    pub missed: Missed,
+    /// What happens if the run before is not over (default `queue`).
+    #[serde(default)]
+    pub overlap: Overlap,
+    /// The store of the object that is run; without it the object is a line of JSON, `{"scheduled":"…"}`.
+    pub store: Option<Id>,
+    /// The object's path in the store, in which `%Y`, `%m`, `%d`, `%H` and `%M` stand for parts of the time.
+    pub path: Option<String>,
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+/// What becomes of times that passed while nothing ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum TriggerType {
-    /// An object that is in a store.
-    Object,
+pub enum Missed {
+    /// Nothing.
+    Skip,
+    /// The last of them is run.
+    #[default]
+    Last,
+    /// Each is run, at most the last 1,000.
+    All,
+}
+
+/// What happens if the run before is not over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlap {
+    /// The new one waits or runs beside it.
+    #[default]
+    Queue,
+    /// The new one is left out.
+    Skip,
+}
+
+/// How events are delivered by `wasmill up`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Delivery {
+    /// Events that are worked on at once (default: one for each core).
+    pub concurrency: Option<u16>,
+    /// How often an event may end in a fault before it is a dead letter (default 3). It may lose its worker ten times as
+    /// often.
+    pub faults: u32,
+    /// How long an event is tried while something outside, such as the database, does not answer, in hours (default 24).
+    pub give_up_hours: f64,
+    /// The wait before the second attempt, in seconds (default 1); each further one is twice as long, up to a minute, with
+    /// up to half of it left to chance.
+    pub backoff_seconds: f64,
+    /// How long a worker that is heard of no more keeps its events, in seconds (default 30).
+    pub lease_seconds: f64,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { concurrency: None, faults: 3, give_up_hours: 24.0, backoff_seconds: 1.0, lease_seconds: 30.0 }
+    }
+}
+
+/// Where it is kept what became of every event.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Journal {
+    /// `sqlite:FILE`, relative to the manifest (default `sqlite:.wasmill/journal.db`).
+    pub url: String,
 }
 
 /// A step: a function and what it is given.

@@ -41,6 +41,8 @@ pub struct Pipeline {
     pub(crate) engine: Engine,
     /// The pipeline's name.
     pub name: Id,
+    /// A digest of what makes its rows: functions, models, configurations, tables.
+    pub digest: i64,
     /// The steps; each comes after the one whose rows it takes.
     pub steps: Vec<Step>,
     /// Rows of reference tables that could not be read, by the table's name.
@@ -107,6 +109,11 @@ impl Pipeline {
     pub fn most_lanes(&self) -> usize {
         let once = self.steps.len() + 1;
         (SANDBOXES as usize).saturating_sub(once).checked_div(self.steps.len()).unwrap_or(1).max(1)
+    }
+
+    /// The most events that have room to be worked on at once, in one lane each.
+    pub fn most_events(&self) -> usize {
+        (SANDBOXES as usize).checked_div(2 * self.steps.len() + 1).unwrap_or(1).max(1)
     }
 
     /// The position of a step.
@@ -176,8 +183,14 @@ impl<'a> Loader<'a> {
             steps.push(step);
         }
         let steps: Option<Vec<Step>> = steps.into_iter().collect();
-        let (engine, table_rejects) = (self.engine.clone(), self.rejects);
-        self.reporter.finish(steps.map(|steps| Pipeline { engine, name: plan.name.clone(), steps, table_rejects }))
+        let (engine, digest, table_rejects) = (self.engine.clone(), self.digest, self.rejects);
+        self.reporter.finish(steps.map(|steps| Pipeline {
+            engine,
+            name: plan.name.clone(),
+            digest,
+            steps,
+            table_rejects,
+        }))
     }
 
     fn table(&mut self, plan: &TablePlan) -> Option<Table> {

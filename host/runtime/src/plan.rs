@@ -5,13 +5,16 @@ mod check;
 mod read;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use chrono_tz::Tz;
+use croner::Cron;
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Id, TableName};
+use crate::manifest::{Id, Missed, Overlap, TableName};
 use crate::sandbox::Limits;
 
-pub use read::{documents_of, resolve};
+pub use read::{documents_of, journal_of, resolve};
 
 /// What will be done.
 #[derive(Debug)]
@@ -28,8 +31,12 @@ pub struct Plan {
     pub documents: Option<PathBuf>,
     /// The reference tables.
     pub tables: Vec<TablePlan>,
-    /// What objects start a run.
-    pub triggers: Vec<ObjectPattern>,
+    /// The journal's file.
+    pub journal: PathBuf,
+    /// How events are delivered.
+    pub delivery: DeliveryPlan,
+    /// What starts a run.
+    pub triggers: Vec<TriggerPlan>,
     /// The steps; each comes after the one whose rows it takes.
     pub steps: Vec<StepPlan>,
     /// The pipeline's own tests.
@@ -58,6 +65,61 @@ pub struct TablePlan {
     pub config: String,
     /// Bounds on the function.
     pub limits: Limits,
+}
+
+/// What starts a run.
+#[derive(Debug)]
+pub enum TriggerPlan {
+    /// Objects in a folder.
+    Object {
+        /// Which.
+        objects: ObjectPattern,
+        /// How long one must have been left alone.
+        settle: Duration,
+    },
+    /// Requests.
+    Http {
+        /// The path of the URL.
+        path: String,
+        /// The folder that notifications name objects of.
+        folder: Option<PathBuf>,
+        /// The longest body, in bytes.
+        body_limit: usize,
+    },
+    /// Times.
+    Schedule(Box<SchedulePlan>),
+}
+
+/// Times at which a run starts.
+#[derive(Debug, Clone)]
+pub struct SchedulePlan {
+    /// Its name.
+    pub id: Id,
+    /// When, in the time zone.
+    pub cron: Cron,
+    /// The time zone.
+    pub timezone: Tz,
+    /// What becomes of times that passed while nothing ran.
+    pub missed: Missed,
+    /// What happens if the run before is not over.
+    pub overlap: Overlap,
+    /// The object's file, in which `%Y` and others stand for parts of the time; none: the time itself.
+    pub object: Option<PathBuf>,
+}
+
+/// How events are delivered.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryPlan {
+    /// Events that are worked on at once.
+    pub concurrency: usize,
+    /// How many attempts may end in a fault, or with their worker.
+    pub faults: u32,
+    /// How long an event is tried while something outside does not answer.
+    pub give_up: Duration,
+    /// The wait before the second attempt.
+    pub backoff: Duration,
+    /// How long a worker that is heard of no more keeps its events.
+    pub lease: Duration,
 }
 
 /// Objects in a folder.
@@ -135,19 +197,39 @@ fn digest(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+impl Plan {
+    /// The objects that triggers name.
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectPattern> {
+        self.triggers.iter().filter_map(|trigger| match trigger {
+            TriggerPlan::Object { objects, .. } => Some(objects),
+            _ => None,
+        })
+    }
+}
+
 impl ObjectPattern {
-    /// The files that are there, by name.
+    /// The files that are there, by name, but for those whose name says that they are not whole yet.
     pub fn find(&self) -> std::io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
-            if matches(&self.name, &entry.file_name().to_string_lossy()) && entry.path().is_file() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !is_temporary(&name) && matches(&self.name, &name) && entry.path().is_file() {
                 found.push(entry.path());
             }
         }
         found.sort();
         Ok(found)
     }
+}
+
+/// Whether a file's name says that it is still written, as programs that download, copy or edit have it.
+fn is_temporary(name: &str) -> bool {
+    name.starts_with('.')
+        || [".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", "~"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 /// Whether a name is like a pattern, in which `*` stands for anything.

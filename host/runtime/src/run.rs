@@ -6,6 +6,8 @@
 //!                └───► lane ─┘             steps that take the whole event, `--until` files
 //! ```
 //!
+//! A small object is read and worked on by one thread, which is faster than starting the others.
+//!
 //! Every lane has an instance of each step whose rows stand alone. The queues are short, so a slow database
 //! slows the reading, and memory stays the same whatever the object's size.
 
@@ -34,6 +36,9 @@ use collect::Collector;
 
 pub use report::{Counts, EventReport, StepReport};
 
+/// The length of an object, in bytes, up to which one thread does all.
+const SMALL: u64 = 64 << 10;
+
 /// What a run should do.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions<'a> {
@@ -41,6 +46,9 @@ pub struct RunOptions<'a> {
     pub until: Option<(usize, &'a Path)>,
     /// How many batches are worked on at once; all cores if none.
     pub lanes: Option<usize>,
+    /// How many of the first batches are left out, because they had all their effects in an attempt before. Only for a
+    /// pipeline that [`Pipeline::resumes`].
+    pub skip: u64,
 }
 
 /// How far a run is; shared with whoever shows it.
@@ -79,33 +87,49 @@ pub enum RunError {
     },
 }
 
-/// Takes rejected rows with the step that rejected them.
-pub type RejectSink<'a> = dyn FnMut(&Id, &Reject) -> std::io::Result<()> + Send + 'a;
+/// A batch that had all its effects, in all steps but those that take the whole event.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    /// How many batches are done with it, from the first on.
+    pub done: u64,
+    /// The rows that were rejected, with the steps that did.
+    pub rejects: Vec<(&'a Id, Reject)>,
+}
+
+/// Takes chunks, in the order of the object. After the last batch comes one more, with the rejects of steps that take the
+/// whole event.
+pub type ChunkSink<'a> = dyn FnMut(Chunk<'_>) -> std::io::Result<()> + Send + 'a;
 
 /// A step, by position, and how it failed.
 type StepFailure = (usize, Failure);
 
 impl Pipeline {
-    /// Runs an event: reads the object, works on its rows, and gives every rejected row to `reject`, in the
-    /// order of the object.
+    /// Whether a run can begin in the middle of an object: no step takes the whole event.
+    pub fn resumes(&self) -> bool {
+        !self.steps.iter().any(|step| step.bound.whole)
+    }
+
+    /// Runs an event: reads the object, works on its rows, and tells `chunks` of each batch that is done, with its
+    /// rejected rows.
     pub fn run(
         &self,
         event: &Event,
         options: &RunOptions<'_>,
         progress: &Progress,
-        reject: &mut RejectSink<'_>,
+        chunks: &mut ChunkSink<'_>,
     ) -> Result<EventReport, RunError> {
-        on_deep_stack(|| self.run_here(event, options, progress, reject)).unwrap_or_else(|cause| {
+        on_deep_stack(|| self.run_here(event, options, progress, chunks)).unwrap_or_else(|cause| {
             Err(RunError::Io { event: event.id.clone(), what: "cannot start a thread".into(), cause })
         })
     }
 
-    fn run_here(
+    /// [`Pipeline::run`] on a thread whose stack is deep enough already.
+    pub fn run_here(
         &self,
         event: &Event,
         options: &RunOptions<'_>,
         progress: &Progress,
-        reject: &mut RejectSink<'_>,
+        chunks: &mut ChunkSink<'_>,
     ) -> Result<EventReport, RunError> {
         let started = Instant::now();
         let error = |what: &str, cause| RunError::Io { event: event.id.clone(), what: what.to_owned(), cause };
@@ -113,7 +137,11 @@ impl Pipeline {
             OpenObject::open(event, progress.bytes.clone()).map_err(|err| error("cannot open the object", err))?;
         let lanes = options.lanes.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let lanes = lanes.min(self.most_lanes());
-        let mut collector = Collector::new(self, event, options, progress, reject)?;
+        let mut collector = Collector::new(self, event, options, progress, chunks)?;
+        if object.size() <= SMALL {
+            self.run_small(event, object, options, progress, &mut collector)?;
+            return collector.finish(started);
+        }
         thread::scope(|scope| {
             let (batches, incoming) = bounded(lanes);
             let (outcomes, collected) = bounded(lanes);
@@ -127,7 +155,9 @@ impl Pipeline {
             let thread = |name: &str| thread::Builder::new().name(name.to_owned()).stack_size(THREAD_STACK);
             let to_collector = outcomes.clone();
             thread("ingest")
-                .spawn_scoped(scope, move || self.read(event, object, progress, &tickets, &batches, &to_collector))
+                .spawn_scoped(scope, move || {
+                    self.read(event, object, options.skip, progress, &tickets, &batches, &to_collector);
+                })
                 .map_err(|err| error("cannot start a thread", err))?;
             for _ in 0..lanes {
                 let (incoming, outcomes) = (incoming.clone(), outcomes.clone());
@@ -148,39 +178,93 @@ impl Pipeline {
         collector.finish(started)
     }
 
+    /// Does all on this thread.
+    fn run_small(
+        &self,
+        event: &Event,
+        object: OpenObject,
+        options: &RunOptions<'_>,
+        progress: &Progress,
+        collector: &mut Collector<'_>,
+    ) -> Result<(), RunError> {
+        let mut chain = None;
+        let batches = self.batches(event, object, options.skip, progress);
+        for (sequence, batch) in (options.skip..).zip(batches) {
+            let outcome = batch.map_err(|failure| (0, failure)).and_then(|batch| {
+                let chain = match &mut chain {
+                    Some(chain) => chain,
+                    None => chain.insert(Chain::start(
+                        self,
+                        event,
+                        options.until.map(|(step, _)| step),
+                        chain::Part::Alone,
+                    )?),
+                };
+                chain.ingested(sequence, batch)
+            });
+            collector.take(outcome)?;
+        }
+        Ok(())
+    }
+
+    /// The batches of an object after the first `skip`; ends with the first failure.
+    fn batches(
+        &self,
+        event: &Event,
+        object: OpenObject,
+        skip: u64,
+        progress: &Progress,
+    ) -> impl Iterator<Item = Result<chain::Batch, Failure>> {
+        let mut ingest = Some(self.start_ingest().and_then(|mut ingest| {
+            ingest.open(event, object)?;
+            for _ in 0..skip {
+                ingest.next_rows()?;
+            }
+            Ok(ingest)
+        }));
+        std::iter::from_fn(move || {
+            let started = Instant::now();
+            match ingest.as_mut()? {
+                Ok(reading) => match reading.next_rows() {
+                    Ok(Some(output)) => {
+                        let rows = output.rows.len() + output.rejects.len();
+                        progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
+                        Some(Ok(chain::Batch { output, busy: started.elapsed() }))
+                    }
+                    Ok(None) => None,
+                    Err(failure) => {
+                        ingest = None;
+                        Some(Err(failure))
+                    }
+                },
+                Err(_) => ingest.take().and_then(Result::err).map(Err),
+            }
+        })
+    }
+
     /// The ingest thread: reads batches and hands them out, numbered.
+    #[expect(clippy::too_many_arguments, reason = "the ends of four queues, which have different owners")]
     fn read(
         &self,
         event: &Event,
         object: OpenObject,
+        skip: u64,
         progress: &Progress,
         tickets: &Receiver<()>,
         batches: &Sender<(u64, chain::Batch)>,
         outcomes: &Sender<Result<Outcome, StepFailure>>,
     ) {
-        let read = || -> Result<(), Failure> {
-            let mut ingest = self.start_ingest()?;
-            ingest.open(event, object)?;
-            let mut sequence = 0;
-            loop {
-                if tickets.recv().is_err() {
-                    return Ok(());
-                }
-                let started = Instant::now();
-                let Some(output) = ingest.next_rows()? else { return Ok(()) };
-                let batch = chain::Batch { output, busy: started.elapsed() };
-                progress
-                    .rows
-                    .fetch_add((batch.output.rows.len() + batch.output.rejects.len()) as u64, Ordering::Relaxed);
-                if batches.send((sequence, batch)).is_err() {
-                    return Ok(());
-                }
-                sequence += 1;
-            }
-        };
-        if let Err(failure) = read() {
+        let mut numbered = (skip..).zip(self.batches(event, object, skip, progress));
+        while tickets.recv().is_ok() {
+            let Some((sequence, batch)) = numbered.next() else { return };
             // Nobody listens if another step failed first.
-            let _ = outcomes.send(Err((0, failure)));
+            let heard = match batch {
+                Ok(batch) => batches.send((sequence, batch)).is_ok(),
+                Err(failure) => outcomes.send(Err((0, failure))).is_ok(),
+            };
+            if !heard {
+                return;
+            }
         }
     }
 

@@ -3,15 +3,18 @@
 mod access;
 mod bake;
 mod compose;
+mod dead_letters;
 mod documents;
 mod inspect;
 mod new;
 mod pull;
 mod push;
 mod run;
+mod runs;
 mod schema;
 mod serve;
 mod test;
+mod up;
 mod validate;
 
 use std::path::PathBuf;
@@ -35,6 +38,9 @@ enum Command {
     Bake(bake::Bake),
     Compose(compose::Compose),
     Run(run::Run),
+    Up(up::Up),
+    Runs(runs::Runs),
+    DeadLetters(dead_letters::DeadLetters),
     Test(test::Test),
     Serve(serve::Serve),
     Push(push::Push),
@@ -54,6 +60,9 @@ impl Cli {
             Command::Bake(command) => command.run(),
             Command::Compose(command) => command.run(),
             Command::Run(command) => command.run(),
+            Command::Up(command) => command.run(),
+            Command::Runs(command) => command.run(),
+            Command::DeadLetters(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Serve(command) => command.run(),
             Command::Push(command) => command.run(),
@@ -88,7 +97,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// What most commands take.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct PipelineArgs {
     /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
     pub pipeline: PathBuf,

@@ -3,7 +3,7 @@
 mod rejects;
 mod summary;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ impl Run {
         if until.is_some() && events.len() > 1 {
             bail!("--until takes one object, the triggers match {}\nhint: name the object", events.len());
         }
-        let options = RunOptions { until, lanes: self.lanes.map(Into::into) };
+        let options = RunOptions { until, lanes: self.lanes.map(Into::into), skip: 0 };
         let file = self.rejects.clone().unwrap_or_else(|| match &self.until {
             None => session.plan.state.join("rejects.jsonl"),
             Some(step) => session.plan.state.join(format!("rejects-until-{step}.jsonl")),
@@ -104,9 +104,9 @@ impl Run {
     fn events(&self, plan: &Plan) -> Result<Vec<Event>> {
         let mut paths = self.objects.clone();
         if paths.is_empty() {
-            for trigger in &plan.triggers {
-                let found = trigger.find();
-                paths.extend(found.with_context(|| format!("cannot list `{}`", trigger.folder.display()))?);
+            for objects in plan.objects() {
+                let found = objects.find();
+                paths.extend(found.with_context(|| format!("cannot list `{}`", objects.folder.display()))?);
             }
         }
         // Two triggers may match one object.
@@ -150,8 +150,9 @@ fn run_event(
     std::thread::scope(|scope| {
         let bar = (format == Format::Text).then(|| scope.spawn(|| draw(event, &progress, &done)));
         let id = event.id.to_string();
-        let outcome =
-            pipeline.run(event, options, &progress, &mut |step, reject| rejects.take(Some(&id), step.as_str(), reject));
+        let outcome = pipeline.run(event, options, &progress, &mut |chunk| {
+            chunk.rejects.iter().try_for_each(|(step, reject)| rejects.take(Some(&id), step.as_str(), reject))
+        });
         done.store(true, Ordering::Relaxed);
         if let Some(bar) = bar {
             bar.thread().unpark();
@@ -162,11 +163,11 @@ fn run_event(
 
 /// Draws a progress bar until the event is done; nothing where standard error is not a terminal.
 fn draw(event: &Event, progress: &Progress, done: &AtomicBool) {
-    let bar = ProgressBar::new(event.size);
+    let bar = ProgressBar::new(event.object.size());
     let style =
         ProgressStyle::with_template("{prefix} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(name(&event.path));
+    bar.set_prefix(event.name());
     while !done.load(Ordering::Relaxed) {
         bar.set_position(progress.bytes.load(Ordering::Relaxed));
         let rows = text::counted(progress.rows.load(Ordering::Relaxed), "row", "rows");
@@ -174,8 +175,4 @@ fn draw(event: &Event, progress: &Progress, done: &AtomicBool) {
         std::thread::park_timeout(REDRAW);
     }
     bar.finish_and_clear();
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -69,8 +69,8 @@ fn outcome(session: &Session, test: &TestPlan) -> Result<Found> {
     let pipeline = session.load(Some(database.clone()))?;
     let event = Event { time: EVENT_TIME, ..Event::of_file(&test.input)? };
     let mut rejected = Vec::new();
-    pipeline.run(&event, &RunOptions::default(), &Progress::default(), &mut |step, reject| {
-        rejected.push((step.clone(), reject.clone()));
+    pipeline.run(&event, &RunOptions::default(), &Progress::default(), &mut |chunk| {
+        rejected.extend(chunk.rejects.into_iter().map(|(step, reject)| (step.clone(), reject)));
         Ok(())
     })?;
     rejected.sort_by(|(step, reject), (other_step, other)| (step, reject.row).cmp(&(other_step, other.row)));

@@ -280,5 +280,7 @@ pub struct Setup {
 
 /// The context of a call.
 pub(crate) fn context(event: &Event, attempt: u32) -> Context {
+    // Of an event's second attempt the first call is a retry already.
+    let attempt = event.attempt.saturating_add(attempt).saturating_sub(1);
     Context { event_id: event.id.to_string(), event_time: event.time, attempt }
 }

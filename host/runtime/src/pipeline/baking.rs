@@ -20,6 +20,11 @@ const COMPILED_A_SECOND: f64 = 2e6;
 const FORM: &str = "wasmill bake 1";
 
 impl Pipeline {
+    /// Whether a step gains from being baked, if each is started `starts` times.
+    pub fn gains_from_baking(&self, starts: usize) -> bool {
+        self.engine.cache().is_some() && self.steps.iter().any(|step| step.pays(starts))
+    }
+
     /// Bakes the steps that gain from it, if each is started `starts` times, and keeps what it made for later runs.
     /// Says which; what could not be baked stays as it is.
     pub fn bake_where_it_pays(&mut self, plan: &Plan, starts: usize) -> Vec<Result<String, (String, BakeError)>> {

@@ -4,11 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono_tz::Tz;
+use croner::parser::{CronParser, Seconds};
+
 use crate::diagnostics::Reporter;
 use crate::engine::MEMORY_CEILING;
-use crate::manifest::{Id, Manifest, Step, StepLimits};
-use crate::plan::{Artifact, ObjectPattern, Plan, Sources, StepPlan, TablePlan, TestPlan};
+use crate::manifest::{Delivery, HttpTrigger, Id, Manifest, ObjectTrigger, ScheduleTrigger, Step, StepLimits, Trigger};
+use crate::plan::{
+    Artifact, DeliveryPlan, ObjectPattern, Plan, SchedulePlan, Sources, StepPlan, TablePlan, TestPlan, TriggerPlan,
+};
 use crate::sandbox::Limits;
+
+/// Paths of URLs that `wasmill up` answers itself.
+const RESERVED_PATHS: [&str; 4] = ["/metrics", "/health", "/healthz", "/ready"];
 
 /// The longest deadline of a call.
 const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -35,7 +43,11 @@ pub fn plan(
     let triggers = check.triggers();
     let steps = check.steps();
     let tests = check.tests();
+    let delivery = check.delivery()?;
+    let journal = journal(manifest, &folder, check.reporter)?;
     Some(Plan {
+        journal,
+        delivery,
         file: file.to_owned(),
         text: text.to_owned(),
         name: manifest.name.clone(),
@@ -60,6 +72,17 @@ pub fn documents(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) ->
     if path.is_none() {
         let message = format!("the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`");
         reporter.at(&["documents", "url"], message);
+    }
+    path.map(|path| folder.join(path))
+}
+
+/// The journal's file.
+pub fn journal(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> Option<PathBuf> {
+    let url = manifest.journal.as_ref().map_or("sqlite:.wasmill/journal.db", |journal| &journal.url);
+    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
+    if path.is_none() {
+        let message = format!("the journal `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`");
+        reporter.at(&["journal", "url"], message);
     }
     path.map(|path| folder.join(path))
 }
@@ -135,22 +158,108 @@ impl<'a> Check<'a> {
         tables
     }
 
-    fn triggers(&mut self) -> Vec<ObjectPattern> {
+    fn triggers(&mut self) -> Vec<TriggerPlan> {
+        let manifest = self.manifest;
         let mut triggers = Vec::new();
-        for (index, trigger) in self.manifest.trigger.iter().enumerate() {
+        for (index, trigger) in manifest.trigger.iter().enumerate() {
             let index = index.to_string();
-            let Some(mut folder) = self.store(&trigger.store, &["trigger", &index, "store"]) else { continue };
-            let (path, name) = trigger.pattern.rsplit_once('/').unwrap_or(("", &trigger.pattern));
-            if path.contains('*') || name.is_empty() {
-                self.reporter.at(
-                    &["trigger", &index, "pattern"],
-                    format!("the pattern `{}` is not a path whose last part may hold `*`", trigger.pattern),
-                );
-            }
-            folder.push(path);
-            triggers.push(ObjectPattern { folder, name: name.to_owned() });
+            let at = |key: &'static str| ["trigger".to_owned(), index.clone(), key.to_owned()];
+            triggers.extend(match trigger {
+                Trigger::Object(trigger) => self.object_trigger(trigger, at),
+                Trigger::Http(trigger) => self.http_trigger(trigger, at),
+                Trigger::Schedule(trigger) => self.schedule(trigger, at).map(Box::new).map(TriggerPlan::Schedule),
+            });
         }
         triggers
+    }
+
+    fn object_trigger(
+        &mut self,
+        trigger: &ObjectTrigger,
+        at: impl Fn(&'static str) -> [String; 3],
+    ) -> Option<TriggerPlan> {
+        let settle = self.seconds(trigger.settle_seconds, "settle_seconds", &at("settle_seconds"));
+        let mut folder = self.store(&trigger.store, &as_path(&at("store")))?;
+        let (path, name) = trigger.pattern.rsplit_once('/').unwrap_or(("", &trigger.pattern));
+        if path.contains('*') || name.is_empty() {
+            self.report(
+                &at("pattern"),
+                format!("the pattern `{}` is not a path whose last part may hold `*`", trigger.pattern),
+            );
+        }
+        folder.push(path);
+        Some(TriggerPlan::Object { objects: ObjectPattern { folder, name: name.to_owned() }, settle: settle? })
+    }
+
+    fn http_trigger(&mut self, trigger: &HttpTrigger, at: impl Fn(&'static str) -> [String; 3]) -> Option<TriggerPlan> {
+        let HttpTrigger { path, store, body_limit_mib } = trigger;
+        if !path.starts_with('/') || RESERVED_PATHS.contains(&path.as_str()) {
+            let reserved = list(RESERVED_PATHS);
+            self.report(&at("path"), format!("the path `{path}` does not begin with `/`, or is one of {reserved}"));
+        }
+        let folder = match store {
+            Some(store) => Some(self.store(store, &as_path(&at("store")))?),
+            None => None,
+        };
+        Some(TriggerPlan::Http { path: path.clone(), folder, body_limit: (*body_limit_mib as usize) << 20 })
+    }
+
+    fn schedule(
+        &mut self,
+        trigger: &ScheduleTrigger,
+        at: impl Fn(&'static str) -> [String; 3],
+    ) -> Option<SchedulePlan> {
+        let ScheduleTrigger { id, cron, timezone, missed, overlap, store, path } = trigger;
+        let parsed = CronParser::builder().seconds(Seconds::Optional).build().parse(cron);
+        let parsed = parsed
+            .map_err(|err| self.report(&at("cron"), format!("schedule `{id}`: `{cron}` is not a cron expression: {err}\nhint: `0 6 * * 1-5` is 6 o'clock, Monday to Friday")));
+        let zone = timezone.parse::<Tz>().map_err(|_| {
+            self.report(&at("timezone"), format!("schedule `{id}`: there is no time zone `{timezone}`\nhint: it is named as IANA does, `Europe/Berlin`"));
+        });
+        let object = match (store, path) {
+            (None, None) => None,
+            (Some(store), Some(path)) => Some(self.store(store, &as_path(&at("store")))?.join(path)),
+            _ => {
+                let message = format!("schedule `{id}`: `store` and `path` go together\nhint: add the other");
+                self.report(&at(if store.is_some() { "store" } else { "path" }), message);
+                None
+            }
+        };
+        let (missed, overlap) = (*missed, *overlap);
+        Some(SchedulePlan { id: id.clone(), cron: parsed.ok()?, timezone: zone.ok()?, missed, overlap, object })
+    }
+
+    fn delivery(&mut self) -> Option<DeliveryPlan> {
+        let Delivery { concurrency, faults, give_up_hours, backoff_seconds, lease_seconds } = &self.manifest.delivery;
+        let at = |key: &str| ["delivery".to_owned(), key.to_owned()];
+        let mut time = |key: &str, value: f64, unit: f64| {
+            let time = Duration::try_from_secs_f64(value * unit).ok().filter(|time| !time.is_zero());
+            if time.is_none() {
+                let [table, key] = at(key);
+                self.reporter.at(&[&table, &key], format!("{key} is {value}, not a time above 0"));
+            }
+            time
+        };
+        let give_up = time("give_up_hours", *give_up_hours, 3600.0);
+        let backoff = time("backoff_seconds", *backoff_seconds, 1.0);
+        let lease = time("lease_seconds", *lease_seconds, 1.0);
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let concurrency = concurrency.map_or_else(cores, |count| usize::from(count).max(1));
+        Some(DeliveryPlan {
+            concurrency,
+            faults: (*faults).max(1),
+            give_up: give_up?,
+            backoff: backoff?,
+            lease: lease?,
+        })
+    }
+
+    fn seconds(&mut self, value: f64, key: &str, at: &[String; 3]) -> Option<Duration> {
+        let time = Duration::try_from_secs_f64(value).ok();
+        if time.is_none() {
+            self.report(at, format!("{key} is {value}, not a number of seconds"));
+        }
+        time
     }
 
     fn steps(&mut self) -> Vec<StepPlan> {

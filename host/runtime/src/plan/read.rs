@@ -35,6 +35,14 @@ pub fn documents_of(file: &Path) -> Result<(Id, Option<PathBuf>), Diagnostics> {
     })
 }
 
+/// A manifest's name and the file of its journal; nothing else of it is looked at.
+pub fn journal_of(file: &Path) -> Result<(Id, PathBuf), Diagnostics> {
+    toml_file::read(file, |manifest: Manifest, _, reporter| {
+        let path = check::journal(&manifest, &check::folder(file)?, reporter)?;
+        Some((manifest.name, path))
+    })
+}
+
 impl Plan {
     /// Reads and checks a manifest of which no registry has a component. Names of bundled functions are looked up in
     /// the folder `components`.

@@ -18,14 +18,14 @@ use crate::pipeline::Pipeline;
 use crate::rows::without_numbers;
 use crate::run::chain::{Chain, Outcome, Part};
 use crate::run::report::{Counts, EventReport, StepReport};
-use crate::run::{Progress, RejectSink, RunError, RunOptions, StepFailure};
+use crate::run::{Chunk, ChunkSink, Progress, RunError, RunOptions, StepFailure};
 
 /// Takes outcomes in order.
 pub struct Collector<'a> {
     pipeline: &'a Pipeline,
     event: &'a Event,
     progress: &'a Progress,
-    reject: &'a mut RejectSink<'a>,
+    chunks: &'a mut ChunkSink<'a>,
     whole: Chain<'a>,
     file: Option<ParquetFile<'a>>,
     counts: Vec<Counts>,
@@ -41,7 +41,7 @@ impl<'a> Collector<'a> {
         event: &'a Event,
         options: &RunOptions<'a>,
         progress: &'a Progress,
-        reject: &'a mut RejectSink<'a>,
+        chunks: &'a mut ChunkSink<'a>,
     ) -> Result<Self, RunError> {
         let until = options.until.map(|(step, _)| step);
         let whole = Chain::start(pipeline, event, until, Part::Whole)
@@ -55,7 +55,8 @@ impl<'a> Collector<'a> {
             None => None,
         };
         let counts = vec![Counts::default(); pipeline.steps.len()];
-        Ok(Self { pipeline, event, progress, reject, whole, file, counts, waiting: BTreeMap::new(), next: 0 })
+        let next = options.skip;
+        Ok(Self { pipeline, event, progress, chunks, whole, file, counts, waiting: BTreeMap::new(), next })
     }
 
     /// Takes an outcome, and all that waited for it; how many had their turn.
@@ -84,18 +85,17 @@ impl<'a> Collector<'a> {
             *total += counts;
         }
         self.progress.rejected.fetch_add(outcome.rejects.len() as u64, Ordering::Relaxed);
-        for (step, reject) in &outcome.rejects {
-            let Some(step) = self.pipeline.steps.get(*step) else { continue };
-            (self.reject)(&step.id, reject).map_err(|cause| RunError::Io {
-                event: self.event.id.clone(),
-                what: "cannot write a reject".into(),
-                cause,
-            })?;
-        }
         if let (Some(file), Some(rows)) = (&mut self.file, outcome.taken) {
             file.write(&rows.batch).map_err(|err| io_error(self.event, file.path, err))?;
         }
-        Ok(())
+        let rejects = outcome.rejects.into_iter();
+        let named = rejects.filter_map(|(step, reject)| Some((&self.pipeline.steps.get(step)?.id, reject)));
+        let chunk = Chunk { done: self.next, rejects: named.collect() };
+        (self.chunks)(chunk).map_err(|cause| RunError::Io {
+            event: self.event.id.clone(),
+            what: "cannot record what was done".into(),
+            cause,
+        })
     }
 
     /// Finishes the steps that take a whole event, and the file.
@@ -110,7 +110,7 @@ impl<'a> Collector<'a> {
         let steps = self.pipeline.steps.iter().zip(self.counts);
         Ok(EventReport {
             event: self.event.id.clone(),
-            bytes: self.event.size,
+            bytes: self.event.object.size(),
             elapsed: started.elapsed(),
             steps: steps.map(|(step, counts)| StepReport { id: step.id.clone(), kind: step.kind, counts }).collect(),
         })

@@ -68,8 +68,8 @@ pub fn run(
     options: &RunOptions<'_>,
 ) -> (Result<EventReport, RunError>, Vec<(String, Reject)>) {
     let mut rejects = Vec::new();
-    let outcome = pipeline.run(event, options, &Progress::default(), &mut |step, reject| {
-        rejects.push((step.to_string(), reject.clone()));
+    let outcome = pipeline.run(event, options, &Progress::default(), &mut |chunk| {
+        rejects.extend(chunk.rejects.into_iter().map(|(step, reject)| (step.to_string(), reject)));
         Ok(())
     });
     (outcome, rejects)

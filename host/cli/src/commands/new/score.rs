@@ -115,9 +115,9 @@ fn try_out(engine: &Engine, components: &Path, folder: &Path) -> Result<Option<S
     let example = folder.join(EXAMPLE);
     let event = Event::of_file(&example).with_context(|| format!("cannot open `{}`", example.display()))?;
     let mut rejected = None;
-    let options = RunOptions { until: None, lanes: Some(1) };
-    let outcome = pipeline.run(&event, &options, &Progress::default(), &mut |_, reject| {
-        rejected = Some(reject.reason.clone());
+    let options = RunOptions { lanes: Some(1), ..RunOptions::default() };
+    let outcome = pipeline.run(&event, &options, &Progress::default(), &mut |chunk| {
+        rejected = chunk.rejects.into_iter().next_back().map(|(_, reject)| reject.reason).or(rejected.take());
         Ok(())
     });
     Ok(outcome.err().map(|err| err.to_string()).or(rejected))

@@ -12,7 +12,7 @@ use wasmill_runtime::rows::Reject;
 use wasmill_runtime::run::{EventReport, RunError, StepReport};
 
 use super::rejects::{OfStep, Rejects};
-use super::{Exit, Format, name};
+use super::{Exit, Format};
 use crate::text::{count, counted, seconds};
 
 /// What a run did.
@@ -30,7 +30,7 @@ impl Summary {
 
     /// Adds what became of an event.
     pub fn add(&mut self, event: &Event, outcome: Result<EventReport, RunError>) {
-        self.events.push((name(&event.path), outcome));
+        self.events.push((event.name(), outcome));
     }
 
     /// How the program should end.

@@ -1,0 +1,95 @@
+//! `wasmill runs`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use chrono::DateTime;
+use clap::{Args, Subcommand};
+use wasmill_journal::Journal;
+use wasmill_journal::history::Run;
+use wasmill_runtime::plan;
+
+use super::{Exit, Format};
+
+/// Look at what `wasmill up` did, attempt by attempt.
+#[derive(Debug, Args)]
+pub struct Runs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the latest attempts, one a line, the last one first, and how events stand.
+    List {
+        /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
+        pipeline: PathBuf,
+        /// How many, at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 20)]
+        limit: u32,
+        /// The form.
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Print the attempts at an event, with what each step did, as JSON.
+    Show {
+        /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
+        pipeline: PathBuf,
+        /// The event.
+        event: String,
+    },
+}
+
+impl Runs {
+    /// Prints what was asked for.
+    pub fn run(self) -> Result<Exit> {
+        match self.command {
+            Command::List { pipeline, limit, format } => {
+                let journal = open(&pipeline)?;
+                for run in journal.runs(None, limit)? {
+                    match format {
+                        Format::Json => say!("{}", serde_json::to_string(&run)?)?,
+                        Format::Text => say!("{}", line(&run))?,
+                    }
+                }
+                let counts = journal.counts()?;
+                eprintln!(
+                    "events: {} waiting, {} running, {} done, {} dead; dead letters: {}",
+                    counts.waiting, counts.running, counts.done, counts.dead, counts.letters
+                );
+                Ok(Exit::Done)
+            }
+            Command::Show { pipeline, event } => {
+                let runs = open(&pipeline)?.runs(Some(&event), u32::MAX)?;
+                if runs.is_empty() {
+                    eprintln!("there was no attempt at an event `{event}`\nhint: `wasmill runs list` prints events");
+                    return Ok(Exit::Failures);
+                }
+                for run in runs {
+                    say!("{}", serde_json::to_string_pretty(&run)?)?;
+                }
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+/// The journal of a pipeline that was up.
+pub fn open(pipeline: &std::path::Path) -> Result<Journal> {
+    let (name, path) = plan::journal_of(&plan::resolve(pipeline)?)?;
+    Ok(Journal::open_existing(&path, &name)?)
+}
+
+/// A time as text, to the second.
+pub fn time(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros)
+        .map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn line(run: &Run) -> String {
+    let Run { event, attempt, outcome, reason, started, ended, .. } = run;
+    let outcome = outcome.as_deref().unwrap_or("running");
+    let seconds = ended.map_or_else(String::new, |ended| format!("{:.3} s", (ended - started) as f64 / 1e6));
+    let reason = reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or_default();
+    format!("{}  {outcome:<8} {seconds:>10}  {event} attempt {attempt}  {reason}", time(*started)).trim_end().to_owned()
+}

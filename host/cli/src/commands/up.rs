@@ -1,0 +1,303 @@
+//! `wasmill up`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use wasmill_access::Access;
+use wasmill_access::live::Live;
+use wasmill_journal::{Journal, Terms};
+use wasmill_runtime::documents::Database;
+use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::plan::{DeliveryPlan, Plan, TriggerPlan};
+use wasmill_serve::access::Gate;
+use wasmill_serve::tls::Tls;
+use wasmill_serve::{Settings, server};
+use wasmill_worker::clock::micros;
+use wasmill_worker::metrics::Metrics;
+use wasmill_worker::trigger::http::{Endpoint, Events};
+use wasmill_worker::trigger::{Intake, object, schedule};
+use wasmill_worker::{Worker, worker};
+
+use super::{Exit, PipelineArgs};
+use crate::session::Session;
+
+/// How often files that may change while it runs are looked at again.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// How often the manifest is looked at, and with --drain the journal.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How many more attempts may end with their worker than in a fault.
+const DEATHS: u32 = 10;
+
+/// So many events are sure to come that baking pays.
+const MANY: usize = 100_000;
+
+/// Run a pipeline's triggers: take every event as it comes, and see it through.
+///
+/// What becomes of an event is in the journal, `.wasmill/journal.db` beside the manifest unless it says otherwise; after
+/// a crash or a `kill -9` the next `wasmill up` goes on from there. `wasmill runs` and `wasmill dead-letters` look at it.
+/// When the manifest changes it is taken up; if it is wrong, the old one stays. Ctrl-C or SIGTERM lets what is worked on
+/// finish.
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+
+    /// Where to listen for events, and to answer `/health`, `/ready` and `/metrics`; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    addr: SocketAddr,
+
+    /// The server's certificate, a PEM file with those that vouch for it after it: HTTPS, by TLS 1.2 or 1.3.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, a PEM file: PKCS#8, PKCS#1 or SEC1.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Who may send events, a TOML file with `[access]`; everyone if not given.
+    #[arg(long, value_name = "FILE")]
+    access: Option<PathBuf>,
+
+    /// The worker's name in the history [default: `HOST-PID`].
+    #[arg(long, value_name = "NAME")]
+    worker: Option<String>,
+
+    /// End when every event that is there is done, or a dead letter.
+    #[arg(long)]
+    drain: bool,
+}
+
+/// What is the same whatever the manifest becomes.
+struct Common {
+    database: Option<Arc<Database>>,
+    journal: Arc<Journal>,
+    accepted: Arc<Notify>,
+    metrics: Arc<Metrics>,
+    worker: String,
+}
+
+impl Up {
+    /// Runs until it is asked to stop.
+    pub fn run(self) -> Result<Exit> {
+        let session = Session::open(&self.pipeline)?;
+        let database = session.documents()?;
+        let durable = database.clone();
+        let effects = Box::new(move || durable.as_ref().map_or(Ok(()), |database| database.sync()));
+        let journal = Arc::new(Journal::open(&session.plan.journal, &session.plan.name, effects)?);
+        let worker = self.worker.clone().unwrap_or_else(worker::default_name);
+        let (accepted, metrics) = (Arc::default(), Arc::default());
+        let common = Common { database, journal, accepted, metrics, worker };
+        let pipeline = Arc::new(session.load(common.database.clone())?);
+        for (table, reject) in &pipeline.table_rejects {
+            eprintln!("warning: table `{table}`, line {}: {}", reject.row, reject.reason);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let exit = runtime.block_on(self.work(Arc::new(common), session, pipeline));
+        // Baking may still go on.
+        runtime.shutdown_background();
+        exit
+    }
+
+    async fn work(&self, common: Arc<Common>, session: Session, mut pipeline: Arc<Pipeline>) -> Result<Exit> {
+        let mut session = Arc::new(session);
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls::read(certificate, key, READ_AGAIN)?),
+            _ => None,
+        };
+        let rules = self.access.clone().map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?;
+        let listener = TcpListener::bind(self.addr).await;
+        let listener = listener.with_context(|| format!("cannot listen on {}", self.addr))?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        say!("{scheme}://{}", listener.local_addr()?)?;
+        let intake = Intake {
+            journal: common.journal.clone(),
+            accepted: common.accepted.clone(),
+            metrics: common.metrics.clone(),
+        };
+        let events = Arc::new(Events::new(endpoints(&session.plan), intake.clone(), Gate::new(rules)));
+        let answering = events.clone();
+        let answer = move |request| {
+            let events = answering.clone();
+            async move { events.answer(request).await }
+        };
+        let (stop_server, mut stopped) = watch::channel(());
+        let settings = Settings::default();
+        let server = tokio::spawn(async move {
+            let stop = async {
+                // Either way it is to stop.
+                let _ = stopped.changed().await;
+            };
+            server::serve(listener, tls, &settings, answer, stop).await;
+        });
+        let mut asked = tokio::spawn(server::asked_to_stop());
+        // Until the functions are baked, which may take a minute, work goes on without.
+        let mut baking = Baking::of(&session, &pipeline, &common);
+        loop {
+            let plan = &session.plan;
+            events.set_endpoints(endpoints(plan));
+            let (stop, stopped) = watch::channel(());
+            let mut triggers = JoinSet::new();
+            for trigger in &plan.triggers {
+                match trigger {
+                    TriggerPlan::Object { objects, settle } => {
+                        triggers.spawn(object::watch(objects.clone(), *settle, intake.clone()));
+                    }
+                    TriggerPlan::Schedule(schedule) => {
+                        triggers.spawn(schedule::keep(*schedule.clone(), intake.clone()));
+                    }
+                    TriggerPlan::Http { .. } => {}
+                }
+            }
+            let working = tokio::spawn(common.worker(&pipeline, plan.delivery).run(stopped));
+            let next = tokio::select! {
+                _ = &mut asked => None,
+                next = self.changed(&plan.file, &common) => {
+                    baking = Baking::of(&next.0, &next.1, &common);
+                    Some(next)
+                }
+                baked = baking.done() => Some((session.clone(), baked)),
+                () = drained(plan, &common), if self.drain => None,
+            };
+            triggers.shutdown().await;
+            if next.is_none() {
+                eprintln!("stopping: what is worked on is finished");
+                drop(stop_server);
+                // It was asked to stop, and does.
+                let _ = server.await;
+                drop(stop);
+                working.await?;
+                break;
+            }
+            drop(stop);
+            working.await?;
+            if let Some(next) = next {
+                (session, pipeline) = next;
+            }
+        }
+        let counts = common.journal.counts()?;
+        Ok(if counts.dead > 0 || counts.letters > 0 { Exit::Failures } else { Exit::Done })
+    }
+
+    /// What the manifest became, once it changed to something that works.
+    async fn changed(&self, file: &Path, common: &Common) -> (Arc<Session>, Arc<Pipeline>) {
+        let mut seen = changed_at(file);
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let now = changed_at(file);
+            if now == seen || now.is_none() {
+                continue;
+            }
+            seen = now;
+            let loaded = tokio::task::block_in_place(|| {
+                let session = Session::open(&self.pipeline)?;
+                let pipeline = session.load(common.database.clone())?;
+                anyhow::Ok((Arc::new(session), Arc::new(pipeline)))
+            });
+            match loaded {
+                Ok(loaded) => {
+                    eprintln!("the manifest changed, and is taken up");
+                    return loaded;
+                }
+                Err(err) => eprintln!("error: the manifest changed, and is not taken up: {err:#}"),
+            }
+        }
+    }
+}
+
+/// The baking of a pipeline's functions, beside its work.
+struct Baking(Option<JoinHandle<Option<Pipeline>>>);
+
+impl Baking {
+    fn of(session: &Arc<Session>, pipeline: &Pipeline, common: &Common) -> Self {
+        if !pipeline.gains_from_baking(MANY) {
+            return Self(None);
+        }
+        let (session, database) = (session.clone(), common.database.clone());
+        Self(Some(tokio::task::spawn_blocking(move || {
+            // It was loaded before.
+            let mut pipeline = session.load(database).ok()?;
+            let baked = pipeline.bake_where_it_pays(&session.plan, MANY);
+            for baked in &baked {
+                match baked {
+                    Ok(step) => eprintln!("step `{step}` was baked, so that it starts faster"),
+                    Err((step, err)) => eprintln!("warning: step `{step}` was not baked: {err}"),
+                }
+            }
+            eprintln!("every function is baked that gains from it");
+            baked.iter().any(Result::is_ok).then_some(pipeline)
+        })))
+    }
+
+    /// The pipeline with functions that were baked; never over if there are none.
+    async fn done(&mut self) -> Arc<Pipeline> {
+        let baked = match &mut self.0 {
+            Some(baking) => baking.await.ok().flatten(),
+            None => None,
+        };
+        self.0 = None;
+        match baked {
+            Some(pipeline) => Arc::new(pipeline),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Common {
+    fn worker(&self, pipeline: &Arc<Pipeline>, delivery: DeliveryPlan) -> Worker {
+        let terms = Terms {
+            worker: self.worker.clone(),
+            plan: format!("{:016x}", pipeline.digest),
+            lease: micros(delivery.lease),
+            most_deaths: delivery.faults.saturating_mul(DEATHS),
+        };
+        Worker {
+            pipeline: pipeline.clone(),
+            journal: self.journal.clone(),
+            delivery,
+            terms: Arc::new(terms),
+            accepted: self.accepted.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+}
+
+fn endpoints(plan: &Plan) -> Vec<Endpoint> {
+    let endpoint = |trigger: &TriggerPlan| match trigger {
+        TriggerPlan::Http { path, folder, body_limit } => {
+            Some(Endpoint { path: path.clone(), folder: folder.clone(), body_limit: *body_limit })
+        }
+        _ => None,
+    };
+    plan.triggers.iter().filter_map(endpoint).collect()
+}
+
+fn changed_at(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
+}
+
+/// Over when nothing waits or runs, twice in a row with time for triggers to look between.
+async fn drained(plan: &Plan, common: &Common) {
+    let settle = plan.triggers.iter().map(|trigger| match trigger {
+        TriggerPlan::Object { settle, .. } => *settle,
+        _ => Duration::ZERO,
+    });
+    let wait = settle.max().unwrap_or_default() + LOOK_AGAIN;
+    let mut before = None;
+    loop {
+        tokio::time::sleep(wait).await;
+        match common.journal.counts() {
+            Ok(counts) if counts.waiting + counts.running == 0 && before == Some(counts) => return,
+            Ok(counts) => before = Some(counts),
+            Err(err) => eprintln!("warning: {err}; trying again"),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `wasmill up` over a pipeline that reads lines of `id,value` and publishes each as a document.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::common::{command, wasmill};
+
+/// The pipeline; `landing` is the folder that it watches.
+pub const MANIFEST: &str = r#"
+version = 1
+name = "numbers"
+
+[stores.landing]
+url = "file:landing"
+
+[documents]
+url = "sqlite:.wasmill/documents.db"
+
+[delivery]
+backoff_seconds = 0.05
+lease_seconds = 1
+
+[[trigger]]
+type = "object"
+store = "landing"
+pattern = "*.csv"
+settle_seconds = 0
+
+[[trigger]]
+type = "http"
+store = "landing"
+
+[[step]]
+id = "read"
+component = "ingest"
+[step.config]
+format = "csv"
+columns = [
+    { name = "id", type = "int64", nullable = false },
+    { name = "value", type = "float64", nullable = false },
+]
+
+[[step]]
+id = "publish"
+component = "publish"
+grants = { documents = ["numbers"] }
+[step.config]
+collection = "numbers"
+id = "{id}"
+"#;
+
+/// A folder with the pipeline.
+pub fn pipeline() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pipeline.toml"), MANIFEST).unwrap();
+    std::fs::create_dir(folder.path().join("landing")).unwrap();
+    drain(folder.path());
+    let count = "CREATE TABLE effects (id TEXT);
+        CREATE TRIGGER count_effects AFTER INSERT ON documents BEGIN INSERT INTO effects VALUES (new.id); END";
+    database(folder.path()).execute_batch(count).unwrap();
+    folder
+}
+
+/// An object of so many rows.
+pub fn rows(first: usize, count: usize) -> String {
+    let lines = (first..first + count).map(|id| format!("{id},{}.5\n", id % 1000));
+    std::iter::once("id,value\n".to_owned()).chain(lines).collect()
+}
+
+/// Lands an object, whole at once.
+pub fn land(folder: &Path, name: &str, content: &str) {
+    let temporary = folder.join(format!("landing/{name}.tmp"));
+    std::fs::write(&temporary, content).unwrap();
+    std::fs::rename(temporary, folder.join(format!("landing/{name}"))).unwrap();
+}
+
+/// What a `wasmill up` that runs is asked.
+pub struct Up {
+    /// The process.
+    pub process: Child,
+    addr: String,
+}
+
+impl Up {
+    /// Starts it, and waits until it listens.
+    pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = command(folder, &["up", ".", "--addr", "127.0.0.1:0"]);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let addr = line.trim_end().strip_prefix("http://").unwrap_or_default().to_owned();
+        Self { process, addr }
+    }
+
+    /// The status and the body of an answer.
+    pub fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.addr).unwrap();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// Waits until so many documents are there.
+    pub fn wait_for(&self, folder: &Path, count: usize) {
+        let started = Instant::now();
+        while documents(folder).0 < count {
+            assert!(started.elapsed() < Duration::from_secs(60), "{:?} of {count} documents", documents(folder));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Asks it to stop; how it ended.
+    pub fn stop(mut self) -> Option<i32> {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        self.process.wait().unwrap().code()
+    }
+}
+
+/// Sees everything through that is there; exit code and what was said.
+pub fn drain(folder: &Path) -> (i32, String) {
+    let (code, _, said) = wasmill(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"]);
+    (code, said)
+}
+
+/// How many documents there are, and how often one was written: the store itself counts.
+pub fn documents(folder: &Path) -> (usize, usize) {
+    let query = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM effects)";
+    database(folder).query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+fn database(folder: &Path) -> rusqlite::Connection {
+    let database = rusqlite::Connection::open(folder.join(".wasmill/documents.db")).unwrap();
+    database.busy_timeout(Duration::from_secs(10)).unwrap();
+    database
+}

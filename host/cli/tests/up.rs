@@ -1,0 +1,136 @@
+//! `wasmill up`, `runs` and `dead-letters`, as a user handles them.
+
+mod common;
+#[path = "common/up.rs"]
+mod up_folder;
+
+use common::wasmill;
+use up_folder::{Up, documents, drain, land, pipeline, rows};
+
+#[test]
+fn an_object_that_lands_becomes_documents_once() {
+    let folder = pipeline();
+    let folder = folder.path();
+    let up = Up::start(folder, &[]);
+    land(folder, "a.csv", &rows(0, 10));
+    up.wait_for(folder, 10);
+    land(folder, "b.csv", &rows(10, 20_000));
+    up.wait_for(folder, 20_010);
+    // The same object, changed: what is the same in it has no effect.
+    land(folder, "a.csv", &rows(0, 11).replace("\n10,", "\n100000,"));
+    up.wait_for(folder, 20_011);
+    assert_eq!(up.stop(), Some(0));
+    assert_eq!(documents(folder), (20_011, 20_011));
+    // What was done is not done again.
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(documents(folder), (20_011, 20_011));
+    let (_, runs, counts) = wasmill(folder, &["runs", "list", "."]);
+    assert_eq!(runs.lines().count(), 3, "{runs}");
+    assert!(runs.lines().all(|line| line.contains("  done  ")), "{runs}");
+    assert_eq!(counts, "events: 0 waiting, 0 running, 3 done, 0 dead; dead letters: 0\n");
+    let event = runs.split_whitespace().find(|word| word.starts_with("b.csv@")).unwrap();
+    let (_, run, _) = wasmill(folder, &["runs", "show", ".", event]);
+    assert!(run.contains("\"rows_in\":20000"), "{run}");
+}
+
+#[test]
+fn events_over_http_are_accepted_once() {
+    let folder = pipeline();
+    let folder = folder.path();
+    let up = Up::start(folder, &[]);
+    let post = |headers: &str, body: &str| up.request("POST", "/v1/events", headers, body);
+
+    // The data itself.
+    assert_eq!(post("idempotency-key: k1\r\n", "id,value\n1,1\n").0, 202);
+    let (status, answer) = post("idempotency-key: k1\r\n", "id,value\n1,1\n");
+    assert_eq!((status, answer.as_str()), (202, r#"{"events":[{"event":"http@k1","status":"known"}]}"#));
+    // CloudEvents: binary, structured, a batch, and one of them again.
+    let binary = "ce-specversion: 1.0\r\nce-type: x\r\nce-source: /a\r\nce-id: 7\r\nce-time: 2026-01-01T00:00:00Z\r\n";
+    assert_eq!(post(binary, "id,value\n2,2\n").0, 202);
+    let structured = r#"{"specversion":"1.0","type":"x","source":"/b","id":"7","data":"id,value\n3,3\n"}"#;
+    let content_type = "content-type: application/cloudevents+json; charset=utf-8\r\n";
+    assert_eq!(post(content_type, structured).0, 202);
+    let encoded = r#"[{"specversion":"1.0","type":"x","source":"/b","id":"8","data_base64":"aWQsdmFsdWUKNCw0Cg=="},
+        {"specversion":"1.0","type":"x","source":"/a","id":"7","data":"id,value\n5,5\n"}]"#;
+    let (status, answer) = post("content-type: application/cloudevents-batch+json\r\n", encoded);
+    assert_eq!((status, answer.matches("accepted").count(), answer.matches("known").count()), (202, 1, 1), "{answer}");
+    // Event Grid: its handshake, and a blob that is there.
+    let grid = "aeg-event-type: Notification\r\ncontent-type: application/json\r\n";
+    let hello = r#"[{"id":"1","topic":"t","subject":"","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent",
+        "eventTime":"2026-01-01T00:00:00Z","data":{"validationCode":"abc"},"dataVersion":"1"}]"#;
+    assert_eq!(post(grid, hello), (200, r#"{"validationResponse":"abc"}"#.into()));
+    std::fs::write(folder.join("landing/blob.txt"), "id,value\n6,6\n").unwrap();
+    let blob = |path: &str| {
+        format!(
+            r#"[{{"id":"b-{path}","topic":"t","subject":"/blobServices/default/containers/landing/blobs/{path}",
+            "eventType":"Microsoft.Storage.BlobCreated","eventTime":"2026-01-01T00:00:00Z","data":{{}},"dataVersion":"1"}}]"#
+        )
+    };
+    assert_eq!(post(grid, &blob("blob.txt")).0, 202);
+    up.wait_for(folder, 5);
+
+    for (headers, body, status) in [
+        (grid, blob("../pipeline.toml"), 400),
+        (content_type, "{".into(), 400),
+        ("ce-specversion: 1.0\r\nce-type: x\r\nce-id: 7\r\n", String::new(), 400),
+        ("", "x".repeat((16 << 20) + 1), 413),
+    ] {
+        let (found, answer) = post(headers, &body);
+        assert_eq!(found, status, "{answer}");
+    }
+    assert_eq!(up.request("GET", "/v1/events", "", "").0, 405);
+    assert_eq!(up.request("POST", "/elsewhere", "", "").0, 404);
+    assert_eq!(up.request("GET", "/ready", "", "").0, 200);
+    let (_, metrics) = up.request("GET", "/metrics", "", "");
+    assert!(metrics.contains("wasmill_events_accepted_total{trigger=\"http\"} 5"), "{metrics}");
+    assert_eq!(up.stop(), Some(0));
+    assert_eq!(documents(folder), (5, 5));
+}
+
+#[test]
+fn a_dead_letter_is_mended_replayed_and_gone() {
+    let folder = pipeline();
+    let folder = folder.path();
+    land(folder, "a.csv", "id,value\n1,1\nnone,2\n3,3\n");
+    land(folder, "b.csv", "wrong,header\n1,1\n");
+    let (code, said) = drain(folder);
+    assert_eq!(code, 1, "{said}");
+    let list = || wasmill(folder, &["dead-letters", "list", "."]).1;
+    let letters = list();
+    assert_eq!(letters.lines().count(), 2, "{letters}");
+    assert!(letters.contains("read line 3: column `id`") && letters.contains("read event: "), "{letters}");
+
+    // The cause of both was the manifest, let us say.
+    let manifest = up_folder::MANIFEST
+        .replace("name = \"id\", type = \"int64\"", "name = \"id\", type = \"utf8\"")
+        .replace("format = \"csv\"\n", "format = \"csv\"\nheader = false\n");
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
+    let (_, _, said) = wasmill(folder, &["dead-letters", "replay", ".", "--all"]);
+    assert_eq!(said, "2 events are due again; `wasmill up` runs them\n");
+    drain(folder);
+    let left = list();
+    assert!(!left.contains("none") && !left.contains("read event: "), "{left}");
+    // The header is no row of numbers: that is right now, and is dropped.
+    assert_eq!(left.lines().count(), 2, "{left}");
+    wasmill(folder, &["dead-letters", "drop", ".", "--all"]);
+    assert_eq!(list(), "");
+    assert_eq!(drain(folder).0, 0);
+    let (code, _, said) = wasmill(folder, &["dead-letters", "replay", ".", "7"]);
+    assert_eq!(code, 2);
+    assert!(said.starts_with("error: there is no dead letter 7\nhint: "), "{said}");
+}
+
+#[test]
+fn a_kill_in_the_middle_loses_nothing_and_doubles_nothing() {
+    let folder = pipeline();
+    let folder = folder.path();
+    land(folder, "a.csv", &rows(0, 100_000));
+    let mut up = Up::start(folder, &[]);
+    up.wait_for(folder, 1);
+    up.process.kill().unwrap();
+    up.process.wait().unwrap();
+    let (done, effects) = documents(folder);
+    assert_eq!(done, effects);
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(documents(folder), (100_000, 100_000));
+}

@@ -1,0 +1,30 @@
+//! The journal: what became of every event of a pipeline, the one truth about it.
+//!
+//! An event is accepted once, whoever brings it how often. A worker takes it by a lease, which it renews while it works;
+//! if it dies, the lease runs out and another takes the event, a bounded number of times. What an attempt did so far is
+//! recorded chunk by chunk, so the next one goes on from there. Whatever cannot be worked on becomes a dead letter.
+//!
+//! ```text
+//!               lease                     done
+//!  waiting ───────────────► running ─────────────────► done
+//!     ▲                        │ bury, or the last of its attempts ran out
+//!     ├── retry, release, ─────┤                       replay
+//!     │   or the lease ran out └─────────────────► dead ──────► waiting
+//! ```
+//!
+//! # Layout
+//! - [`event`]: what is accepted; [`lease`]: who works on it.
+//! - [`journal`]: what can be done with the journal; [`letters`] and [`history`]: what can be asked.
+//! - `writer`: many small transactions in one, so that durable is not slow; `schema`: the tables.
+
+pub mod event;
+pub mod history;
+pub mod journal;
+pub mod lease;
+pub mod letters;
+mod schema;
+mod writer;
+
+pub use event::{NewEvent, Sequence};
+pub use journal::{Journal, JournalError};
+pub use lease::{Lease, Terms};

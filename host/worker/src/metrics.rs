@@ -1,0 +1,140 @@
+//! What `/metrics` says, for Prometheus.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use wasmill_journal::history::Counts;
+use wasmill_journal::journal::JournalError;
+
+use crate::attempt::Outcome;
+use crate::clock;
+
+/// From half a millisecond to ten minutes.
+const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0, 60.0, 600.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Trigger {
+    trigger: &'static str,
+}
+
+/// The counters of a worker.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    accepted: Family<Trigger, Counter>,
+    attempts: Family<Ended, Counter>,
+    rows: Counter,
+    rejected: Counter,
+    seconds: Histogram,
+    events: Family<State, Gauge<i64, AtomicI64>>,
+    letters: Gauge<i64, AtomicI64>,
+    lag: Gauge<f64, AtomicU64>,
+    journal_errors: Counter,
+    /// When the journal last failed, in microseconds since 1970; 0 if it never did.
+    journal_failed: AtomicI64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let (accepted, attempts, events) = (Family::default(), Family::default(), Family::default());
+        let (rows, rejected, journal_errors) = (Counter::default(), Counter::default(), Counter::default());
+        let (letters, lag) = (Gauge::default(), Gauge::default());
+        let seconds = Histogram::new(SECONDS);
+        registry.register("wasmill_events_accepted", "Events accepted, by kind of trigger", accepted.clone());
+        registry.register("wasmill_attempts", "Attempts ended, by outcome", attempts.clone());
+        registry.register("wasmill_rows", "Rows read", rows.clone());
+        registry.register("wasmill_rows_rejected", "Rows rejected", rejected.clone());
+        registry.register("wasmill_attempt_seconds", "Time of an attempt", seconds.clone());
+        registry.register("wasmill_events", "Events in the journal, by state", events.clone());
+        registry.register("wasmill_dead_letters", "Dead letters, of rows and events", letters.clone());
+        registry.register("wasmill_lag_seconds", "How long the event that is due for longest waits", lag.clone());
+        registry.register("wasmill_journal_errors", "Times that the journal did not answer", journal_errors.clone());
+        let journal_failed = AtomicI64::new(0);
+        Self {
+            registry,
+            accepted,
+            attempts,
+            rows,
+            rejected,
+            seconds,
+            events,
+            letters,
+            lag,
+            journal_errors,
+            journal_failed,
+        }
+    }
+}
+
+impl Metrics {
+    /// An event was accepted that was not known.
+    pub fn accepted(&self, trigger: &'static str) {
+        self.accepted.get_or_create(&Trigger { trigger }).inc();
+    }
+
+    /// An attempt took so long.
+    pub fn worked(&self, elapsed: Duration) {
+        self.seconds.observe(elapsed.as_secs_f64());
+    }
+
+    /// An attempt was recorded.
+    pub fn ended(&self, outcome: &Outcome) {
+        let name = match outcome {
+            Outcome::Done { report, .. } => {
+                self.rows.inc_by(report.rows());
+                self.rejected.inc_by(report.rejected());
+                "done"
+            }
+            Outcome::Retry(..) => "retried",
+            Outcome::Dead(_) => "dead",
+            Outcome::Lost => "lost",
+        };
+        self.attempts.get_or_create(&Ended { outcome: name }).inc();
+    }
+
+    /// The journal did not answer.
+    pub fn journal_failed(&self, err: &JournalError) {
+        eprintln!("warning: {err}; trying again");
+        self.journal_errors.inc();
+        self.journal_failed.store(clock::now(), Ordering::Relaxed);
+    }
+
+    /// Whether the journal answered within the last seconds, as far as anyone asked.
+    pub fn is_journal_well(&self) -> bool {
+        clock::now().saturating_sub(self.journal_failed.load(Ordering::Relaxed)) > 5_000_000
+    }
+
+    /// All of them, in Prometheus' text form.
+    pub fn text(&self, counts: &Counts) -> String {
+        let states =
+            [("waiting", counts.waiting), ("running", counts.running), ("done", counts.done), ("dead", counts.dead)];
+        for (state, count) in states {
+            self.events.get_or_create(&State { state }).set(count.cast_signed());
+        }
+        self.letters.set(counts.letters.cast_signed());
+        let lag = counts.oldest.map_or(0, |oldest| clock::now().saturating_sub(oldest).max(0));
+        self.lag.set(lag as f64 / 1e6);
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,37 @@
+//! Where events come from. Each trigger writes events into the journal; what becomes of them is the worker's.
+
+pub mod http;
+pub mod object;
+pub mod schedule;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use wasmill_journal::event::Accepted;
+use wasmill_journal::{Journal, JournalError, NewEvent};
+
+use crate::clock;
+use crate::metrics::Metrics;
+
+/// What triggers write to.
+#[derive(Clone)]
+pub struct Intake {
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// Told that an event was accepted.
+    pub accepted: Arc<Notify>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Intake {
+    /// Accepts an event; it is durable when this returns.
+    pub async fn accept(&self, event: NewEvent, kind: &'static str) -> Result<Accepted, JournalError> {
+        let accepted = self.journal.accept(event, clock::now()).await?;
+        if matches!(accepted, Accepted::New(_)) {
+            self.metrics.accepted(kind);
+            self.accepted.notify_one();
+        }
+        Ok(accepted)
+    }
+}
