@@ -121,6 +121,28 @@ fn a_dead_letter_is_mended_replayed_and_gone() {
 }
 
 #[test]
+fn a_manifest_that_changes_is_taken_up() {
+    let folder = pipeline();
+    let folder = folder.path();
+    let up = Up::start(folder, &[]);
+    land(folder, "a.csv", &rows(0, 10));
+    up.wait_for(folder, 10);
+    // One that is wrong leaves the old one at work.
+    std::fs::write(folder.join("pipeline.toml"), "version = 2").unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    land(folder, "b.csv", &rows(10, 10));
+    up.wait_for(folder, 20);
+    std::fs::write(folder.join("pipeline.toml"), up_folder::MANIFEST.replace("\"{id}\"", "\"new-{id}\"")).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    land(folder, "c.csv", &rows(0, 10));
+    up.wait_for(folder, 30);
+    assert_eq!(up.stop(), Some(0));
+    assert_eq!(documents(folder), (30, 30));
+    let (code, _, _) = wasmill(folder, &["documents", "get", ".", "new-7"]);
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn a_kill_in_the_middle_loses_nothing_and_doubles_nothing() {
     let folder = pipeline();
     let folder = folder.path();

@@ -165,7 +165,8 @@ impl Body for Limited {
     }
 }
 
-fn text(content_type: &'static str, body: String) -> Response<WasiBody> {
+/// An answer with 200.
+pub fn text(content_type: &'static str, body: String) -> Response<WasiBody> {
     let mut response = Response::new(full(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

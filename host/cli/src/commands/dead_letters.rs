@@ -8,7 +8,7 @@ use wasmill_journal::Journal;
 use wasmill_journal::letters::DeadLetter;
 use wasmill_worker::clock;
 
-use super::runs::{open, time};
+use super::runs::{ListArgs, open, time};
 use super::{Exit, Format};
 
 /// Look at rows and events that nothing came of, replay them once their cause is mended, or drop them.
@@ -21,16 +21,7 @@ pub struct DeadLetters {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print the oldest dead letters, one a line.
-    List {
-        /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
-        pipeline: PathBuf,
-        /// How many, at most.
-        #[arg(long, value_name = "COUNT", default_value_t = 20)]
-        limit: u32,
-        /// The form.
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
+    List(ListArgs),
     /// Print a dead letter, as JSON.
     Show {
         /// The pipeline.
@@ -61,7 +52,7 @@ impl DeadLetters {
     /// Does what was asked.
     pub fn run(self) -> Result<Exit> {
         match self.command {
-            Command::List { pipeline, limit, format } => {
+            Command::List(ListArgs { pipeline, limit, format }) => {
                 for letter in open(&pipeline)?.letters(limit)? {
                     match format {
                         Format::Json => say!("{}", serde_json::to_string(&letter)?)?,

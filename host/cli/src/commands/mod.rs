@@ -6,6 +6,7 @@ mod compose;
 mod dead_letters;
 mod documents;
 mod inspect;
+mod listen;
 mod new;
 mod pull;
 mod push;

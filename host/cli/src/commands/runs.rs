@@ -21,16 +21,7 @@ pub struct Runs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print the latest attempts, one a line, the last one first, and how events stand.
-    List {
-        /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
-        pipeline: PathBuf,
-        /// How many, at most.
-        #[arg(long, value_name = "COUNT", default_value_t = 20)]
-        limit: u32,
-        /// The form.
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
+    List(ListArgs),
     /// Print the attempts at an event, with what each step did, as JSON.
     Show {
         /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
@@ -40,11 +31,24 @@ enum Command {
     },
 }
 
+/// What a list takes.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
+    pub pipeline: PathBuf,
+    /// How many, at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub limit: u32,
+    /// The form.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
 impl Runs {
     /// Prints what was asked for.
     pub fn run(self) -> Result<Exit> {
         match self.command {
-            Command::List { pipeline, limit, format } => {
+            Command::List(ListArgs { pipeline, limit, format }) => {
                 let journal = open(&pipeline)?;
                 for run in journal.runs(None, limit)? {
                     match format {

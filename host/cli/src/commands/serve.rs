@@ -1,29 +1,21 @@
 //! `wasmill serve`.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use wasmill_access::Access;
-use wasmill_access::live::Live;
 use wasmill_runtime::engine::Engine;
-use wasmill_serve::access::Gate;
 use wasmill_serve::metrics::Metrics;
 use wasmill_serve::sandbox::{self, Sandboxes};
 use wasmill_serve::service::Service;
-use wasmill_serve::tls::Tls;
 use wasmill_serve::{Settings, server};
 
 use super::Exit;
+use super::listen::ListenArgs;
 use crate::registry::{RegistryArgs, Source};
 use crate::session::code_cache;
-
-/// How often files that may change while the server runs are read again.
-const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// Serve a component that exports `wasi:http` (0.2 or 0.3), such as `wasmill compose` makes.
 ///
@@ -39,9 +31,8 @@ pub struct Serve {
     #[command(flatten)]
     registry: RegistryArgs,
 
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    addr: SocketAddr,
+    #[command(flatten)]
+    listen: ListenArgs,
 
     /// How many requests an instance answers, one after the other, before it is thrown away.
     #[arg(long, value_name = "COUNT", default_value = "1")]
@@ -67,18 +58,6 @@ pub struct Serve {
     #[arg(long, value_name = "MIB", default_value = "1024")]
     memory: usize,
 
-    /// The server's certificate, a PEM file with those that vouch for it after it: HTTPS, by TLS 1.2 or 1.3.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-
-    /// The certificate's key, a PEM file: PKCS#8, PKCS#1 or SEC1.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-
-    /// Who may call, a TOML file with `[access]`; everyone if not given.
-    #[arg(long, value_name = "FILE")]
-    access: Option<PathBuf>,
-
     /// Connections open at once; more wait to be accepted.
     #[arg(long, value_name = "COUNT", default_value = "2048")]
     connections: NonZeroUsize,
@@ -97,11 +76,7 @@ impl Serve {
     /// Serves until it is asked to stop.
     pub fn run(self) -> Result<Exit> {
         let bytes = self.component.read(&self.registry)?;
-        let tls = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Some(Tls::read(certificate, key, READ_AGAIN)?),
-            _ => None,
-        };
-        let rules = self.access.map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?;
+        let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
         let engine = Engine::new(Some(code_cache()?))?;
         let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
         let pre = pre.with_context(|| format!("cannot serve `{}`", self.component))?;
@@ -123,13 +98,13 @@ impl Serve {
         let sandboxes = Sandboxes::new(engine, pre, settings.clone(), metrics.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            let service = Arc::new(Service::new(sandboxes, Gate::new(rules), settings.clone(), metrics));
+            let service = Arc::new(Service::new(sandboxes, gate, settings.clone(), metrics));
             let answer = move |request| {
                 let service = service.clone();
                 async move { service.answer(request).await }
             };
-            let listener = tokio::net::TcpListener::bind(self.addr).await;
-            let listener = listener.with_context(|| format!("cannot listen on {}", self.addr))?;
+            let listener = tokio::net::TcpListener::bind(self.listen.addr).await;
+            let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
             let scheme = if tls.is_some() { "https" } else { "http" };
             say!("{scheme}://{}", listener.local_addr()?)?;
             let stop = async {

@@ -1,7 +1,6 @@
 //! `wasmill up`.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,14 +9,10 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use wasmill_access::Access;
-use wasmill_access::live::Live;
 use wasmill_journal::{Journal, Terms};
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{DeliveryPlan, Plan, TriggerPlan};
-use wasmill_serve::access::Gate;
-use wasmill_serve::tls::Tls;
 use wasmill_serve::{Settings, server};
 use wasmill_worker::clock::micros;
 use wasmill_worker::metrics::Metrics;
@@ -25,11 +20,9 @@ use wasmill_worker::trigger::http::{Endpoint, Events};
 use wasmill_worker::trigger::{Intake, object, schedule};
 use wasmill_worker::{Worker, worker};
 
+use super::listen::ListenArgs;
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
-
-/// How often files that may change while it runs are looked at again.
-const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// How often the manifest is looked at, and with --drain the journal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -44,28 +37,16 @@ const MANY: usize = 100_000;
 ///
 /// What becomes of an event is in the journal, `.wasmill/journal.db` beside the manifest unless it says otherwise; after
 /// a crash or a `kill -9` the next `wasmill up` goes on from there. `wasmill runs` and `wasmill dead-letters` look at it.
-/// When the manifest changes it is taken up; if it is wrong, the old one stays. Ctrl-C or SIGTERM lets what is worked on
+/// `/health`, `/ready` and `/metrics` are answered. When the manifest's file changes it is taken up, but for where documents
+/// and the journal are; if it is wrong, the old one stays. Ctrl-C or SIGTERM lets what is worked on
 /// finish.
 #[derive(Debug, Args)]
 pub struct Up {
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// Where to listen for events, and to answer `/health`, `/ready` and `/metrics`; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    addr: SocketAddr,
-
-    /// The server's certificate, a PEM file with those that vouch for it after it: HTTPS, by TLS 1.2 or 1.3.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-
-    /// The certificate's key, a PEM file: PKCS#8, PKCS#1 or SEC1.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-
-    /// Who may send events, a TOML file with `[access]`; everyone if not given.
-    #[arg(long, value_name = "FILE")]
-    access: Option<PathBuf>,
+    #[command(flatten)]
+    listen: ListenArgs,
 
     /// The worker's name in the history [default: `HOST-PID`].
     #[arg(long, value_name = "NAME")]
@@ -109,13 +90,9 @@ impl Up {
 
     async fn work(&self, common: Arc<Common>, session: Session, mut pipeline: Arc<Pipeline>) -> Result<Exit> {
         let mut session = Arc::new(session);
-        let tls = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Some(Tls::read(certificate, key, READ_AGAIN)?),
-            _ => None,
-        };
-        let rules = self.access.clone().map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?;
-        let listener = TcpListener::bind(self.addr).await;
-        let listener = listener.with_context(|| format!("cannot listen on {}", self.addr))?;
+        let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
+        let listener = TcpListener::bind(self.listen.addr).await;
+        let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         say!("{scheme}://{}", listener.local_addr()?)?;
         let intake = Intake {
@@ -123,7 +100,7 @@ impl Up {
             accepted: common.accepted.clone(),
             metrics: common.metrics.clone(),
         };
-        let events = Arc::new(Events::new(endpoints(&session.plan), intake.clone(), Gate::new(rules)));
+        let events = Arc::new(Events::new(endpoints(&session.plan), intake.clone(), gate));
         let answering = events.clone();
         let answer = move |request| {
             let events = answering.clone();

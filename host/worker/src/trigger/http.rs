@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chrono::DateTime;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,6 +17,7 @@ use wasmill_journal::NewEvent;
 use wasmill_journal::event::Accepted;
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_serve::access::Gate;
+use wasmill_serve::service::{problem, text};
 use wasmtime_wasi_http::WasiBody;
 
 use super::Intake;
@@ -91,7 +92,7 @@ impl Events {
         }
         let path = request.uri().path().to_owned();
         match path.as_str() {
-            "/health" | "/healthz" => return text(StatusCode::OK, "text/plain", "ok\n".into()),
+            "/health" | "/healthz" => return text("text/plain", "ok\n".into()),
             "/ready" => return self.ready(),
             "/metrics" => return self.metrics(),
             _ => {}
@@ -109,7 +110,7 @@ impl Events {
 
     fn ready(&self) -> Response<WasiBody> {
         match self.intake.journal.counts() {
-            Ok(_) if self.intake.metrics.is_journal_well() => text(StatusCode::OK, "text/plain", "ready\n".into()),
+            Ok(_) if self.intake.metrics.is_journal_well() => text("text/plain", "ready\n".into()),
             Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the journal did not answer a moment ago"),
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
         }
@@ -119,7 +120,7 @@ impl Events {
         match self.intake.journal.counts() {
             Ok(counts) => {
                 let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                text(StatusCode::OK, content_type, self.intake.metrics.text(&counts))
+                text(content_type, self.intake.metrics.text(&counts))
             }
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
         }
@@ -145,7 +146,7 @@ impl Events {
             }
         })?;
         let events = match read(endpoint, &head.headers, body.to_bytes())? {
-            Received::Handshake(answer) => return Ok(text(StatusCode::OK, "application/json", answer)),
+            Received::Handshake(answer) => return Ok(text("application/json", answer)),
             Received::Events(events) => events,
         };
         let mut told = Vec::new();
@@ -159,7 +160,9 @@ impl Events {
             told.push(serde_json::json!({ "event": id, "status": status }));
         }
         let answer = serde_json::json!({ "events": told }).to_string();
-        Ok(text(StatusCode::ACCEPTED, "application/json", answer))
+        let mut response = text("application/json", answer);
+        *response.status_mut() = StatusCode::ACCEPTED;
+        Ok(response)
     }
 }
 
@@ -298,20 +301,9 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// The answer to the handshake of CloudEvents' web hooks.
 fn allowed(headers: &HeaderMap) -> Response<WasiBody> {
-    let mut response = text(StatusCode::OK, "text/plain", String::new());
+    let mut response = text("text/plain", String::new());
     let origin = headers.get("webhook-request-origin").cloned();
     response.headers_mut().insert("webhook-allowed-origin", origin.unwrap_or(HeaderValue::from_static("*")));
     response.headers_mut().insert("webhook-allowed-rate", HeaderValue::from_static("*"));
-    response
-}
-
-fn problem(status: StatusCode, message: &str) -> Response<WasiBody> {
-    text(status, "application/json", serde_json::json!({ "error": message }).to_string())
-}
-
-fn text(status: StatusCode, content_type: &'static str, body: String) -> Response<WasiBody> {
-    let mut response = Response::new(Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use wasmill_journal::NewEvent;
 use wasmill_runtime::event::{Event, EventId};
@@ -24,7 +25,16 @@ const RESCAN: Duration = Duration::from_secs(10);
 pub async fn watch(objects: ObjectPattern, settle: Duration, intake: Intake) {
     let changed = Arc::new(Notify::new());
     let told = changed.clone();
-    let watcher: notify::Result<RecommendedWatcher> = notify::recommended_watcher(move |_| told.notify_one());
+    let watcher: notify::Result<RecommendedWatcher> =
+        notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Looking through the folder is an access as well.
+            let is_read = event.is_ok_and(|event| {
+                event.kind.is_access() && event.kind != EventKind::Access(AccessKind::Close(AccessMode::Write))
+            });
+            if !is_read {
+                told.notify_one();
+            }
+        });
     let watching = watcher.and_then(|mut watcher| {
         watcher.watch(&objects.folder, RecursiveMode::NonRecursive)?;
         Ok(watcher)

@@ -1,0 +1,51 @@
+//! Where a server listens, and to whom.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use wasmill_access::Access;
+use wasmill_access::live::Live;
+use wasmill_serve::access::Gate;
+use wasmill_serve::tls::Tls;
+
+/// How often files that may change while the server runs are read again.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// What servers take.
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub addr: SocketAddr,
+
+    /// The server's certificate, a PEM file with those that vouch for it after it: HTTPS, by TLS 1.2 or 1.3.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, a PEM file: PKCS#8, PKCS#1 or SEC1.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Who may call, a TOML file with `[access]`; everyone if not given.
+    #[arg(long, value_name = "FILE")]
+    access: Option<PathBuf>,
+}
+
+impl ListenArgs {
+    /// The certificate, if there is one.
+    pub fn tls(&self) -> Result<Option<Tls>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(Tls::read(certificate, key, READ_AGAIN)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Lets in whom the rules let in.
+    pub fn gate(&self) -> Result<Gate> {
+        let rules = self.access.clone().map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?;
+        Ok(Gate::new(rules))
+    }
+}
