@@ -6,11 +6,12 @@ cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 list=$2
 venv=$cache/python/$1
-if ! cmp -s "$list" "$venv/installed.txt"; then
+# A virtual environment holds its own path: one whose cache was moved is made again.
+if ! { echo "# $venv" && cat "$list"; } | cmp -s - "$venv/installed.txt"; then
   printf 'installing %s …\n' "$list" >&2
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$list" >&2
-  cp "$list" "$venv/installed.txt"
+  { echo "# $venv" && cat "$list"; } >"$venv/installed.txt"
 fi
 echo "$venv/bin"
