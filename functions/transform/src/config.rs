@@ -1,8 +1,10 @@
 //! What the step's configuration holds; see the crate's documentation.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
+
+use crate::parameters::Scalar;
 
 /// The configuration of the step.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +21,9 @@ pub struct Config {
     /// Who gets which row.
     #[serde(default)]
     pub routes: Vec<Route>,
+    /// What stands for `$NAME` in all of these.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Scalar>,
 }
 
 /// What a row's result depends on.

@@ -41,7 +41,7 @@ impl Transform for Sql {
 
     fn configure(config: Config) -> Result<Self, String> {
         config.validate()?;
-        let session = Session::new().map_err(|err| session::setup_failed(&err))?;
+        let session = Session::new(config.parameters.clone()).map_err(|err| session::setup_failed(&err))?;
         Ok(Self { config, session, bound: None, kept: Kept::default() })
     }
 

@@ -12,7 +12,8 @@
 //!   { name = "known-airport", predicate = "airport IS NOT NULL" },
 //!   { name = "has-number", predicate = "flight > 0", on = "input" },
 //! ]
-//! routes = [{ name = "late", predicate = "delay > 15" }]
+//! routes = [{ name = "late", predicate = "delay > $late" }]
+//! parameters = { late = 15 }
 //! ```
 //!
 //! - `sql`: one query, in DataFusion's SQL. The rows are the table `input`, reference tables have the names
@@ -26,6 +27,8 @@
 //!   with the names of all rules that it fails. `on = "output"` (the default) is about the columns of the
 //!   result, `on = "input"` about rows before the query. Predicates may have subqueries over tables.
 //! - `routes`: named predicates over the result; a row may be on several routes or on none.
+//! - `parameters`: what stands for `$NAME` in the query and in predicates: texts, numbers, `true` or `false`. They are put
+//!   in as literals, so a text is never read as SQL.
 //!
 //! Names of rules and routes have lower-case letters, digits, `-` and `_`.
 //!
@@ -45,6 +48,7 @@
 //! - [`bound`]: what `bind` makes, and the way of a batch through it.
 //! - [`config`]: what the configuration holds.
 //! - [`session`]: DataFusion as set up here: names, functions, planning.
+//! - [`parameters`]: values in the place of `$NAME`.
 //! - [`inspect`]: what is refused of any query.
 //! - [`scope`]: scope `row`: what is refused, and how `__row` goes along.
 //! - [`checks`]: rules and routes as columns, and what they make of rows.
@@ -63,6 +67,7 @@ pub mod config;
 pub mod function;
 pub mod inspect;
 pub mod narrow;
+pub mod parameters;
 pub mod query;
 pub mod scope;
 pub mod session;

@@ -25,6 +25,7 @@ use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use crate::clock::{self, EventTime};
+use crate::parameters::{self, Scalar};
 use crate::table::{INPUT, Rows, Table};
 use crate::{inspect, text};
 
@@ -37,6 +38,7 @@ pub struct Session {
     state: SessionState,
     runtime: tokio::runtime::Runtime,
     tables: BTreeMap<String, Arc<Table>>,
+    parameters: BTreeMap<String, Scalar>,
     /// The time of the event that is worked for.
     pub time: EventTime,
     /// The rows of the table `input`.
@@ -44,8 +46,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Sets up DataFusion; an error would be a fault of this crate.
-    pub fn new() -> Result<Self> {
+    /// Sets up DataFusion; an error would be a fault of this crate. `parameters` are known in all SQL.
+    pub fn new(parameters: BTreeMap<String, Scalar>) -> Result<Self> {
         let time = EventTime::default();
         let mut config = SessionConfig::new()
             .with_target_partitions(1)
@@ -71,7 +73,7 @@ impl Session {
             .with_window_functions(SessionStateDefaults::default_window_functions())
             .build();
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        Ok(Self { state, runtime, tables: BTreeMap::new(), time, input: Rows::default() })
+        Ok(Self { state, runtime, tables: BTreeMap::new(), parameters, time, input: Rows::default() })
     }
 
     /// The reference table of this name.
@@ -131,7 +133,9 @@ impl Names<'_> {
             Some(_) => return Err(format!("`sql` is one query, not {} statements", others + 1)),
             None => return Err("`sql` is empty\nhint: sql = \"SELECT * FROM input\"".to_owned()),
         };
-        let plan = SqlToRel::new(self).sql_statement_to_plan(SqlStatement::Query(query));
+        let mut query = SqlStatement::Query(query);
+        parameters::replace(&mut query, &self.session.parameters)?;
+        let plan = SqlToRel::new(self).sql_statement_to_plan(query);
         let plan = plan.map_err(|err| text::error(&err))?;
         inspect::check(&plan)?;
         Ok(plan)
@@ -140,7 +144,8 @@ impl Names<'_> {
     /// Reads a predicate over columns.
     pub fn predicate(&self, sql: &str, columns: &DFSchema) -> Result<Expr, String> {
         let parsed = DFParserBuilder::new(sql).build().and_then(|mut parser| parser.parse_into_expr());
-        let parsed = parsed.map_err(|err| text::error(&err))?;
+        let mut parsed = parsed.map_err(|err| text::error(&err))?;
+        parameters::replace(&mut parsed.expr, &self.session.parameters)?;
         if let Some(alias) = parsed.alias {
             return Err(format!("a predicate has no `AS {alias}`"));
         }

@@ -3,11 +3,14 @@
 mod narrowing;
 mod numbers;
 mod object;
+mod parameters;
 mod refused;
 mod rules;
 mod tables;
 mod time;
 mod typing;
+
+use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
@@ -26,7 +29,7 @@ fn ctx() -> Context {
 }
 
 fn config(sql: &str) -> Config {
-    Config { sql: sql.into(), scope: Scope::Row, rules: Vec::new(), routes: Vec::new() }
+    Config { sql: sql.into(), scope: Scope::Row, rules: Vec::new(), routes: Vec::new(), parameters: BTreeMap::new() }
 }
 
 fn rule(name: &str, predicate: &str, on: Side) -> Rule {

@@ -27,7 +27,7 @@ impl Session {
     pub fn open(args: &PipelineArgs) -> Result<Self> {
         let components = components(args.components.as_deref())?;
         let fetch = |reference: &str| registry::fetch(reference).map_err(|err| format!("{err:#}"));
-        let sources = Sources { bundled: &components, registry: &fetch };
+        let sources = Sources { bundled: &components, registry: &fetch, parameters: &args.parameters };
         let plan = Plan::read_from(&plan::resolve(&args.pipeline)?, sources)?;
         let engine = Engine::new(Some(code_cache()?))?;
         Ok(Self { plan, components, engine })
@@ -47,6 +47,12 @@ impl Session {
     /// The component of the pipeline's scoring endpoint.
     pub fn compose(&self, pipeline: &Pipeline, step: Option<&str>, shells: &Shells) -> Result<Endpoint> {
         Ok(endpoint::compose(&self.engine, &self.plan, pipeline, step, shells)?)
+    }
+
+    /// The pipeline's document database for a dry run, if it has one.
+    pub fn rehearsal(&self) -> Result<Option<Arc<Database>>> {
+        let database = self.plan.documents.as_ref().map(|path| Database::rehearsal(path)).transpose()?;
+        Ok(database.map(Arc::new))
     }
 
     /// The pipeline's document database, if it has one.

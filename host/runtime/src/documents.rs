@@ -115,23 +115,38 @@ pub struct Database {
     connection: Mutex<Connection>,
     /// The file; none if it is in memory.
     path: Option<PathBuf>,
+    /// Whether what is written is taken back.
+    is_rehearsal: bool,
 }
 
 impl Database {
     /// Opens the file, makes it if it is not there, and brings its schema up to date.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { connection: Mutex::new(sqlite::open(path, &FORMAT)?), path: Some(path.to_owned()) })
+        Ok(Self::new(sqlite::open(path, &FORMAT)?, Some(path)))
     }
 
     /// Opens the file to look at it; an error if it is not there.
     pub fn open_existing(path: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { connection: Mutex::new(sqlite::open_existing(path, &FORMAT)?), path: Some(path.to_owned()) })
+        Ok(Self::new(sqlite::open_existing(path, &FORMAT)?, Some(path)))
     }
 
     /// A database that is gone when it is dropped.
     pub fn in_memory() -> Result<Self, DatabaseError> {
         let connection = sqlite::prepare(Connection::open_in_memory()?, Path::new(":memory:"), &FORMAT)?;
-        Ok(Self { connection: Mutex::new(connection), path: None })
+        Ok(Self::new(connection, None))
+    }
+
+    /// The file for a dry run, an empty database if it is not there: every batch is written and taken back, so the counts
+    /// are those of a run, but for documents that come in several batches. Those count as if each were the first.
+    pub fn rehearsal(path: &Path) -> Result<Self, DatabaseError> {
+        if !path.exists() {
+            return Self::in_memory();
+        }
+        Ok(Self { is_rehearsal: true, ..Self::open_existing(path)? })
+    }
+
+    fn new(connection: Connection, path: Option<&Path>) -> Self {
+        Self { connection: Mutex::new(connection), path: path.map(Path::to_owned), is_rehearsal: false }
     }
 
     /// Makes durable what was written so far. Without it a machine that loses power may lose the last batches; a process
@@ -171,6 +186,10 @@ impl Database {
             counts.duplicates += u64::from(duplicate);
         }
         drop(writer);
+        if self.is_rehearsal {
+            transaction.rollback()?;
+            return Ok(counts);
+        }
         crash::point("effect", "before");
         transaction.commit()?;
         crash::point("effect", "after");

@@ -168,9 +168,13 @@ impl Composer<'_> {
 
     /// The transform whose rows are scored, if that is where they come from.
     fn transform_before(&self, score: &Step) -> Result<Option<&Step>, EndpointError> {
-        let before = |step: &Step| step.from.as_ref().and_then(|(from, _)| self.pipeline.steps.get(*from));
+        let before = |step: &Step| step.from.first().and_then(|edge| self.pipeline.steps.get(edge.step));
         let Some(step) = before(score) else { return Ok(None) };
         let refuse = |why: &str| Err(EndpointError::Step { step: step.id.to_string(), why: why.to_owned() });
+        if score.from.len() > 1 {
+            let why = "it and others give their rows to the step that scores, and an endpoint has one transform";
+            return refuse(why);
+        }
         match step.kind {
             Kind::Ingest => Ok(None),
             Kind::Transform if step.bound.whole => {

@@ -34,6 +34,8 @@ pub enum Cause {
     Trap(String),
     /// It did not answer in time.
     Deadline(Duration),
+    /// The attempt at the event as a whole took too long.
+    Timeout(Duration),
     /// It asked for more memory than it may have, in bytes.
     Memory(usize),
     /// Its calls nested too deeply.
@@ -49,6 +51,7 @@ impl fmt::Display for Fault {
         match &self.cause {
             Cause::Trap(trap) => write!(f, "trap: {trap}")?,
             Cause::Deadline(limit) => write!(f, "deadline: no answer within {limit:?}")?,
+            Cause::Timeout(longest) => write!(f, "timeout: the event took longer than {longest:?}")?,
             Cause::Memory(limit) => write!(f, "memory: it needs more than {} MiB", limit >> 20)?,
             Cause::Stack => f.write_str("stack: its calls nest too deeply")?,
             Cause::Answer(what) => write!(f, "answer: {what}")?,
@@ -64,6 +67,7 @@ impl fmt::Display for Fault {
             Cause::Deadline(_) => {
                 f.write_str("\nhint: give the step more time with `limits = { deadline_seconds = … }`")
             }
+            Cause::Timeout(_) => f.write_str("\nhint: give it more time with `[delivery] timeout_seconds = …`"),
             Cause::Memory(_) => f.write_str("\nhint: give the step more memory with `limits = { memory_mib = … }`"),
             _ => Ok(()),
         }

@@ -12,9 +12,11 @@
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
 //!   files of [`sqlite`].
+//! - [`backoff`]: how long to wait before another attempt; `permits`: how many may do something at once.
 //! - [`crash`]: points at which tests end the process.
 //! - [`portable`]: whether a component runs on other hosts.
 
+pub mod backoff;
 pub mod bake;
 #[expect(missing_docs, reason = "generated; the documentation is in wit/pipeline.wit")]
 pub mod bindings;
@@ -31,6 +33,7 @@ pub mod event;
 pub mod failure;
 pub mod function;
 pub mod manifest;
+mod permits;
 pub mod pipeline;
 pub mod plan;
 pub mod portable;

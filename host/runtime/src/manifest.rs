@@ -26,6 +26,10 @@ pub struct Manifest {
     pub stores: BTreeMap<Id, Store>,
     /// Where documents are written.
     pub documents: Option<Documents>,
+    /// Values that whoever runs the pipeline may choose, by name. In configurations `{ parameter = "NAME" }` stands for
+    /// one.
+    #[serde(default)]
+    pub parameters: BTreeMap<TableName, Parameter>,
     /// Reference tables for transforms, by the name they have in SQL.
     #[serde(default)]
     pub tables: BTreeMap<TableName, Table>,
@@ -57,6 +61,33 @@ pub struct Store {
 pub struct Documents {
     /// `sqlite:FILE`, relative to the manifest.
     pub url: String,
+}
+
+/// A value that whoever runs the pipeline may choose, with `--set NAME=VALUE`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Parameter {
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: ParameterType,
+    /// Its value if none is chosen; without it one must be.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub default: Option<toml::Value>,
+}
+
+/// What a parameter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParameterType {
+    /// A text.
+    String,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A number.
+    Float,
+    /// `true` or `false`.
+    Boolean,
 }
 
 /// Rows that transforms can join with, read anew for each run.
@@ -197,11 +228,21 @@ pub struct Delivery {
     pub backoff_seconds: f64,
     /// How long a worker that is heard of no more keeps its events, in seconds (default 30).
     pub lease_seconds: f64,
+    /// The longest that an attempt at an event may take, in seconds (default: any time); then it ends in a fault. Of a
+    /// large object the next attempt goes on where this one was.
+    pub timeout_seconds: Option<f64>,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { concurrency: None, faults: 3, give_up_hours: 24.0, backoff_seconds: 1.0, lease_seconds: 30.0 }
+        Self {
+            concurrency: None,
+            faults: 3,
+            give_up_hours: 24.0,
+            backoff_seconds: 1.0,
+            lease_seconds: 30.0,
+            timeout_seconds: None,
+        }
     }
 }
 
@@ -220,14 +261,16 @@ pub struct Step {
     /// The function: the name of a bundled one (`ingest`, `transform`, `score`, `publish`), the path of a component,
     /// relative to the manifest, or one in a registry, `oci://HOST/NAME@sha256:…`.
     pub component: String,
-    /// The step whose rows it takes, `STEP` or `STEP.ROUTE`; the step before it if not given.
-    pub from: Option<String>,
+    /// The step whose rows it takes, `STEP` or `STEP.ROUTE`, or several of them that give the same columns; the step
+    /// before it if not given.
+    pub from: Option<FromSteps>,
     /// The reference tables it is given (kind `transform`).
     #[serde(default)]
     pub tables: Vec<TableName>,
     /// The model's file, relative to the manifest (kind `score`).
     pub model: Option<String>,
-    /// The function's configuration. A value `{ file = "PATH" }` stands for the text of that file.
+    /// The function's configuration. A value `{ file = "PATH" }` stands for the text of that file, `{ parameter = "NAME" }`
+    /// for the value of a parameter.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub config: toml::Table,
@@ -237,6 +280,61 @@ pub struct Step {
     /// Bounds on the function.
     #[serde(default)]
     pub limits: StepLimits,
+    /// What happens when a call of the function fails.
+    #[serde(default)]
+    pub retry: StepRetry,
+}
+
+/// The steps whose rows a step takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "`from` is a step, `\"STEP\"` or `\"STEP.ROUTE\"`, or a list of them")]
+pub enum FromSteps {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl FromSteps {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Self::One(from) => std::slice::from_ref(from),
+            Self::Several(all) => all,
+        }
+    }
+}
+
+/// How often a call of a function that failed is made again, with the same rows. After that the event fails, and is
+/// tried again as `[delivery]` says.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct StepRetry {
+    /// The most calls, with the first (default 5).
+    pub attempts: u32,
+    /// The wait before the second call, in seconds (default 0.2); each further one is twice as long, with up to half of it
+    /// left to chance.
+    pub backoff_seconds: f64,
+    /// The longest wait, in seconds (default 10).
+    pub longest_seconds: f64,
+    /// The failures after which it is called again (default `["retry"]`).
+    pub on: Vec<RetryOn>,
+}
+
+/// A failure after which a function may be called again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    /// The function asked for it: what it needs does not answer.
+    Retry,
+    /// The function broke, or ran into its deadline or memory limit; it is started anew.
+    Fault,
+}
+
+impl Default for StepRetry {
+    fn default() -> Self {
+        Self { attempts: 5, backoff_seconds: 0.2, longest_seconds: 10.0, on: vec![RetryOn::Retry] }
+    }
 }
 
 /// What a function may reach.
@@ -258,13 +356,16 @@ pub struct StepLimits {
     pub memory_mib: u32,
     /// Time for one call, in seconds (default 60).
     pub deadline_seconds: f64,
+    /// Calls at once in one process (default: as many as there are events and cores to work on them), for what does not
+    /// bear more.
+    pub concurrency: Option<std::num::NonZeroU16>,
 }
 
 impl Default for StepLimits {
     fn default() -> Self {
         let Limits { memory, deadline } = Limits::default();
         let memory_mib = u32::try_from(memory >> 20).unwrap_or(u32::MAX);
-        Self { memory_mib, deadline_seconds: deadline.as_secs_f64() }
+        Self { memory_mib, deadline_seconds: deadline.as_secs_f64(), concurrency: None }
     }
 }
 

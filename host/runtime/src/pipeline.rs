@@ -2,7 +2,7 @@
 
 mod baking;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -26,7 +26,8 @@ use crate::function::ingest::Ingest;
 use crate::function::transform::Table;
 use crate::function::{Bound, Function, Instance, Kind, Setup};
 use crate::manifest::Id;
-use crate::plan::{Artifact, Plan, StepPlan, TablePlan};
+use crate::permits::Permits;
+use crate::plan::{Artifact, Edge, Plan, RetryPlan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
 
@@ -57,8 +58,12 @@ pub struct Step {
     pub kind: Kind,
     /// What it said of its rows.
     pub bound: Bound,
-    /// The step whose rows it takes, and the route.
-    pub from: Option<(usize, Option<String>)>,
+    /// The steps whose rows it takes; none for the first.
+    pub from: Vec<Edge>,
+    /// What happens when a call of it fails.
+    pub retry: RetryPlan,
+    /// How many calls there may be at once.
+    pub(crate) permits: Permits,
     function: Function,
     setup: Setup,
     /// How long an instance took to start; none if it starts from a baked component.
@@ -90,12 +95,26 @@ impl Pipeline {
         })
     }
 
-    /// The steps that take a step's rows.
-    pub fn children(&self, step: usize) -> impl Iterator<Item = (usize, &Step)> {
-        self.steps
+    /// The steps that take a step's rows, and which of them.
+    pub fn children(&self, step: usize) -> impl Iterator<Item = (usize, &Step, &Edge)> {
+        let edges = self
+            .steps
             .iter()
             .enumerate()
-            .filter(move |(_, child)| child.from.as_ref().is_some_and(|(from, _)| *from == step))
+            .flat_map(|(index, child)| child.from.iter().map(move |edge| (index, child, edge)));
+        edges.filter(move |(_, _, edge)| edge.step == step)
+    }
+
+    /// A step, and all that its rows come from.
+    pub(crate) fn ancestors(&self, step: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut waiting = vec![step];
+        while let Some(index) = waiting.pop() {
+            if found.insert(index) {
+                waiting.extend(self.steps.get(index).into_iter().flat_map(|step| &step.from).map(|edge| edge.step));
+            }
+        }
+        found
     }
 
     /// Bakes a step of the plan that the pipeline was loaded from.
@@ -251,13 +270,13 @@ impl<'a> Loader<'a> {
             limits: plan.limits,
             grants: self.grants(plan),
         };
-        let from = match (&plan.from, kind) {
-            (None, Kind::Ingest) => None,
-            (None, _) => {
+        match (&*plan.from, kind) {
+            ([], Kind::Ingest) => {}
+            ([], _) => {
                 self.reporter.at(&[at[0], at[1], "component"], format!("{what} is the first and of kind {kind}\nhint: the first step reads the object: put one with `component = \"ingest\"` before it"));
                 return None;
             }
-            (Some(_), Kind::Ingest) => {
+            (_, Kind::Ingest) => {
                 self.reporter.at(
                     &[at[0], at[1], "component"],
                     format!(
@@ -266,36 +285,17 @@ impl<'a> Loader<'a> {
                 );
                 return None;
             }
-            (Some((from, route)), _) => {
-                let Some(Some(before)) = before.get(*from) else {
-                    // What is wrong with the step before was reported there; of this one its configuration can be.
-                    if let Err(failure) = function.configure(self.engine, &setup) {
-                        self.refused(&at, &what, &failure);
-                    }
-                    return None;
-                };
-                match &before.bound.schema {
-                    Some(schema) => {
-                        if let Some(route) = route.as_ref().filter(|route| !before.bound.routes.contains(route)) {
-                            let known: Vec<String> =
-                                before.bound.routes.iter().map(|route| format!("`{route}`")).collect();
-                            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                            let message = format!(
-                                "{what}: step `{}` has no route `{route}`\nhint: its routes are {known}",
-                                before.id
-                            );
-                            self.reporter.at(&[at[0], at[1], "from"], message);
-                        }
-                        setup.input = schema.clone();
-                        Some((*from, route.clone()))
-                    }
-                    None => {
-                        self.reporter.at(&[at[0], at[1], "from"], format!("{what} takes the rows of `{}`, which is of kind publish and gives none\nhint: set `from` to the step before that", before.id));
-                        return None;
-                    }
-                }
+            (edges, _) if edges.iter().all(|edge| matches!(before.get(edge.step), Some(Some(_)))) => {
+                setup.input = self.input(&at, plan, before)?;
             }
-        };
+            _ => {
+                // What is wrong with a step before was reported there; of this one its configuration can be.
+                if let Err(failure) = function.configure(self.engine, &setup) {
+                    self.refused(&at, &what, &failure);
+                }
+                return None;
+            }
+        }
         for table in &plan.tables {
             setup.tables.push(tables.get(*table)?.clone()?);
         }
@@ -325,7 +325,51 @@ impl<'a> Loader<'a> {
             },
         };
         let size = std::fs::metadata(&plan.component.path).map_or(0, |file| file.len() as usize);
-        Some(Step { id: plan.id.clone(), kind, bound, from, function, setup, start, key, size })
+        if plan.retry.on_fault && bound.whole {
+            let message = format!(
+                "{what} takes the whole event, so it cannot be started anew in the middle of it\nhint: remove `fault`: the event as a whole is tried again"
+            );
+            self.reporter.at(&[at[0], at[1], "retry", "on"], message);
+            return None;
+        }
+        let permits = Permits::new(plan.concurrency);
+        let (from, retry) = (plan.from.clone(), plan.retry);
+        Some(Step { id: plan.id.clone(), kind, bound, from, retry, permits, function, setup, start, key, size })
+    }
+
+    /// The schema of the rows that a step takes, from all the steps that give it some.
+    fn input(&mut self, at: &[&str; 2], plan: &StepPlan, before: &[Option<Step>]) -> Option<SchemaRef> {
+        let what = format!("step `{}`", plan.id);
+        let mut input: Option<(&Id, SchemaRef)> = None;
+        for Edge { step, route } in &plan.from {
+            let before = before.get(*step)?.as_ref()?;
+            let Some(schema) = &before.bound.schema else {
+                self.reporter.at(&[at[0], at[1], "from"], format!("{what} takes the rows of `{}`, which is of kind publish and gives none\nhint: set `from` to the step before that", before.id));
+                return None;
+            };
+            if let Some(route) = route.as_ref().filter(|route| !before.bound.routes.contains(route)) {
+                let known: Vec<String> = before.bound.routes.iter().map(|route| format!("`{route}`")).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let message =
+                    format!("{what}: step `{}` has no route `{route}`\nhint: its routes are {known}", before.id);
+                self.reporter.at(&[at[0], at[1], "from"], message);
+            }
+            input = Some(match input {
+                None => (&before.id, schema.clone()),
+                Some((first, joined)) => match rows::join_schemas(&joined, schema) {
+                    Ok(joined) => (first, joined),
+                    Err(difference) => {
+                        let message = format!(
+                            "{what}: `{first}` and `{}` do not give the same columns: {difference}\nhint: have both select the same, in the same order",
+                            before.id
+                        );
+                        self.reporter.at(&[at[0], at[1], "from"], message);
+                        return None;
+                    }
+                },
+            });
+        }
+        input.map(|(_, schema)| schema)
     }
 
     /// The step's function as an earlier run baked it, if one did.

@@ -4,6 +4,7 @@
 mod check;
 mod read;
 
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,9 +44,11 @@ pub struct Plan {
     pub tests: Vec<TestPlan>,
 }
 
-/// Where the components of a manifest are that are not files beside it.
+/// What a manifest is read with.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
+    /// Values of parameters, by name.
+    pub parameters: &'a [(String, String)],
     /// The folder of the bundled functions.
     pub bundled: &'a Path,
     /// Brings what a registry has: from `oci://…` to a file.
@@ -120,6 +123,8 @@ pub struct DeliveryPlan {
     pub backoff: Duration,
     /// How long a worker that is heard of no more keeps its events.
     pub lease: Duration,
+    /// The longest that an attempt may take.
+    pub timeout: Option<Duration>,
 }
 
 /// Objects in a folder.
@@ -138,8 +143,8 @@ pub struct StepPlan {
     pub id: Id,
     /// Its function.
     pub component: Artifact,
-    /// The step whose rows it takes, by position, and the route; none for the first.
-    pub from: Option<(usize, Option<String>)>,
+    /// The steps whose rows it takes; none for the first.
+    pub from: Vec<Edge>,
     /// The tables it is given, by position.
     pub tables: Vec<usize>,
     /// Its model.
@@ -152,6 +157,34 @@ pub struct StepPlan {
     pub settings: Vec<String>,
     /// Bounds on it.
     pub limits: Limits,
+    /// Calls of it at once.
+    pub concurrency: Option<NonZeroU16>,
+    /// What happens when a call fails.
+    pub retry: RetryPlan,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The step that gives them, by position.
+    pub step: usize,
+    /// The route, if not all of them.
+    pub route: Option<String>,
+}
+
+/// How often a call that failed is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPlan {
+    /// The most calls, with the first.
+    pub attempts: u32,
+    /// The wait before the second; each further one is twice as long.
+    pub backoff: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+    /// After a call that the function asks to be made again.
+    pub on_retry: bool,
+    /// After a fault; the function is started anew.
+    pub on_fault: bool,
 }
 
 /// A test of the pipeline.

@@ -9,7 +9,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -56,6 +56,14 @@ impl Rows {
         writer.finish()?;
         drop(writer);
         Ok(Self { stream: Arc::new(stream), batch })
+    }
+
+    /// The same rows as rows of a schema that [`join_schemas`] gave.
+    pub fn widened(self, schema: &SchemaRef) -> Result<Self, ArrowError> {
+        if self.batch.schema_ref().fields() == schema.fields() {
+            return Ok(self);
+        }
+        Self::new(RecordBatch::try_new(schema.clone(), self.batch.columns().to_vec())?)
     }
 
     /// The Arrow IPC stream.
@@ -209,6 +217,25 @@ pub fn cut(mut text: String) -> String {
     text
 }
 
+/// The schema of rows that are of either: the same columns, which may be null if they may be in one of them. Else the
+/// first difference.
+pub fn join_schemas(one: &Schema, other: &Schema) -> Result<SchemaRef, String> {
+    let (fields, others) = (one.fields(), other.fields());
+    for (field, other) in fields.iter().zip(others) {
+        if field.name() != other.name() || field.data_type() != other.data_type() {
+            return Err(format!("{} and {}", describe(field), describe(other)));
+        }
+    }
+    if fields.len() != others.len() {
+        return Err(format!("{} and {} columns", fields.len(), others.len()));
+    }
+    let joined = fields.iter().zip(others).map(|(field, other)| {
+        let is_nullable = field.is_nullable() || other.is_nullable();
+        Field::clone(field).with_nullable(is_nullable)
+    });
+    Ok(Arc::new(Schema::new_with_metadata(joined.collect::<Vec<_>>(), one.metadata().clone())))
+}
+
 /// How a schema differs from the one that was promised.
 pub fn difference(promised: &Schema, found: &Schema) -> String {
     let pairs = promised.fields().iter().zip(found.fields());
@@ -220,6 +247,6 @@ pub fn difference(promised: &Schema, found: &Schema) -> String {
     format!("promised {} columns, found {}", promised.fields().len(), found.fields().len())
 }
 
-fn describe(field: &arrow_schema::Field) -> String {
+fn describe(field: &Field) -> String {
     format!("`{}` {}{}", field.name(), field.data_type(), if field.is_nullable() { "" } else { " not null" })
 }

@@ -11,6 +11,7 @@
 //! Every lane has an instance of each step whose rows stand alone. The queues are short, so a slow database
 //! slows the reading, and memory stays the same whatever the object's size.
 
+mod calls;
 mod chain;
 mod collect;
 mod report;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -27,10 +28,12 @@ use crate::capability::objects::OpenObject;
 use crate::engine::{THREAD_STACK, on_deep_stack};
 use crate::event::{Event, EventId};
 use crate::failure::Failure;
+use crate::function::ingest::Ingest;
 use crate::manifest::Id;
 use crate::pipeline::Pipeline;
 use crate::rows::Reject;
 
+use calls::{Timeout, with_retries};
 use chain::{Chain, Outcome};
 use collect::Collector;
 
@@ -49,6 +52,8 @@ pub struct RunOptions<'a> {
     /// How many of the first batches are left out, because they had all their effects in an attempt before. Only for a
     /// pipeline that [`Pipeline::resumes`].
     pub skip: u64,
+    /// The longest that it may take.
+    pub timeout: Option<Duration>,
 }
 
 /// How far a run is; shared with whoever shows it.
@@ -132,14 +137,15 @@ impl Pipeline {
         chunks: &mut ChunkSink<'_>,
     ) -> Result<EventReport, RunError> {
         let started = Instant::now();
+        let timeout = Timeout::new(options.timeout);
         let error = |what: &str, cause| RunError::Io { event: event.id.clone(), what: what.to_owned(), cause };
         let object =
             OpenObject::open(event, progress.bytes.clone()).map_err(|err| error("cannot open the object", err))?;
         let lanes = options.lanes.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let lanes = lanes.min(self.most_lanes());
-        let mut collector = Collector::new(self, event, options, progress, chunks)?;
+        let mut collector = Collector::new(self, event, options, timeout, progress, chunks)?;
         if object.size() <= SMALL {
-            self.run_small(event, object, options, progress, &mut collector)?;
+            self.run_small(event, object, options, timeout, progress, &mut collector)?;
             return collector.finish(started);
         }
         thread::scope(|scope| {
@@ -156,13 +162,13 @@ impl Pipeline {
             let to_collector = outcomes.clone();
             thread("ingest")
                 .spawn_scoped(scope, move || {
-                    self.read(event, object, options.skip, progress, &tickets, &batches, &to_collector);
+                    self.read(event, object, options.skip, timeout, progress, &tickets, &batches, &to_collector);
                 })
                 .map_err(|err| error("cannot start a thread", err))?;
             for _ in 0..lanes {
                 let (incoming, outcomes) = (incoming.clone(), outcomes.clone());
                 thread("lane")
-                    .spawn_scoped(scope, move || self.work(event, options, &incoming, &outcomes))
+                    .spawn_scoped(scope, move || self.work(event, options, timeout, &incoming, &outcomes))
                     .map_err(|err| error("cannot start a thread", err))?;
             }
             drop((incoming, outcomes));
@@ -184,21 +190,20 @@ impl Pipeline {
         event: &Event,
         object: OpenObject,
         options: &RunOptions<'_>,
+        timeout: Timeout,
         progress: &Progress,
         collector: &mut Collector<'_>,
     ) -> Result<(), RunError> {
         let mut chain = None;
-        let batches = self.batches(event, object, options.skip, progress);
+        let batches = self.batches(event, object, options.skip, timeout, progress);
         for (sequence, batch) in (options.skip..).zip(batches) {
             let outcome = batch.map_err(|failure| (0, failure)).and_then(|batch| {
                 let chain = match &mut chain {
                     Some(chain) => chain,
-                    None => chain.insert(Chain::start(
-                        self,
-                        event,
-                        options.until.map(|(step, _)| step),
-                        chain::Part::Alone,
-                    )?),
+                    None => {
+                        let until = options.until.map(|(step, _)| step);
+                        chain.insert(Chain::start(self, event, until, timeout, chain::Part::Alone)?)
+                    }
                 };
                 chain.ingested(sequence, batch)
             });
@@ -213,6 +218,7 @@ impl Pipeline {
         event: &Event,
         object: OpenObject,
         skip: u64,
+        timeout: Timeout,
         progress: &Progress,
     ) -> impl Iterator<Item = Result<chain::Batch, Failure>> {
         let mut ingest = Some(self.start_ingest().and_then(|mut ingest| {
@@ -222,10 +228,15 @@ impl Pipeline {
             }
             Ok(ingest)
         }));
+        let step = self.steps.first();
+        let next = move |ingest: &mut Ingest| match step {
+            Some(step) => with_retries(&step.retry, &timeout, |_| step.permits.with(|| ingest.next_rows())),
+            None => Ok(None),
+        };
         std::iter::from_fn(move || {
             let started = Instant::now();
             match ingest.as_mut()? {
-                Ok(reading) => match reading.next_rows() {
+                Ok(reading) => match next(reading) {
                     Ok(Some(output)) => {
                         let rows = output.rows.len() + output.rejects.len();
                         progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
@@ -249,12 +260,13 @@ impl Pipeline {
         event: &Event,
         object: OpenObject,
         skip: u64,
+        timeout: Timeout,
         progress: &Progress,
         tickets: &Receiver<()>,
         batches: &Sender<(u64, chain::Batch)>,
         outcomes: &Sender<Result<Outcome, StepFailure>>,
     ) {
-        let mut numbered = (skip..).zip(self.batches(event, object, skip, progress));
+        let mut numbered = (skip..).zip(self.batches(event, object, skip, timeout, progress));
         while tickets.recv().is_ok() {
             let Some((sequence, batch)) = numbered.next() else { return };
             // Nobody listens if another step failed first.
@@ -273,13 +285,15 @@ impl Pipeline {
         &self,
         event: &Event,
         options: &RunOptions<'_>,
+        timeout: Timeout,
         incoming: &Receiver<(u64, chain::Batch)>,
         outcomes: &Sender<Result<Outcome, StepFailure>>,
     ) {
-        let mut chain = match Chain::start(self, event, options.until.map(|(step, _)| step), chain::Part::Alone) {
-            Ok(chain) => chain,
-            Err(failure) => return drop(outcomes.send(Err(failure))),
-        };
+        let mut chain =
+            match Chain::start(self, event, options.until.map(|(step, _)| step), timeout, chain::Part::Alone) {
+                Ok(chain) => chain,
+                Err(failure) => return drop(outcomes.send(Err(failure))),
+            };
         for (sequence, batch) in incoming {
             let outcome = chain.ingested(sequence, batch);
             let failed = outcome.is_err();

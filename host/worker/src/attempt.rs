@@ -41,17 +41,18 @@ pub enum Outcome {
 
 /// Works on an event, on a thread whose stack is deep enough.
 ///
-/// A large object is worked on in `lanes` lanes.
+/// A large object is worked on in `lanes` lanes; after `timeout` it is a fault.
 pub fn attempt(
     pipeline: &Pipeline,
     journal: &Journal,
     Held { lease, lost }: &Held,
     lanes: usize,
+    timeout: Option<Duration>,
     handle: &Handle,
 ) -> Outcome {
     let event = Event { id: lease.id.clone(), time: lease.time, attempt: lease.attempt, object: lease.object.clone() };
     let skip = if pipeline.resumes() { lease.chunks } else { 0 };
-    let options = RunOptions { skip, lanes: Some(lanes), ..RunOptions::default() };
+    let options = RunOptions { skip, lanes: Some(lanes), timeout, ..RunOptions::default() };
     let mut teller = Teller { journal, lease, lost, handle, letters: Vec::new(), done: skip, told: Instant::now() };
     let outcome = pipeline.run_here(&event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));
     match outcome {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rand::Rng;
 use tokio::sync::{Notify, mpsc, watch};
 use wasmill_journal::journal::{Blame, JournalError, Reason};
 use wasmill_journal::{Journal, Lease, Sequence, Terms};
+use wasmill_runtime::backoff;
 use wasmill_runtime::engine::THREAD_STACK;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::DeliveryPlan;
@@ -116,9 +116,9 @@ impl Shared {
         let lanes = cores.min(self.worker.pipeline.most_lanes() / events).max(1);
         let work = move || {
             for held in waiting {
-                let Worker { pipeline, journal, metrics, .. } = &self.worker;
+                let Worker { pipeline, journal, delivery, metrics, .. } = &self.worker;
                 let started = Instant::now();
-                let outcome = attempt(pipeline, journal, &held, lanes, &handle);
+                let outcome = attempt(pipeline, journal, &held, lanes, delivery.timeout, &handle);
                 metrics.worked(started.elapsed());
                 if outcomes.send((held, outcome)).is_err() {
                     return;
@@ -225,7 +225,7 @@ impl Shared {
                 if *blame == Blame::Outside && now.saturating_sub(lease.since) > micros(delivery.give_up) {
                     return journal.bury(lease, reason.clone(), now).await;
                 }
-                let due = now.saturating_add(micros(backoff(delivery.backoff, lease.attempt)));
+                let due = now.saturating_add(micros(backoff::wait(delivery.backoff, LONGEST_BACKOFF, lease.attempt)));
                 journal.retry(lease, reason.clone(), *blame, delivery.faults, due, now).await
             }
             Outcome::Dead(reason) => {
@@ -272,10 +272,4 @@ pub fn default_name() -> String {
 
 fn told(reason: &Reason) -> String {
     if reason.step.is_empty() { reason.text.clone() } else { format!("step `{}`: {}", reason.step, reason.text) }
-}
-
-/// Twice as long each time, half of it left to chance, so that what failed together does not come back together.
-fn backoff(first: Duration, attempt: u32) -> Duration {
-    let doubled = first.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
-    doubled.min(LONGEST_BACKOFF).mul_f64(rand::rng().random_range(0.5..=1.0))
 }

@@ -5,6 +5,7 @@ mod bake;
 mod compose;
 mod dead_letters;
 mod documents;
+mod graph;
 mod inspect;
 mod listen;
 mod new;
@@ -36,6 +37,7 @@ pub struct Cli {
 enum Command {
     New(new::New),
     Validate(validate::Validate),
+    Graph(graph::Graph),
     Bake(bake::Bake),
     Compose(compose::Compose),
     Run(run::Run),
@@ -58,6 +60,7 @@ impl Cli {
         match self.command {
             Command::New(command) => command.run(),
             Command::Validate(command) => command.run(),
+            Command::Graph(command) => command.run(),
             Command::Bake(command) => command.run(),
             Command::Compose(command) => command.run(),
             Command::Run(command) => command.run(),
@@ -106,6 +109,15 @@ pub struct PipelineArgs {
     /// The folder of the bundled functions [default: `components` beside the program].
     #[arg(long, value_name = "FOLDER", env = "WASMILL_COMPONENTS")]
     pub components: Option<PathBuf>,
+
+    /// A value for a parameter of the manifest.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub parameters: Vec<(String, String)>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The form of what is printed.

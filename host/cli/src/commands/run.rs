@@ -49,6 +49,10 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
+    /// Do all of it but write documents; the summary tells what would be written.
+    #[arg(long, conflicts_with = "until")]
+    dry_run: bool,
+
     /// Batches worked on at once [default: one for each core].
     #[arg(long, value_name = "COUNT")]
     lanes: Option<std::num::NonZeroUsize>,
@@ -64,7 +68,11 @@ impl Run {
         let started = Instant::now();
         let session = Session::open(&self.pipeline)?;
         let events = self.events(&session.plan)?;
-        let database = if self.until.is_none() { session.documents()? } else { None };
+        let database = match (&self.until, self.dry_run) {
+            (Some(_), _) => None,
+            (None, true) => session.rehearsal()?,
+            (None, false) => session.documents()?,
+        };
         let mut pipeline = session.load(database)?;
         // Each event starts an instance of every step for each lane.
         let lanes = self.lanes.map_or_else(default_lanes, Into::into);
@@ -81,8 +89,14 @@ impl Run {
         if until.is_some() && events.len() > 1 {
             bail!("--until takes one object, the triggers match {}\nhint: name the object", events.len());
         }
-        let options = RunOptions { until, lanes: self.lanes.map(Into::into), skip: 0 };
+        let options = RunOptions {
+            until,
+            lanes: self.lanes.map(Into::into),
+            timeout: session.plan.delivery.timeout,
+            ..RunOptions::default()
+        };
         let file = self.rejects.clone().unwrap_or_else(|| match &self.until {
+            None if self.dry_run => session.plan.state.join("rejects-dry-run.jsonl"),
             None => session.plan.state.join("rejects.jsonl"),
             Some(step) => session.plan.state.join(format!("rejects-until-{step}.jsonl")),
         });
@@ -98,6 +112,9 @@ impl Run {
         }
         rejects.finish()?;
         summary.print(&rejects, self.format)?;
+        if self.dry_run {
+            eprintln!("this was a dry run: no document was written");
+        }
         Ok(summary.exit(&rejects))
     }
 

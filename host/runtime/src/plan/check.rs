@@ -1,5 +1,8 @@
 //! From a manifest to a plan, with every problem reported.
 
+mod parameters;
+mod steps;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,18 +11,13 @@ use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds};
 
 use crate::diagnostics::Reporter;
-use crate::engine::MEMORY_CEILING;
-use crate::manifest::{Delivery, HttpTrigger, Id, Manifest, ObjectTrigger, ScheduleTrigger, Step, StepLimits, Trigger};
+use crate::manifest::{Delivery, HttpTrigger, Id, Manifest, ObjectTrigger, ScheduleTrigger, Trigger};
 use crate::plan::{
-    Artifact, DeliveryPlan, ObjectPattern, Plan, SchedulePlan, Sources, StepPlan, TablePlan, TestPlan, TriggerPlan,
+    Artifact, DeliveryPlan, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan, TestPlan, TriggerPlan,
 };
-use crate::sandbox::Limits;
 
 /// Paths of URLs that `wasmill up` answers itself.
 const RESERVED_PATHS: [&str; 4] = ["/metrics", "/health", "/healthz", "/ready"];
-
-/// The longest deadline of a call.
-const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes the plan. What is missing in it was reported.
 pub fn plan(
@@ -30,7 +28,8 @@ pub fn plan(
     reporter: &mut Reporter,
 ) -> Option<Plan> {
     let folder = folder(file)?;
-    let mut check = Check { manifest, folder: &folder, sources, stores: BTreeMap::new(), reporter };
+    let parameters = parameters::chosen(&manifest.parameters, sources.parameters, reporter);
+    let mut check = Check { manifest, folder: &folder, sources, stores: BTreeMap::new(), parameters, reporter };
     if manifest.version != 1 {
         check
             .reporter
@@ -92,6 +91,8 @@ struct Check<'a> {
     folder: &'a Path,
     sources: Sources<'a>,
     stores: BTreeMap<&'a Id, PathBuf>,
+    /// Their values; of those that have none that was reported.
+    parameters: BTreeMap<&'a str, serde_json::Value>,
     reporter: &'a mut Reporter,
 }
 
@@ -230,7 +231,8 @@ impl<'a> Check<'a> {
     }
 
     fn delivery(&mut self) -> Option<DeliveryPlan> {
-        let Delivery { concurrency, faults, give_up_hours, backoff_seconds, lease_seconds } = &self.manifest.delivery;
+        let Delivery { concurrency, faults, give_up_hours, backoff_seconds, lease_seconds, timeout_seconds } =
+            &self.manifest.delivery;
         let at = |key: &str| ["delivery".to_owned(), key.to_owned()];
         let mut time = |key: &str, value: f64, unit: f64| {
             let time = Duration::try_from_secs_f64(value * unit).ok().filter(|time| !time.is_zero());
@@ -243,6 +245,7 @@ impl<'a> Check<'a> {
         let give_up = time("give_up_hours", *give_up_hours, 3600.0);
         let backoff = time("backoff_seconds", *backoff_seconds, 1.0);
         let lease = time("lease_seconds", *lease_seconds, 1.0);
+        let timeout = timeout_seconds.map(|seconds| time("timeout_seconds", seconds, 1.0));
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency = concurrency.map_or_else(cores, |count| usize::from(count).max(1));
         Some(DeliveryPlan {
@@ -251,6 +254,10 @@ impl<'a> Check<'a> {
             give_up: give_up?,
             backoff: backoff?,
             lease: lease?,
+            timeout: match timeout {
+                Some(timeout) => Some(timeout?),
+                None => None,
+            },
         })
     }
 
@@ -260,75 +267,6 @@ impl<'a> Check<'a> {
             self.report(at, format!("{key} is {value}, not a number of seconds"));
         }
         time
-    }
-
-    fn steps(&mut self) -> Vec<StepPlan> {
-        let manifest = self.manifest;
-        if manifest.step.is_empty() {
-            self.reporter.at_byte(None, "there are no steps\nhint: add `[[step]]` with `id` and `component`");
-        }
-        let mut steps = Vec::new();
-        for (index, step) in manifest.step.iter().enumerate() {
-            let position = index.to_string();
-            let at = |key: &'static str| ["step".to_owned(), position.clone(), key.to_owned()];
-            let earlier = manifest.step.get(..index).unwrap_or_default();
-            if earlier.iter().any(|other| other.id == step.id) {
-                self.report(&at("id"), format!("there are two steps `{}`", step.id));
-            }
-            let component = self.component(&step.component, &as_path(&at("component")));
-            let model = step.model.as_ref().and_then(|model| self.artifact(model, "model", &as_path(&at("model"))));
-            let config = self.config(&step.config, &as_path(&at("config")));
-            let limits = self.limits(&step.limits, &as_path(&at("limits")));
-            let from = self.from(step, earlier, &at("from"));
-            let tables = self.step_tables(step, &at("tables"));
-            if !step.grants.documents.is_empty() && manifest.documents.is_none() {
-                self.report(
-                    &at("grants"),
-                    format!("step `{}` may write documents, but there is no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`", step.id),
-                );
-            }
-            let (Some(component), Some(config), Some(limits)) = (component, config, limits) else { continue };
-            steps.push(StepPlan {
-                id: step.id.clone(),
-                component,
-                from,
-                tables,
-                model,
-                config,
-                documents: step.grants.documents.clone(),
-                settings: step.grants.settings.clone(),
-                limits,
-            });
-        }
-        steps
-    }
-
-    fn from(&mut self, step: &Step, earlier: &[Step], at: &[String; 3]) -> Option<(usize, Option<String>)> {
-        let Some(from) = &step.from else { return earlier.len().checked_sub(1).map(|last| (last, None)) };
-        let (id, route) = match from.split_once('.') {
-            Some((id, route)) => (id, Some(route.to_owned())),
-            None => (from.as_str(), None),
-        };
-        let found = earlier.iter().position(|other| other.id.as_str() == id);
-        if found.is_none() {
-            let known = list(earlier.iter().map(|step| &step.id));
-            self.report(at, format!("step `{}` takes the rows of `{id}`, which is no step before it\nhint: the steps before it are {known}", step.id));
-        }
-        found.map(|index| (index, route))
-    }
-
-    fn step_tables(&mut self, step: &Step, at: &[String; 3]) -> Vec<usize> {
-        let mut tables = Vec::new();
-        for name in &step.tables {
-            match self.manifest.tables.keys().position(|known| known == name) {
-                Some(index) => tables.push(index),
-                None => {
-                    let known = list(self.manifest.tables.keys());
-                    self.report(at, format!("step `{}`: there is no table `{name}`\nhint: the tables are {known}; add `[tables.{name}]`", step.id));
-                }
-            }
-        }
-        tables
     }
 
     fn tests(&mut self) -> Vec<TestPlan> {
@@ -399,7 +337,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The configuration as JSON, with the text of files in the place of `{ file = "PATH" }`.
+    /// The configuration as JSON, with the text of files in the place of `{ file = "PATH" }`, and values of parameters in
+    /// that of `{ parameter = "NAME" }`.
     fn config(&mut self, config: &toml::Table, at: &[&str]) -> Option<String> {
         let mut complete = true;
         let value = self.json(&toml::Value::Table(config.clone()), at, &mut complete);
@@ -418,6 +357,11 @@ impl<'a> Check<'a> {
                 values.map(|(index, value)| self.json(value, &[at, &[&index.to_string()]].concat(), complete)).collect()
             }
             toml::Value::Table(table) => {
+                if let (1, Some(toml::Value::String(name))) = (table.len(), table.get("parameter")) {
+                    let value = self.parameter(name, at);
+                    *complete &= value.is_some();
+                    return value.unwrap_or_default();
+                }
                 if let (1, Some(toml::Value::String(path))) = (table.len(), table.get("file")) {
                     return match std::fs::read_to_string(self.folder.join(path)) {
                         Ok(text) => text.into(),
@@ -432,30 +376,6 @@ impl<'a> Check<'a> {
                 entries.map(|(key, value)| (key.clone(), self.json(value, &[at, &[key]].concat(), complete))).collect()
             }
         }
-    }
-
-    fn limits(&mut self, limits: &StepLimits, at: &[&str]) -> Option<Limits> {
-        let most = MEMORY_CEILING >> 20;
-        let memory = usize::try_from(limits.memory_mib).ok().filter(|mib| (1..=most).contains(mib));
-        if memory.is_none() {
-            self.reporter.at(
-                &[at, &["memory_mib"]].concat(),
-                format!("memory_mib is {}, not from 1 to {most}", limits.memory_mib),
-            );
-        }
-        let deadline = Duration::try_from_secs_f64(limits.deadline_seconds)
-            .ok()
-            .filter(|deadline| !deadline.is_zero() && *deadline <= LONGEST_CALL);
-        if deadline.is_none() {
-            self.reporter.at(
-                &[at, &["deadline_seconds"]].concat(),
-                format!(
-                    "deadline_seconds is {}, not a number of seconds above 0, and at most a day",
-                    limits.deadline_seconds
-                ),
-            );
-        }
-        Some(Limits { memory: memory? << 20, deadline: deadline? })
     }
 
     fn report(&mut self, at: &[String; 3], message: String) {

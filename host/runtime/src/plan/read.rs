@@ -48,7 +48,7 @@ impl Plan {
     /// the folder `components`.
     pub fn read(file: &Path, components: &Path) -> Result<Self, Diagnostics> {
         let registry = |_: &str| Err("no registry is asked here".to_owned());
-        Self::read_from(file, Sources { bundled: components, registry: &registry })
+        Self::read_from(file, Sources { bundled: components, registry: &registry, parameters: &[] })
     }
 
     /// Reads and checks a manifest.

@@ -1,6 +1,6 @@
 //! The steps that one thread takes a batch through.
 
-use std::thread;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
@@ -10,13 +10,8 @@ use crate::function::{Instance, Kind};
 use crate::pipeline::Pipeline;
 use crate::rows::{self, Reject, Rows};
 use crate::run::StepFailure;
+use crate::run::calls::{Timeout, with_retries};
 use crate::run::report::Counts;
-
-/// How often a function that asks for it is called again with a batch.
-const ATTEMPTS: u32 = 5;
-
-/// How long to wait before the second attempt; each further one waits twice as long.
-const BACKOFF: Duration = Duration::from_millis(200);
 
 /// A batch that `ingest` gave.
 pub struct Batch {
@@ -78,7 +73,9 @@ pub struct Chain<'a> {
     pipeline: &'a Pipeline,
     event: &'a Event,
     until: Option<usize>,
-    needed: Vec<bool>,
+    timeout: Timeout,
+    /// Those that lead to `until`; none: all.
+    needed: Option<BTreeSet<usize>>,
     instances: Vec<Option<Instance>>,
 }
 
@@ -88,17 +85,19 @@ impl<'a> Chain<'a> {
         pipeline: &'a Pipeline,
         event: &'a Event,
         until: Option<usize>,
+        timeout: Timeout,
         part: Part,
     ) -> Result<Self, StepFailure> {
-        let needed = needed(pipeline, until);
+        let needed = until.map(|step| pipeline.ancestors(step));
         let mut instances = Vec::new();
         for (index, step) in pipeline.steps.iter().enumerate() {
             let takes_rows = step.kind != Kind::Ingest;
-            let ours = takes_rows && part_of(pipeline, index) == part && needed.get(index) == Some(&true);
+            let is_needed = needed.as_ref().is_none_or(|needed| needed.contains(&index));
+            let ours = takes_rows && is_needed && part_of(pipeline, index) == part;
             let start = || step.start(&pipeline.engine).map_err(|failure| (index, failure));
             instances.push(ours.then(start).transpose()?);
         }
-        Ok(Self { pipeline, event, until, needed, instances })
+        Ok(Self { pipeline, event, until, timeout, needed, instances })
     }
 
     /// Takes a batch of the first step through the steps after it.
@@ -114,7 +113,7 @@ impl<'a> Chain<'a> {
 
     /// Gives rows to a step, and what it makes of them to the steps after it.
     pub fn push(&mut self, step: usize, rows: Rows, outcome: &mut Outcome) -> Result<(), StepFailure> {
-        let Some(instance) = self.instances.get_mut(step).and_then(Option::as_mut) else {
+        let (Some(Some(instance)), Some(plan)) = (self.instances.get_mut(step), self.pipeline.steps.get(step)) else {
             outcome.deferred.push((step, rows));
             return Ok(());
         };
@@ -122,7 +121,15 @@ impl<'a> Chain<'a> {
             return Ok(());
         }
         let started = Instant::now();
-        let result = with_retries(|attempt| call(instance, self.event, attempt, &rows));
+        let mut is_broken = false;
+        let result = with_retries(&plan.retry, &self.timeout, |attempt| {
+            if is_broken {
+                *instance = plan.start(&self.pipeline.engine)?;
+            }
+            let result = plan.permits.with(|| call(instance, self.event, attempt, &rows));
+            is_broken = matches!(result, Err(Failure::Fault(_)));
+            result
+        });
         outcome.count(step, |counts| {
             counts.rows_in += rows.len() as u64;
             counts.busy += started.elapsed();
@@ -155,10 +162,14 @@ impl<'a> Chain<'a> {
             if !self.pipeline.steps.get(step).is_some_and(|step| step.bound.whole) {
                 continue;
             }
-            let Some(Some(Instance::Transform(transform))) = self.instances.get_mut(step) else { continue };
+            let (Some(Some(Instance::Transform(transform))), Some(plan)) =
+                (self.instances.get_mut(step), self.pipeline.steps.get(step))
+            else {
+                continue;
+            };
             let started = Instant::now();
-            let output =
-                with_retries(|attempt| transform.finish(self.event, attempt)).map_err(|failure| (step, failure))?;
+            let finish = |attempt| plan.permits.with(|| transform.finish(self.event, attempt));
+            let output = with_retries(&plan.retry, &self.timeout, finish).map_err(|failure| (step, failure))?;
             outcome.count(step, |counts| counts.busy += started.elapsed());
             self.pass_on(step, output, outcome)?;
         }
@@ -174,14 +185,15 @@ impl<'a> Chain<'a> {
             return Ok(());
         }
         let pipeline = self.pipeline;
-        for (child, plan) in pipeline.children(step) {
-            if self.needed.get(child) != Some(&true) {
+        for (child, plan, edge) in pipeline.children(step) {
+            if self.needed.as_ref().is_some_and(|needed| !needed.contains(&child)) {
                 continue;
             }
-            let routed = match plan.from.as_ref().and_then(|(_, route)| route.as_deref()) {
+            let routed = match &edge.route {
                 Some(route) => rows::take_route(&rows, routes.as_ref(), route).map_err(|what| (step, fault(what)))?,
                 None => rows.clone(),
             };
+            let routed = routed.widened(plan.input()).map_err(|err| (step, fault(err.to_string())))?;
             self.push(child, routed, outcome)?;
         }
         Ok(())
@@ -202,46 +214,12 @@ fn call(instance: &mut Instance, event: &Event, attempt: u32, rows: &Rows) -> Re
     }
 }
 
-fn with_retries<T>(mut call: impl FnMut(u32) -> Result<T, Failure>) -> Result<T, Failure> {
-    let mut wait = BACKOFF;
-    for attempt in 1..ATTEMPTS {
-        match call(attempt) {
-            Err(Failure::Retry(_)) => {
-                thread::sleep(wait);
-                wait *= 2;
-            }
-            result => return result,
-        }
-    }
-    call(ATTEMPTS)
-}
-
 fn fault(what: String) -> Failure {
     Failure::Fault(crate::failure::Fault { cause: crate::failure::Cause::Answer(what), printed: String::new() })
 }
 
 /// Which part a step is of.
 fn part_of(pipeline: &Pipeline, step: usize) -> Part {
-    let mut at = Some(step);
-    while let Some(index) = at {
-        let Some(step) = pipeline.steps.get(index) else { break };
-        if step.bound.whole {
-            return Part::Whole;
-        }
-        at = step.from.as_ref().map(|(from, _)| *from);
-    }
-    Part::Alone
-}
-
-/// Which steps a run needs: all, or those that lead to `until`.
-fn needed(pipeline: &Pipeline, until: Option<usize>) -> Vec<bool> {
-    let mut needed = vec![until.is_none(); pipeline.steps.len()];
-    let mut at = until;
-    while let Some(index) = at {
-        if let Some(needed) = needed.get_mut(index) {
-            *needed = true;
-        }
-        at = pipeline.steps.get(index).and_then(|step| step.from.as_ref()).map(|(from, _)| *from);
-    }
-    needed
+    let is_whole = |index: &usize| pipeline.steps.get(*index).is_some_and(|step| step.bound.whole);
+    if pipeline.ancestors(step).iter().any(is_whole) { Part::Whole } else { Part::Alone }
 }

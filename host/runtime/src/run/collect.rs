@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 use crate::event::Event;
 use crate::pipeline::Pipeline;
 use crate::rows::without_numbers;
+use crate::run::calls::Timeout;
 use crate::run::chain::{Chain, Outcome, Part};
 use crate::run::report::{Counts, EventReport, StepReport};
 use crate::run::{Chunk, ChunkSink, Progress, RunError, RunOptions, StepFailure};
@@ -40,11 +41,12 @@ impl<'a> Collector<'a> {
         pipeline: &'a Pipeline,
         event: &'a Event,
         options: &RunOptions<'a>,
+        timeout: Timeout,
         progress: &'a Progress,
         chunks: &'a mut ChunkSink<'a>,
     ) -> Result<Self, RunError> {
         let until = options.until.map(|(step, _)| step);
-        let whole = Chain::start(pipeline, event, until, Part::Whole)
+        let whole = Chain::start(pipeline, event, until, timeout, Part::Whole)
             .map_err(|failure| step_error(pipeline, event, failure))?;
         let file = match options.until {
             Some((step, path)) => {
