@@ -41,9 +41,12 @@ mod component {
             Ok(Bound { schema, scope: Scope::Row, routes: Vec::new() })
         }
 
-        fn process(_: Context, rows: Vec<u8>) -> Result<Output, Failure> {
-            if HARM.with_borrow(|(_, harm)| harm == "long-reject") {
-                return Err(Failure::Reject("x".repeat(10 << 20)));
+        fn process(ctx: Context, rows: Vec<u8>) -> Result<Output, Failure> {
+            match HARM.with_borrow(|(_, harm)| harm.clone()).as_str() {
+                "long-reject" => return Err(Failure::Reject("x".repeat(10 << 20))),
+                "retry-twice" if ctx.attempt <= 2 => return Err(Failure::Retry(format!("attempt {}", ctx.attempt))),
+                "trap-twice" if ctx.attempt <= 2 => std::process::abort(),
+                _ => {}
             }
             let batch = match harm("process") {
                 Some(answer) => answer,
@@ -76,6 +79,8 @@ mod component {
                 wasmill_sdk::setting("API_KEY");
                 None
             }
+            // Depends on the attempt, which `process` knows.
+            "retry-twice" | "trap-twice" => None,
             "trap" => std::process::abort(),
             "panic" => panic!("harm was asked for"),
             "loop" => loop {

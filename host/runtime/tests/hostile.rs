@@ -2,10 +2,18 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::Case;
+use wasmill_runtime::run::RunOptions;
 
 /// A pipeline with a hostile step, bounded so that the tests are quick.
 fn hostile(when: &str, harm: &str) -> Case {
+    hostile_with(when, harm, "")
+}
+
+/// The same, with more said of the step.
+fn hostile_with(when: &str, harm: &str, more: &str) -> Case {
     // Only the endless loop should meet its deadline, however busy the machine is, and only the hoard its limit.
     let deadline = if harm == "loop" { 0.5 } else { 60.0 };
     let memory = if harm == "memory" { 64 } else { 1024 };
@@ -24,6 +32,7 @@ id = "harm"
 component = "hostile"
 config = {{ when = "{when}", harm = "{harm}" }}
 limits = {{ memory_mib = {memory}, deadline_seconds = {deadline:?} }}
+{more}
 "#
     ))
 }
@@ -94,6 +103,35 @@ fn the_end_of_a_huge_output_is_kept_with_the_error() {
     assert!(message.contains("line 199999 of far too many"), "{message}");
     assert!(message.contains("after much was printed"), "{message}");
     assert!(message.len() < 64 * 1024, "{} bytes", message.len());
+}
+
+#[test]
+fn a_call_that_fails_is_made_again_as_the_step_says() {
+    let run = |harm: &str, retry: &str| {
+        let case = hostile_with("process", harm, &format!("retry = {{ backoff_seconds = 0.01, {retry} }}"));
+        let (outcome, _) = case.run(&case.load().unwrap(), b"a\n1\n2\n");
+        outcome.map(|report| report.steps[1].counts.rows_out).map_err(|err| err.to_string())
+    };
+    assert_eq!(run("retry-twice", "attempts = 3"), Ok(2));
+    assert_eq!(run("trap-twice", "attempts = 3, on = ['fault']"), Ok(2));
+    for (harm, retry, expect) in [
+        ("retry-twice", "attempts = 2", "step `harm`: attempt 2"),
+        ("retry-twice", "attempts = 3, on = ['fault']", "step `harm`: attempt 1"),
+        ("trap-twice", "attempts = 2, on = ['fault']", "step `harm`: trap: "),
+        ("trap-twice", "attempts = 3", "step `harm`: trap: "),
+    ] {
+        let message = run(harm, retry).unwrap_err();
+        assert!(message.contains(expect), "{harm}, {retry}: {message}");
+    }
+}
+
+#[test]
+fn an_event_that_takes_too_long_is_a_fault() {
+    let case = hostile("never", "");
+    let pipeline = case.load().unwrap();
+    let options = RunOptions { timeout: Some(Duration::ZERO), ..RunOptions::default() };
+    let message = case.run_with(&pipeline, b"a\n1\n", &options).0.unwrap_err().to_string();
+    assert!(message.contains("step `read`: timeout: the event took longer than 0ns\nhint: "), "{message}");
 }
 
 #[test]

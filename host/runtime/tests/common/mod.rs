@@ -55,9 +55,19 @@ impl Case {
 
     /// Runs an object of this content.
     pub fn run(&self, pipeline: &Pipeline, object: &[u8]) -> (Result<EventReport, RunError>, Vec<(String, Reject)>) {
+        self.run_with(pipeline, object, &RunOptions::default())
+    }
+
+    /// The same, as `options` say.
+    pub fn run_with(
+        &self,
+        pipeline: &Pipeline,
+        object: &[u8],
+        options: &RunOptions<'_>,
+    ) -> (Result<EventReport, RunError>, Vec<(String, Reject)>) {
         let path = self.folder.path().join("object");
         std::fs::write(&path, object).unwrap();
-        run(pipeline, &Event::of_file(&path).unwrap(), &RunOptions::default())
+        run(pipeline, &Event::of_file(&path).unwrap(), options)
     }
 }
 
