@@ -128,18 +128,30 @@ fn a_manifest_that_changes_is_taken_up() {
     land(folder, "a.csv", &rows(0, 10));
     up.wait_for(folder, 10);
     // One that is wrong leaves the old one at work.
-    std::fs::write(folder.join("pipeline.toml"), "version = 2").unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    let manifest = |text: &str| std::fs::write(folder.join("pipeline.toml"), text).unwrap();
+    manifest("version = 2");
+    up.wait_said("changed, and the pipeline goes on as it was: ./pipeline.toml:1: ");
     land(folder, "b.csv", &rows(10, 10));
     up.wait_for(folder, 20);
-    std::fs::write(folder.join("pipeline.toml"), up_folder::MANIFEST.replace("\"{id}\"", "\"new-{id}\"")).unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    manifest(&up_folder::MANIFEST.replace("documents.db", "others.db"));
+    up.wait_said("where documents and the journal are cannot change while it runs\nhint: start `wasmill up` again");
+    // A file that the manifest names is a part of it.
+    let sql = |text: &str| std::fs::write(folder.join("names.sql"), text).unwrap();
+    sql("SELECT 'new-' || id AS id, value FROM input");
+    let names = "[[step]]\nid = \"names\"\ncomponent = \"transform\"\nconfig = { sql = { file = \"names.sql\" } }\n\n";
+    manifest(&up_folder::MANIFEST.replace("[[step]]\nid = \"publish\"", &format!("{names}[[step]]\nid = \"publish\"")));
+    up.wait_said("`./pipeline.toml` changed, and the pipeline is taken up as it is now");
     land(folder, "c.csv", &rows(0, 10));
     up.wait_for(folder, 30);
+    sql("SELECT 'newer-' || id AS id, value FROM input");
+    up.wait_said("names.sql` changed, and the pipeline is taken up as it is now");
+    land(folder, "d.csv", &rows(0, 10));
+    up.wait_for(folder, 40);
     assert_eq!(up.stop(), Some(0));
-    assert_eq!(documents(folder), (30, 30));
-    let (code, _, _) = wasmill(folder, &["documents", "get", ".", "new-7"]);
-    assert_eq!(code, 0);
+    assert_eq!(documents(folder), (40, 40));
+    for id in ["7", "new-7", "newer-7"] {
+        assert_eq!(wasmill(folder, &["documents", "get", ".", id]).0, 0, "{id}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! program sees only the plan.
 
 mod check;
+mod files;
 mod read;
 
 use std::num::NonZeroU16;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::manifest::{Id, Missed, Overlap, TableName};
 use crate::sandbox::Limits;
 
+pub use files::Files;
 pub use read::{documents_of, journal_of, resolve};
 
 /// What will be done.
@@ -22,6 +24,9 @@ pub use read::{documents_of, journal_of, resolve};
 pub struct Plan {
     /// The manifest's file.
     pub file: PathBuf,
+    /// All the files that it was made of, as they were by then: manifest, components, models, objects of tables, and what
+    /// configurations name.
+    pub files: Files,
     /// The manifest's text, for diagnostics of what only shows later.
     pub text: String,
     /// The pipeline's name.

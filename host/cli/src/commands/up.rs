@@ -1,10 +1,9 @@
 //! `wasmill up`.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -37,9 +36,9 @@ const MANY: usize = 100_000;
 ///
 /// What becomes of an event is in the journal, `.wasmill/journal.db` beside the manifest unless it says otherwise; after
 /// a crash or a `kill -9` the next `wasmill up` goes on from there. `wasmill runs` and `wasmill dead-letters` look at it.
-/// `/health`, `/ready` and `/metrics` are answered. When the manifest's file changes it is taken up, but for where documents
-/// and the journal are; if it is wrong, the old one stays. Ctrl-C or SIGTERM lets what is worked on
-/// finish.
+/// `/health`, `/ready` and `/metrics` are answered. When the manifest changes, or a component, a model, a table or another
+/// file that it names, the pipeline is taken up as it is then; if something is wrong with it, it goes on as it was. Where
+/// documents and the journal are cannot change. Ctrl-C or SIGTERM lets what is worked on finish.
 #[derive(Debug, Args)]
 pub struct Up {
     #[command(flatten)]
@@ -137,7 +136,7 @@ impl Up {
             let working = tokio::spawn(common.worker(&pipeline, plan.delivery).run(stopped));
             let next = tokio::select! {
                 _ = &mut asked => None,
-                next = self.changed(&plan.file, &common) => {
+                next = self.changed(plan, &common) => {
                     baking = Baking::of(&next.0, &next.1, &common);
                     Some(next)
                 }
@@ -164,27 +163,34 @@ impl Up {
         Ok(if counts.dead > 0 || counts.letters > 0 { Exit::Failures } else { Exit::Done })
     }
 
-    /// What the manifest became, once it changed to something that works.
-    async fn changed(&self, file: &Path, common: &Common) -> (Arc<Session>, Arc<Pipeline>) {
-        let mut seen = changed_at(file);
+    /// What the pipeline became, once its manifest, or a file that it was made of, changed to something that works.
+    async fn changed(&self, plan: &Plan, common: &Common) -> (Arc<Session>, Arc<Pipeline>) {
+        let mut seen = plan.files.clone();
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
-            let now = changed_at(file);
-            if now == seen || now.is_none() {
+            let now = plan.files.now();
+            let changed: Vec<String> = now.changed(&seen).map(|path| format!("`{}`", path.display())).collect();
+            if changed.is_empty() {
                 continue;
             }
+            let changed = changed.join(", ");
             seen = now;
             let loaded = tokio::task::block_in_place(|| {
                 let session = Session::open(&self.pipeline)?;
+                if (&session.plan.documents, &session.plan.journal) != (&plan.documents, &plan.journal) {
+                    bail!(
+                        "where documents and the journal are cannot change while it runs\nhint: start `wasmill up` again"
+                    );
+                }
                 let pipeline = session.load(common.database.clone())?;
                 anyhow::Ok((Arc::new(session), Arc::new(pipeline)))
             });
             match loaded {
                 Ok(loaded) => {
-                    eprintln!("the manifest changed, and is taken up");
+                    eprintln!("{changed} changed, and the pipeline is taken up as it is now");
                     return loaded;
                 }
-                Err(err) => eprintln!("error: the manifest changed, and is not taken up: {err:#}"),
+                Err(err) => eprintln!("error: {changed} changed, and the pipeline goes on as it was: {err:#}"),
             }
         }
     }
@@ -255,10 +261,6 @@ fn endpoints(plan: &Plan) -> Vec<Endpoint> {
         _ => None,
     };
     plan.triggers.iter().filter_map(endpoint).collect()
-}
-
-fn changed_at(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
 }
 
 /// Over when nothing waits or runs, twice in a row with time for triggers to look between.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -82,18 +82,34 @@ pub struct Up {
     /// The process.
     pub process: Child,
     addr: String,
+    said: PathBuf,
 }
 
 impl Up {
     /// Starts it, and waits until it listens.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(folder, &["up", ".", "--addr", "127.0.0.1:0"]);
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let said = folder.join(".wasmill/said");
+        let stderr = std::fs::File::create(&said).unwrap();
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addr = line.trim_end().strip_prefix("http://").unwrap_or_default().to_owned();
-        Self { process, addr }
+        Self { process, addr, said }
+    }
+
+    /// Waits until it has said this on standard error.
+    pub fn wait_said(&self, text: &str) {
+        let started = Instant::now();
+        loop {
+            let said = std::fs::read_to_string(&self.said).unwrap();
+            if said.contains(text) {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "`{text}` is not in:\n{said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The status and the body of an answer.

@@ -13,7 +13,7 @@ use croner::parser::{CronParser, Seconds};
 use crate::diagnostics::Reporter;
 use crate::manifest::{Delivery, HttpTrigger, Id, Manifest, ObjectTrigger, ScheduleTrigger, Trigger};
 use crate::plan::{
-    Artifact, DeliveryPlan, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan, TestPlan, TriggerPlan,
+    Artifact, DeliveryPlan, Files, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan, TestPlan, TriggerPlan,
 };
 
 /// Paths of URLs that `wasmill up` answers itself.
@@ -25,11 +25,13 @@ pub fn plan(
     file: &Path,
     text: &str,
     sources: Sources<'_>,
+    files: Files,
     reporter: &mut Reporter,
 ) -> Option<Plan> {
     let folder = folder(file)?;
     let parameters = parameters::chosen(&manifest.parameters, sources.parameters, reporter);
-    let mut check = Check { manifest, folder: &folder, sources, stores: BTreeMap::new(), parameters, reporter };
+    let stores = BTreeMap::new();
+    let mut check = Check { manifest, folder: &folder, sources, stores, parameters, files, reporter };
     if manifest.version != 1 {
         check
             .reporter
@@ -43,11 +45,13 @@ pub fn plan(
     let steps = check.steps();
     let tests = check.tests();
     let delivery = check.delivery()?;
+    let files = check.files;
     let journal = journal(manifest, &folder, check.reporter)?;
     Some(Plan {
         journal,
         delivery,
         file: file.to_owned(),
+        files,
         text: text.to_owned(),
         name: manifest.name.clone(),
         state: folder.join(".wasmill"),
@@ -93,6 +97,7 @@ struct Check<'a> {
     stores: BTreeMap<&'a Id, PathBuf>,
     /// Their values; of those that have none that was reported.
     parameters: BTreeMap<&'a str, serde_json::Value>,
+    files: Files,
     reporter: &'a mut Reporter,
 }
 
@@ -146,6 +151,7 @@ impl<'a> Check<'a> {
             let limits = self.limits(&table.limits, &[at[0], at[1], "limits"]);
             let Some(folder) = self.store(&table.store, &[at[0], at[1], "store"]) else { continue };
             let object = folder.join(&table.path);
+            self.files.add(&object);
             if !object.is_file() {
                 self.reporter.at(
                     &[at[0], at[1], "path"],
@@ -299,6 +305,7 @@ impl<'a> Check<'a> {
             return self.artifact(reference, "component", at);
         }
         let path = self.sources.bundled.join(format!("{reference}.wasm"));
+        self.files.add(&path);
         match Artifact::of(&path) {
             Ok(artifact) => Some(artifact),
             Err(_) => {
@@ -328,7 +335,9 @@ impl<'a> Check<'a> {
     }
 
     fn artifact(&mut self, path: &str, what: &str, at: &[&str]) -> Option<Artifact> {
-        match Artifact::of(&self.folder.join(path)) {
+        let file = self.folder.join(path);
+        self.files.add(&file);
+        match Artifact::of(&file) {
             Ok(artifact) => Some(artifact),
             Err(err) => {
                 self.reporter.at(at, format!("cannot read the {what} `{path}`: {err}"));
@@ -363,7 +372,9 @@ impl<'a> Check<'a> {
                     return value.unwrap_or_default();
                 }
                 if let (1, Some(toml::Value::String(path))) = (table.len(), table.get("file")) {
-                    return match std::fs::read_to_string(self.folder.join(path)) {
+                    let file = self.folder.join(path);
+                    self.files.add(&file);
+                    return match std::fs::read_to_string(file) {
                         Ok(text) => text.into(),
                         Err(err) => {
                             *complete = false;

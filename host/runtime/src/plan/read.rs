@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::manifest::{FILE_NAME, Id, Manifest};
-use crate::plan::{Plan, Sources, check};
+use crate::plan::{Files, Plan, Sources, check};
 use crate::toml_file;
 
 /// The manifest that a user means: a file, a folder with one in it, or the name of a folder in `manifests`.
@@ -53,8 +53,10 @@ impl Plan {
 
     /// Reads and checks a manifest.
     pub fn read_from(file: &Path, sources: Sources<'_>) -> Result<Self, Diagnostics> {
+        let mut files = Files::default();
+        files.add(file);
         toml_file::read(file, |manifest: Manifest, text, reporter| {
-            check::plan(&manifest, file, text, sources, reporter)
+            check::plan(&manifest, file, text, sources, files, reporter)
         })
     }
 }
