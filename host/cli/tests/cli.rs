@@ -48,7 +48,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// Exit code, standard output and standard error of `wasmill` in a folder; `FOLDER` stands for its path, `T`
-/// for a time and `R` for a rate.
+/// for a time, `M` for a size and `R` for a rate.
 fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let (code, stdout, stderr) = common::wasmill(folder, arguments);
     let text = |text: String| {
@@ -58,6 +58,7 @@ fn wasmill(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
             for index in 1..words.len() {
                 match words[index].trim_end_matches(',') {
                     "s" if words[index - 1].parse::<f64>().is_ok() => words[index - 1] = "T",
+                    "MiB" => words[index - 1] = "M",
                     "rows/s)" => words[index - 1] = "(R",
                     _ => {}
                 }
@@ -77,10 +78,10 @@ fn a_run_reads_transforms_and_publishes_and_says_so() {
     assert_eq!(
         stdout,
         "a.csv: 3 rows in T s (R rows/s)\n\
-         step rows in rows out rejected busy\n\
-         read 3 3 0 T s\n\
-         square 3 3 0 T s\n\
-         publish 3 3 0 T s\n\
+         step rows in rows out rejected busy cpu memory\n\
+         read 3 3 0 T s T s M MiB\n\
+         square 3 3 0 T s T s M MiB\n\
+         publish 3 3 0 T s T s M MiB\n\
          documents of publish: 3 inserted, 0 replaced, 0 unchanged, 0 stale\n\
          numbers: started in T s"
     );

@@ -30,7 +30,19 @@ fn an_object_that_lands_becomes_documents_once() {
     assert_eq!(counts, "events: 0 waiting, 0 running, 3 done, 0 dead; dead letters: 0\n");
     let event = runs.split_whitespace().find(|word| word.starts_with("b.csv@")).unwrap();
     let (_, run, _) = wasmill(folder, &["runs", "show", ".", event]);
-    assert!(run.contains("\"rows_in\":20000"), "{run}");
+    for part in [" done ", "rows in", " 20,000 ", " MiB"] {
+        assert!(run.contains(part), "{run}");
+    }
+    let (_, run, _) = wasmill(folder, &["runs", "show", ".", event, "--format", "json"]);
+    let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+    let steps = run["report"]["steps"].as_array().unwrap();
+    let of = |step: usize, key: &str| steps[step][key].as_f64().unwrap();
+    assert_eq!((of(0, "rows_in"), of(1, "rows_in")), (20_000.0, 20_000.0));
+    assert_eq!(of(0, "bytes_in"), rows(10, 20_000).len() as f64);
+    for step in 0..2 {
+        assert!(of(step, "peak_memory_bytes") > 1e6 && of(step, "cpu_seconds") > 0.0, "{run}");
+    }
+    assert!(of(0, "bytes_out") >= of(1, "bytes_in") && of(1, "bytes_in") > 20_000.0 * 16.0, "{run}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod calls;
 mod chain;
 mod collect;
 mod report;
+mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +37,10 @@ use crate::rows::Reject;
 use calls::{Timeout, with_retries};
 use chain::{Chain, Outcome};
 use collect::Collector;
+use usage::Meter;
 
 pub use report::{Counts, EventReport, StepReport};
+pub use usage::Usage;
 
 /// The length of an object, in bytes, up to which one thread does all.
 const SMALL: u64 = 64 << 10;
@@ -234,13 +237,14 @@ impl Pipeline {
             None => Ok(None),
         };
         std::iter::from_fn(move || {
-            let started = Instant::now();
+            let meter = Meter::start();
             match ingest.as_mut()? {
                 Ok(reading) => match next(reading) {
                     Ok(Some(output)) => {
                         let rows = output.rows.len() + output.rejects.len();
                         progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
-                        Some(Ok(chain::Batch { output, busy: started.elapsed() }))
+                        let (memory, printed) = reading.sandbox.memory_and_printed();
+                        Some(Ok(chain::Batch { output, usage: Usage { memory, printed, ..meter.read() } }))
                     }
                     Ok(None) => None,
                     Err(failure) => {

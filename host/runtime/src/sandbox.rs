@@ -141,6 +141,12 @@ impl Sandbox {
         std::mem::take(&mut self.store.data_mut().grants.documents.duplicates)
     }
 
+    /// How much memory the function has, in bytes, of which it never gives any back; and what it printed since this was
+    /// last asked.
+    pub fn memory_and_printed(&self) -> (u64, String) {
+        (self.store.data().memory.used as u64, self.output.take())
+    }
+
     /// The first setting that the function asked for.
     pub fn setting_asked(&self) -> Option<&str> {
         self.store.data().grants.settings.asked.as_deref()

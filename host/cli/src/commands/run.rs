@@ -21,6 +21,7 @@ use crate::text;
 
 use rejects::Rejects;
 use summary::Summary;
+pub use summary::table;
 
 /// How often the progress bar is drawn again.
 const REDRAW: Duration = Duration::from_millis(100);

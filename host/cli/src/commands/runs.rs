@@ -8,7 +8,9 @@ use clap::{Args, Subcommand};
 use wasmill_journal::Journal;
 use wasmill_journal::history::Run;
 use wasmill_runtime::plan;
+use wasmill_runtime::run::EventReport;
 
+use super::run::table;
 use super::{Exit, Format};
 
 /// Look at what `wasmill up` did, attempt by attempt.
@@ -22,12 +24,15 @@ pub struct Runs {
 enum Command {
     /// Print the latest attempts, one a line, the last one first, and how events stand.
     List(ListArgs),
-    /// Print the attempts at an event, with what each step did, as JSON.
+    /// Print the attempts at an event, with what each step did, used and printed.
     Show {
         /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`.
         pipeline: PathBuf,
         /// The event.
         event: String,
+        /// The form.
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
     },
 }
 
@@ -63,14 +68,17 @@ impl Runs {
                 );
                 Ok(Exit::Done)
             }
-            Command::Show { pipeline, event } => {
+            Command::Show { pipeline, event, format } => {
                 let runs = open(&pipeline)?.runs(Some(&event), u32::MAX)?;
                 if runs.is_empty() {
                     eprintln!("there was no attempt at an event `{event}`\nhint: `wasmill runs list` prints events");
                     return Ok(Exit::Failures);
                 }
                 for run in runs {
-                    say!("{}", serde_json::to_string_pretty(&run)?)?;
+                    match format {
+                        Format::Json => say!("{}", serde_json::to_string(&run)?)?,
+                        Format::Text => say!("{}", described(&run)?.trim_end())?,
+                    }
                 }
                 Ok(Exit::Done)
             }
@@ -96,4 +104,22 @@ fn line(run: &Run) -> String {
     let seconds = ended.map_or_else(String::new, |ended| format!("{:.3} s", (ended - started) as f64 / 1e6));
     let reason = reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or_default();
     format!("{}  {outcome:<8} {seconds:>10}  {event} attempt {attempt}  {reason}", time(*started)).trim_end().to_owned()
+}
+
+/// A run with all that is known of it.
+fn described(run: &Run) -> Result<String> {
+    let Run { worker, plan, reason, report, .. } = run;
+    let mut text = format!("{}\n  by {worker}, plan {plan}\n", line(run));
+    // Of the reason the first line was said.
+    for more in reason.iter().flat_map(|reason| reason.lines().skip(1)) {
+        text.push_str(&format!("  {more}\n"));
+    }
+    let Some(report) = report else { return Ok(text) };
+    let report: EventReport = serde_json::from_str(report.get())?;
+    text.push_str(&table(&report.steps));
+    for step in report.steps.iter().filter(|step| !step.usage.printed.is_empty()) {
+        text.push_str(&format!("  {} printed:\n", step.id));
+        step.usage.printed.lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+    }
+    Ok(text)
 }

@@ -14,7 +14,7 @@ use crate::sandbox::Sandbox;
 
 /// An instance that turns an object into rows.
 pub struct Ingest {
-    pub(super) sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     function: IngestFunction,
     decoder: Option<ResourceAny>,
     /// The schema of its rows.

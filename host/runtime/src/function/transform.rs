@@ -38,7 +38,7 @@ pub type Table = (String, Arc<Vec<u8>>);
 
 /// An instance that turns rows into other rows.
 pub struct Transform {
-    pub(super) sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     function: TransformFunction,
     /// The schema of the rows it gives.
     pub schema: SchemaRef,

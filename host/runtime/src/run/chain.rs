@@ -1,7 +1,6 @@
 //! The steps that one thread takes a batch through.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use crate::event::Event;
 use crate::failure::Failure;
@@ -12,13 +11,14 @@ use crate::rows::{self, Reject, Rows};
 use crate::run::StepFailure;
 use crate::run::calls::{Timeout, with_retries};
 use crate::run::report::Counts;
+use crate::run::usage::{Meter, Usage};
 
 /// A batch that `ingest` gave.
 pub struct Batch {
     /// The rows, and those that are none.
     pub output: Output,
-    /// How long it took.
-    pub busy: Duration,
+    /// What reading it used.
+    pub usage: Usage,
 }
 
 /// Which steps a chain is of.
@@ -34,8 +34,8 @@ pub enum Part {
 pub struct Outcome {
     /// The batch's place in the object, from 0.
     pub sequence: u64,
-    /// For each step what it did.
-    pub counts: Vec<Counts>,
+    /// For each step what it did, and what it used.
+    pub steps: Vec<(Counts, Usage)>,
     /// Rows that were rejected, with the step that did.
     pub rejects: Vec<(usize, Reject)>,
     /// Rows for steps that take a whole event.
@@ -49,7 +49,7 @@ impl Outcome {
     pub fn new(sequence: u64, steps: usize) -> Self {
         Self {
             sequence,
-            counts: vec![Counts::default(); steps],
+            steps: vec![Default::default(); steps],
             rejects: Vec::new(),
             deferred: Vec::new(),
             taken: None,
@@ -57,8 +57,14 @@ impl Outcome {
     }
 
     fn count(&mut self, step: usize, change: impl FnOnce(&mut Counts)) {
-        if let Some(counts) = self.counts.get_mut(step) {
+        if let Some((counts, _)) = self.steps.get_mut(step) {
             change(counts);
+        }
+    }
+
+    fn used(&mut self, step: usize, used: &Usage) {
+        if let Some((_, usage)) = self.steps.get_mut(step) {
+            usage.add(used);
         }
     }
 
@@ -105,8 +111,8 @@ impl<'a> Chain<'a> {
         let mut outcome = Outcome::new(sequence, self.pipeline.steps.len());
         outcome.count(0, |counts| {
             counts.rows_in += (batch.output.rows.len() + batch.output.rejects.len()) as u64;
-            counts.busy += batch.busy;
         });
+        outcome.used(0, &batch.usage);
         self.pass_on(0, batch.output, &mut outcome)?;
         Ok(outcome)
     }
@@ -120,7 +126,7 @@ impl<'a> Chain<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let started = Instant::now();
+        let meter = Meter::start();
         let mut is_broken = false;
         let result = with_retries(&plan.retry, &self.timeout, |attempt| {
             if is_broken {
@@ -130,9 +136,11 @@ impl<'a> Chain<'a> {
             is_broken = matches!(result, Err(Failure::Fault(_)));
             result
         });
+        let (memory, printed) = instance.sandbox().memory_and_printed();
+        outcome.used(step, &Usage { memory, printed, ..meter.read() });
         outcome.count(step, |counts| {
             counts.rows_in += rows.len() as u64;
-            counts.busy += started.elapsed();
+            counts.bytes_in += rows.stream().len() as u64;
         });
         match result {
             Ok(Called::Output(output)) => self.pass_on(step, output, outcome),
@@ -167,10 +175,11 @@ impl<'a> Chain<'a> {
             else {
                 continue;
             };
-            let started = Instant::now();
+            let meter = Meter::start();
             let finish = |attempt| plan.permits.with(|| transform.finish(self.event, attempt));
             let output = with_retries(&plan.retry, &self.timeout, finish).map_err(|failure| (step, failure))?;
-            outcome.count(step, |counts| counts.busy += started.elapsed());
+            let (memory, printed) = transform.sandbox.memory_and_printed();
+            outcome.used(step, &Usage { memory, printed, ..meter.read() });
             self.pass_on(step, output, outcome)?;
         }
         Ok(())
@@ -178,7 +187,10 @@ impl<'a> Chain<'a> {
 
     fn pass_on(&mut self, step: usize, output: Output, outcome: &mut Outcome) -> Result<(), StepFailure> {
         let Output { rows, rejects, routes } = output;
-        outcome.count(step, |counts| counts.rows_out += rows.len() as u64);
+        outcome.count(step, |counts| {
+            counts.rows_out += rows.len() as u64;
+            counts.bytes_out += rows.stream().len() as u64;
+        });
         outcome.reject(step, rejects);
         if self.until == Some(step) {
             outcome.taken = Some(rows);

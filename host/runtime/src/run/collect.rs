@@ -19,6 +19,7 @@ use crate::rows::without_numbers;
 use crate::run::calls::Timeout;
 use crate::run::chain::{Chain, Outcome, Part};
 use crate::run::report::{Counts, EventReport, StepReport};
+use crate::run::usage::Usage;
 use crate::run::{Chunk, ChunkSink, Progress, RunError, RunOptions, StepFailure};
 
 /// Takes outcomes in order.
@@ -29,7 +30,7 @@ pub struct Collector<'a> {
     chunks: &'a mut ChunkSink<'a>,
     whole: Chain<'a>,
     file: Option<ParquetFile<'a>>,
-    counts: Vec<Counts>,
+    steps: Vec<(Counts, Usage)>,
     /// Outcomes that came before their turn; as many as there are tickets at most.
     waiting: BTreeMap<u64, Outcome>,
     next: u64,
@@ -56,9 +57,9 @@ impl<'a> Collector<'a> {
             }
             None => None,
         };
-        let counts = vec![Counts::default(); pipeline.steps.len()];
+        let steps = vec![Default::default(); pipeline.steps.len()];
         let next = options.skip;
-        Ok(Self { pipeline, event, progress, chunks, whole, file, counts, waiting: BTreeMap::new(), next })
+        Ok(Self { pipeline, event, progress, chunks, whole, file, steps, waiting: BTreeMap::new(), next })
     }
 
     /// Takes an outcome, and all that waited for it; how many had their turn.
@@ -83,8 +84,9 @@ impl<'a> Collector<'a> {
     }
 
     fn record(&mut self, outcome: Outcome) -> Result<(), RunError> {
-        for (total, counts) in self.counts.iter_mut().zip(outcome.counts) {
-            *total += counts;
+        for ((counts, usage), (more, used)) in self.steps.iter_mut().zip(outcome.steps) {
+            *counts += more;
+            usage.add(&used);
         }
         self.progress.rejected.fetch_add(outcome.rejects.len() as u64, Ordering::Relaxed);
         if let (Some(file), Some(rows)) = (&mut self.file, outcome.taken) {
@@ -109,12 +111,17 @@ impl<'a> Collector<'a> {
             let path = file.path;
             file.finish().map_err(|err| io_error(self.event, path, err))?;
         }
-        let steps = self.pipeline.steps.iter().zip(self.counts);
+        if let Some((counts, _)) = self.steps.first_mut() {
+            counts.bytes_in = self.progress.bytes.load(Ordering::Relaxed);
+        }
+        let steps = self.pipeline.steps.iter().zip(self.steps);
         Ok(EventReport {
             event: self.event.id.clone(),
             bytes: self.event.object.size(),
             elapsed: started.elapsed(),
-            steps: steps.map(|(step, counts)| StepReport { id: step.id.clone(), kind: step.kind, counts }).collect(),
+            steps: steps
+                .map(|(step, (counts, usage))| StepReport { id: step.id.clone(), kind: step.kind, counts, usage })
+                .collect(),
         })
     }
 }

@@ -2,41 +2,45 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::documents::DocumentCounts;
 use crate::event::EventId;
 use crate::function::Kind;
 use crate::manifest::Id;
+use crate::run::usage::Usage;
 
 /// What a step did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Rows that it took.
     pub rows_in: u64,
     /// Rows that it gave or published.
     pub rows_out: u64,
+    /// What it took, in bytes: of the object for kind `ingest`, of Arrow for the others.
+    pub bytes_in: u64,
+    /// What it gave, in bytes of Arrow.
+    pub bytes_out: u64,
     /// Rows that it rejected.
     pub rejected: u64,
     /// Documents that it wrote (kind `publish`).
     pub written: DocumentCounts,
-    /// Time in its function, over all instances, in seconds.
-    #[serde(rename = "busy_seconds", serialize_with = "seconds")]
-    pub busy: Duration,
 }
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.rows_in += other.rows_in;
         self.rows_out += other.rows_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
         self.rejected += other.rejected;
         self.written += other.written;
-        self.busy += other.busy;
     }
 }
 
 /// What a step did, and which it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepReport {
     /// The step.
     pub id: Id,
@@ -45,17 +49,20 @@ pub struct StepReport {
     /// What it did.
     #[serde(flatten)]
     pub counts: Counts,
+    /// What its calls used.
+    #[serde(flatten)]
+    pub usage: Usage,
 }
 
 /// What became of an event.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EventReport {
     /// The event.
     pub event: EventId,
     /// The object's length in bytes.
     pub bytes: u64,
     /// Time from opening the object to the last effect, in seconds.
-    #[serde(rename = "seconds", serialize_with = "seconds")]
+    #[serde(rename = "seconds", with = "seconds")]
     pub elapsed: Duration,
     /// What each step did, in the order of the manifest.
     pub steps: Vec<StepReport>,
@@ -73,6 +80,17 @@ impl EventReport {
     }
 }
 
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+/// A time as seconds, to the microsecond.
+pub(super) mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
 }

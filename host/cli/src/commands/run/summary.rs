@@ -68,12 +68,7 @@ impl Summary {
                 seconds(report.elapsed),
                 count(rate.round() as u64)
             )?;
-            writeln!(text, "  {:<14} {:>10} {:>10} {:>10} {:>9}", "step", "rows in", "rows out", "rejected", "busy")?;
-            for StepReport { id, counts, .. } in &report.steps {
-                let (rows_in, rows_out, rejected) =
-                    (count(counts.rows_in), count(counts.rows_out), count(counts.rejected));
-                writeln!(text, "  {id:<14} {rows_in:>10} {rows_out:>10} {rejected:>10} {:>9}", seconds(counts.busy))?;
-            }
+            text.push_str(&table(&report.steps));
             for StepReport { id, counts, .. } in report.steps.iter().filter(|step| step.kind == Kind::Publish) {
                 let written = counts.written;
                 writeln!(
@@ -136,4 +131,19 @@ impl Summary {
             "rejects_file": rejects.path(),
         })
     }
+}
+
+/// What steps did, a line for each under a head.
+pub fn table(steps: &[StepReport]) -> String {
+    let head = format!(
+        "  {:<14} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9}\n",
+        "step", "rows in", "rows out", "rejected", "busy", "cpu", "memory"
+    );
+    let line = |StepReport { id, counts, usage, .. }: &StepReport| {
+        let (rows_in, rows_out, rejected) = (count(counts.rows_in), count(counts.rows_out), count(counts.rejected));
+        let memory = format!("{} MiB", usage.memory.div_ceil(1 << 20));
+        let (busy, cpu) = (seconds(usage.busy), seconds(usage.cpu));
+        format!("  {id:<14} {rows_in:>10} {rows_out:>10} {rejected:>10} {busy:>9} {cpu:>9} {memory:>9}\n")
+    };
+    std::iter::once(head).chain(steps.iter().map(line)).collect()
 }
