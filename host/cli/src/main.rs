@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod commands;
+mod log;
 mod registry;
 mod session;
 mod text;

@@ -175,11 +175,11 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
         let printed = store.data().output.take();
         if !printed.is_empty() {
-            eprintln!("{printed}");
+            tracing::info!("{printed}");
         }
         if let Err(err) = result {
             self.metrics.faults.inc();
-            eprintln!("fault: {err:#}");
+            tracing::error!("fault: {err:#}");
         }
     }
 }

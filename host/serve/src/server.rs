@@ -59,7 +59,7 @@ pub async fn serve<A, F>(
             (permit, accepted) = next => match accepted {
                 Ok((stream, _)) => (permit, stream),
                 Err(err) => {
-                    eprintln!("cannot accept a connection: {err}");
+                    tracing::warn!("cannot accept a connection: {err}");
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }

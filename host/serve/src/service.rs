@@ -56,7 +56,8 @@ impl Service {
         if let Some(line) = line {
             let principal = principal.as_ref().map_or("-", Principal::as_str);
             let status = response.status().as_u16();
-            eprintln!("{principal} {line} {status} {:.3} ms", elapsed.as_secs_f64() * 1e3);
+            let milliseconds = elapsed.as_secs_f64() * 1e3;
+            tracing::info!(principal, status, milliseconds, "{principal} {line} {status} {milliseconds:.3} ms");
         }
         response
     }
@@ -102,7 +103,7 @@ impl Service {
             Ok(Ok(response)) => response,
             // The sandbox, which has the same deadline, may have seen it first.
             Ok(Err(err)) if started.elapsed() < deadline => {
-                eprintln!("error: {err:#}");
+                tracing::error!("{err:#}");
                 problem(StatusCode::INTERNAL_SERVER_ERROR, "the component failed")
             }
             Ok(Err(_)) | Err(_) => problem(StatusCode::GATEWAY_TIMEOUT, &format!("no answer within {deadline:?}")),

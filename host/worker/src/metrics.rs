@@ -112,7 +112,7 @@ impl Metrics {
 
     /// The journal did not answer.
     pub fn journal_failed(&self, err: &JournalError) {
-        eprintln!("warning: {err}; trying again");
+        tracing::warn!("{err}; trying again");
         self.journal_errors.inc();
         self.journal_failed.store(clock::now(), Ordering::Relaxed);
     }

@@ -86,7 +86,7 @@ impl Worker {
         while let Ok(held) = waiting.try_recv() {
             let released = shared.worker.journal.release(&held.lease, clock::now()).await;
             if let Err(err) = released {
-                eprintln!("warning: {err}");
+                tracing::warn!("{err}");
             }
             shared.free(&held);
         }
@@ -126,7 +126,7 @@ impl Shared {
             }
         };
         let thread = std::thread::Builder::new().name("worker".into()).stack_size(THREAD_STACK).spawn(work);
-        thread.map_err(|err| eprintln!("warning: cannot start a thread: {err}")).ok()
+        thread.map_err(|err| tracing::warn!("cannot start a thread: {err}")).ok()
     }
 
     /// Leases events for as long as there is room for them.
@@ -198,7 +198,7 @@ impl Shared {
             match recorded {
                 Ok(()) => break,
                 Err(err @ JournalError::LeaseLost { .. }) => {
-                    eprintln!("warning: {err}");
+                    tracing::warn!("{err}");
                     break;
                 }
                 Err(JournalError::Closed) => break,
@@ -221,7 +221,8 @@ impl Shared {
                 journal.done(lease, letters.clone(), report, now).await
             }
             Outcome::Retry(reason, blame) => {
-                eprintln!("warning: event `{}`, attempt {}: {}", lease.id, lease.attempt, told(reason));
+                let (event, attempt, step) = (lease.id.as_str(), lease.attempt, reason.step.as_str());
+                tracing::warn!(event, attempt, step, "event `{event}`, attempt {attempt}: {}", told(reason));
                 if *blame == Blame::Outside && now.saturating_sub(lease.since) > micros(delivery.give_up) {
                     return journal.bury(lease, reason.clone(), now).await;
                 }
@@ -229,7 +230,8 @@ impl Shared {
                 journal.retry(lease, reason.clone(), *blame, delivery.faults, due, now).await
             }
             Outcome::Dead(reason) => {
-                eprintln!("error: event `{}`: {}", lease.id, told(reason));
+                let (event, attempt, step) = (lease.id.as_str(), lease.attempt, reason.step.as_str());
+                tracing::error!(event, attempt, step, "event `{event}`: {}", told(reason));
                 journal.bury(lease, reason.clone(), now).await
             }
             Outcome::Lost => Ok(()),

@@ -11,6 +11,8 @@ use wasmill_access::live::Live;
 use wasmill_serve::access::Gate;
 use wasmill_serve::tls::Tls;
 
+use crate::log::{self, LogFormat, LogLevel};
+
 /// How often files that may change while the server runs are read again.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
@@ -32,9 +34,22 @@ pub struct ListenArgs {
     /// Who may call, a TOML file with `[access]`; everyone if not given.
     #[arg(long, value_name = "FILE")]
     access: Option<PathBuf>,
+
+    /// The form of the log on standard error.
+    #[arg(long, value_enum, default_value = "text", env = "WASMILL_LOG_FORMAT")]
+    log_format: LogFormat,
+
+    /// The least that is logged.
+    #[arg(long, value_enum, default_value = "info", env = "WASMILL_LOG_LEVEL")]
+    log_level: LogLevel,
 }
 
 impl ListenArgs {
+    /// Starts logging.
+    pub fn start_log(&self) {
+        log::start(self.log_format, self.log_level);
+    }
+
     /// The certificate, if there is one.
     pub fn tls(&self) -> Result<Option<Tls>> {
         match (&self.tls_cert, &self.tls_key) {

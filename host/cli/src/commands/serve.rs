@@ -75,6 +75,7 @@ pub struct Serve {
 impl Serve {
     /// Serves until it is asked to stop.
     pub fn run(self) -> Result<Exit> {
+        self.listen.start_log();
         let bytes = self.component.read(&self.registry)?;
         let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
         let engine = Engine::new(Some(code_cache()?))?;

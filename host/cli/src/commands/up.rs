@@ -68,6 +68,7 @@ struct Common {
 impl Up {
     /// Runs until it is asked to stop.
     pub fn run(self) -> Result<Exit> {
+        self.listen.start_log();
         let session = Session::open(&self.pipeline)?;
         let database = session.documents()?;
         let durable = database.clone();
@@ -78,7 +79,7 @@ impl Up {
         let common = Common { database, journal, accepted, metrics, worker };
         let pipeline = Arc::new(session.load(common.database.clone())?);
         for (table, reject) in &pipeline.table_rejects {
-            eprintln!("warning: table `{table}`, line {}: {}", reject.row, reject.reason);
+            tracing::warn!("table `{table}`, line {}: {}", reject.row, reject.reason);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let exit = runtime.block_on(self.work(Arc::new(common), session, pipeline));
@@ -145,7 +146,7 @@ impl Up {
             };
             triggers.shutdown().await;
             if next.is_none() {
-                eprintln!("stopping: what is worked on is finished");
+                tracing::info!("stopping: what is worked on is finished");
                 drop(stop_server);
                 // It was asked to stop, and does.
                 let _ = server.await;
@@ -187,10 +188,10 @@ impl Up {
             });
             match loaded {
                 Ok(loaded) => {
-                    eprintln!("{changed} changed, and the pipeline is taken up as it is now");
+                    tracing::info!("{changed} changed, and the pipeline is taken up as it is now");
                     return loaded;
                 }
-                Err(err) => eprintln!("error: {changed} changed, and the pipeline goes on as it was: {err:#}"),
+                Err(err) => tracing::error!("{changed} changed, and the pipeline goes on as it was: {err:#}"),
             }
         }
     }
@@ -211,11 +212,11 @@ impl Baking {
             let baked = pipeline.bake_where_it_pays(&session.plan, MANY);
             for baked in &baked {
                 match baked {
-                    Ok(step) => eprintln!("step `{step}` was baked, so that it starts faster"),
-                    Err((step, err)) => eprintln!("warning: step `{step}` was not baked: {err}"),
+                    Ok(step) => tracing::info!("step `{step}` was baked, so that it starts faster"),
+                    Err((step, err)) => tracing::warn!("step `{step}` was not baked: {err}"),
                 }
             }
-            eprintln!("every function is baked that gains from it");
+            tracing::info!("every function is baked that gains from it");
             baked.iter().any(Result::is_ok).then_some(pipeline)
         })))
     }
@@ -276,7 +277,7 @@ async fn drained(plan: &Plan, common: &Common) {
         match common.journal.counts() {
             Ok(counts) if counts.waiting + counts.running == 0 && before == Some(counts) => return,
             Ok(counts) => before = Some(counts),
-            Err(err) => eprintln!("warning: {err}; trying again"),
+            Err(err) => tracing::warn!("{err}; trying again"),
         }
     }
 }

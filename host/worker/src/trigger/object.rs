@@ -40,8 +40,8 @@ pub async fn watch(objects: ObjectPattern, settle: Duration, intake: Intake) {
         Ok(watcher)
     });
     if let Err(err) = &watching {
-        eprintln!(
-            "warning: `{}` is looked through every {} s, because the system does not tell of its changes: {err}",
+        tracing::warn!(
+            "`{}` is looked through every {} s, because the system does not tell of its changes: {err}",
             objects.folder.display(),
             RESCAN.as_secs()
         );
@@ -68,7 +68,7 @@ async fn scan(
     let found = match objects.find() {
         Ok(found) => found,
         Err(err) => {
-            eprintln!("warning: cannot list `{}`: {err}; trying again", objects.folder.display());
+            tracing::warn!("cannot list `{}`: {err}; trying again", objects.folder.display());
             return wait;
         }
     };

@@ -81,7 +81,7 @@ fn at(plan: &SchedulePlan, time: i64) -> Option<DateTime<chrono_tz::Tz>> {
 
 async fn accept(plan: &SchedulePlan, trigger: &str, time: i64, intake: &Intake) -> Result<(), JournalError> {
     if plan.overlap == Overlap::Skip && intake.journal.is_busy(trigger)? {
-        eprintln!("warning: {trigger}: the run before is not over, so this one is left out");
+        tracing::warn!("{trigger}: the run before is not over, so this one is left out");
         return Ok(());
     }
     let Some(local) = at(plan, time) else { return Ok(()) };
