@@ -16,6 +16,7 @@ mod commands;
 mod log;
 mod registry;
 mod session;
+mod telemetry;
 mod text;
 
 fn main() -> ExitCode {

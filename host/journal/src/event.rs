@@ -16,6 +16,8 @@ pub struct NewEvent {
     pub time: i64,
     /// What it is about; the journal keeps bytes, of a file only the path.
     pub object: Object,
+    /// What its attempts are traced under, as `traceparent` of W3C's Trace Context has it; none if it is not traced.
+    pub trace: Option<String>,
 }
 
 /// Names an event in its journal; grows in the order of acceptance.

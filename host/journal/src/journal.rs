@@ -93,6 +93,11 @@ impl Journal {
         Self::open(path, pipeline, Box::new(|| Ok(())))
     }
 
+    /// The pipeline's name.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
     pub(crate) fn read(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,12 +120,13 @@ impl Journal {
             };
             let size = i64::try_from(event.object.size()).unwrap_or(i64::MAX);
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO events (pipeline, id, generation, trigger, time, accepted, path, size, changed, body, state, due, since)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?6, ?6) ON CONFLICT DO NOTHING",
+                "INSERT INTO events (pipeline, id, generation, trigger, time, accepted, path, size, changed, body, state, due, since, trace)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?6, ?6, ?11) ON CONFLICT DO NOTHING",
             )?;
             let id = event.id.as_str();
+            let NewEvent { generation, trigger, time, trace, .. } = &event;
             let values =
-                params![pipeline, id, event.generation, event.trigger, event.time, now, path, size, changed, body];
+                params![pipeline, id, generation, trigger, time, now, path, size, changed, body, trace];
             if insert.execute(values)? == 1 {
                 return Ok(Accepted::New(Sequence(transaction.last_insert_rowid())));
             }
@@ -373,7 +379,7 @@ fn give(
     let mut take = transaction.prepare_cached(
         "UPDATE events SET state = 'running', due = ?2, attempts = attempts + 1, deaths = ?3,
              chunks = iif(plan = ?4, chunks, 0), pass = iif(plan = ?4, pass, pass + 1), plan = ?4
-         WHERE sequence = ?1 RETURNING id, time, path, size, body, attempts, chunks, since, changed",
+         WHERE sequence = ?1 RETURNING id, time, path, size, body, attempts, chunks, since, changed, trace",
     )?;
     let values = params![sequence.0, now.saturating_add(terms.lease), deaths, terms.plan];
     let lease = take.query_row(values, |row| {
@@ -391,6 +397,7 @@ fn give(
             attempt: row.get(5)?,
             chunks: row.get::<_, i64>(6)?.unsigned_abs(),
             since: row.get(7)?,
+            trace: row.get(9)?,
         })
     })?;
     let mut begin = transaction

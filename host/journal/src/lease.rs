@@ -35,4 +35,6 @@ pub struct Lease {
     pub chunks: u64,
     /// Since when the event is tried, in microseconds since 1970-01-01T00:00:00Z: when it was accepted, or replayed.
     pub since: i64,
+    /// What the attempt is traced under, as `traceparent` of W3C's Trace Context has it.
+    pub trace: Option<String>,
 }

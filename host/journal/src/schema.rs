@@ -7,7 +7,7 @@ pub const FORMAT: Format = Format {
     what: "journal",
     // "WMjn"
     application_id: 0x574d_6a6e,
-    migrations: &[FIRST],
+    migrations: &[FIRST, SECOND],
     key: "[journal] url",
 };
 
@@ -90,4 +90,9 @@ const FIRST: &str = "
         PRIMARY KEY (pipeline, sink, number),
         UNIQUE (event, sink, pass, chunk)
     ) STRICT, WITHOUT ROWID;
+";
+
+const SECOND: &str = "
+    -- The event's `traceparent`, of W3C's Trace Context.
+    ALTER TABLE events ADD COLUMN trace TEXT;
 ";

@@ -134,6 +134,7 @@ impl World {
             Act::Accept(name) => {
                 let id = format!("event-{name}");
                 let event = NewEvent {
+                    trace: None,
                     id: EventId::from(id.clone()),
                     generation: 0,
                     trigger: "test".into(),

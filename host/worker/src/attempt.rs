@@ -39,6 +39,21 @@ pub enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// All names that there are.
+    pub const NAMES: [&str; 4] = ["done", "retried", "dead", "lost"];
+
+    /// What it is called in metrics and traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Retry(..) => "retried",
+            Self::Dead(_) => "dead",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// Works on an event, on a thread whose stack is deep enough.
 ///
 /// A large object is worked on in `lanes` lanes; after `timeout` it is a fault.

@@ -1,8 +1,11 @@
 //! What `/metrics` says, for Prometheus.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Meter;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,10 +17,13 @@ use wasmill_journal::history::Counts;
 use wasmill_journal::journal::JournalError;
 
 use crate::attempt::Outcome;
-use crate::clock;
+use crate::{clock, trigger};
 
 /// From half a millisecond to ten minutes.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0, 60.0, 600.0];
+
+/// The states of events.
+const STATES: [&str; 4] = ["waiting", "running", "done", "dead"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
@@ -43,6 +49,8 @@ pub struct Metrics {
     rows: Counter,
     rejected: Counter,
     seconds: Histogram,
+    /// The same, for OpenTelemetry.
+    exported_seconds: OnceLock<opentelemetry::metrics::Histogram<f64>>,
     events: Family<State, Gauge<i64, AtomicI64>>,
     letters: Gauge<i64, AtomicI64>,
     lag: Gauge<f64, AtomicU64>,
@@ -75,6 +83,7 @@ impl Default for Metrics {
             rows,
             rejected,
             seconds,
+            exported_seconds: OnceLock::new(),
             events,
             letters,
             lag,
@@ -93,21 +102,18 @@ impl Metrics {
     /// An attempt took so long.
     pub fn worked(&self, elapsed: Duration) {
         self.seconds.observe(elapsed.as_secs_f64());
+        if let Some(seconds) = self.exported_seconds.get() {
+            seconds.record(elapsed.as_secs_f64(), &[]);
+        }
     }
 
     /// An attempt was recorded.
     pub fn ended(&self, outcome: &Outcome) {
-        let name = match outcome {
-            Outcome::Done { report, .. } => {
-                self.rows.inc_by(report.rows());
-                self.rejected.inc_by(report.rejected());
-                "done"
-            }
-            Outcome::Retry(..) => "retried",
-            Outcome::Dead(_) => "dead",
-            Outcome::Lost => "lost",
-        };
-        self.attempts.get_or_create(&Ended { outcome: name }).inc();
+        if let Outcome::Done { report, .. } = outcome {
+            self.rows.inc_by(report.rows());
+            self.rejected.inc_by(report.rejected());
+        }
+        self.attempts.get_or_create(&Ended { outcome: outcome.name() }).inc();
     }
 
     /// The journal did not answer.
@@ -122,16 +128,61 @@ impl Metrics {
         clock::now().saturating_sub(self.journal_failed.load(Ordering::Relaxed)) > 5_000_000
     }
 
-    /// All of them, in Prometheus' text form.
-    pub fn text(&self, counts: &Counts) -> String {
-        let states =
-            [("waiting", counts.waiting), ("running", counts.running), ("done", counts.done), ("dead", counts.dead)];
-        for (state, count) in states {
+    /// How the events of the journal stand.
+    pub fn stand(&self, counts: &Counts) {
+        for (state, count) in STATES.into_iter().zip([counts.waiting, counts.running, counts.done, counts.dead]) {
             self.events.get_or_create(&State { state }).set(count.cast_signed());
         }
         self.letters.set(counts.letters.cast_signed());
         let lag = counts.oldest.map_or(0, |oldest| clock::now().saturating_sub(oldest).max(0));
         self.lag.set(lag as f64 / 1e6);
+    }
+
+    /// Has them read by OpenTelemetry, under the names that they have for Prometheus.
+    pub fn observe(self: &Arc<Self>, meter: &Meter) {
+        let seconds = meter.f64_histogram("wasmill_attempt_seconds").with_boundaries(SECONDS.to_vec());
+        // It is set once.
+        let _ = self.exported_seconds.set(seconds.build());
+        let count = |name: &'static str, read: fn(&Self) -> u64| {
+            let metrics = self.clone();
+            meter.u64_observable_counter(name).with_callback(move |now| now.observe(read(&metrics), &[])).build();
+        };
+        count("wasmill_rows", |metrics| metrics.rows.get());
+        count("wasmill_rows_rejected", |metrics| metrics.rejected.get());
+        count("wasmill_journal_errors", |metrics| metrics.journal_errors.get());
+        let metrics = self.clone();
+        let attempts = meter.u64_observable_counter("wasmill_attempts").with_callback(move |now| {
+            for outcome in Outcome::NAMES {
+                let count = metrics.attempts.get_or_create(&Ended { outcome }).get();
+                now.observe(count, &[KeyValue::new("outcome", outcome)]);
+            }
+        });
+        attempts.build();
+        let metrics = self.clone();
+        let accepted = meter.u64_observable_counter("wasmill_events_accepted").with_callback(move |now| {
+            for trigger in trigger::KINDS {
+                let count = metrics.accepted.get_or_create(&Trigger { trigger }).get();
+                now.observe(count, &[KeyValue::new("trigger", trigger)]);
+            }
+        });
+        accepted.build();
+        let metrics = self.clone();
+        let events = meter.i64_observable_gauge("wasmill_events").with_callback(move |now| {
+            for state in STATES {
+                now.observe(metrics.events.get_or_create(&State { state }).get(), &[KeyValue::new("state", state)]);
+            }
+        });
+        events.build();
+        let metrics = self.clone();
+        let letters = meter.i64_observable_gauge("wasmill_dead_letters");
+        letters.with_callback(move |now| now.observe(metrics.letters.get(), &[])).build();
+        let metrics = self.clone();
+        let lag = meter.f64_observable_gauge("wasmill_lag_seconds");
+        lag.with_callback(move |now| now.observe(metrics.lag.get(), &[])).build();
+    }
+
+    /// All of them, in Prometheus' text form.
+    pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);

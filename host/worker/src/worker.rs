@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{Notify, mpsc, watch};
@@ -17,6 +17,7 @@ use wasmill_runtime::plan::DeliveryPlan;
 use crate::attempt::{Held, Outcome, attempt};
 use crate::clock::{self, micros};
 use crate::metrics::Metrics;
+use crate::telemetry::{self, trace_id};
 
 /// Events that are leased for each that is worked on: while some wait for the disk, others are worked on.
 const AHEAD: usize = 32;
@@ -117,9 +118,10 @@ impl Shared {
         let work = move || {
             for held in waiting {
                 let Worker { pipeline, journal, delivery, metrics, .. } = &self.worker;
-                let started = Instant::now();
+                let (began, started) = (SystemTime::now(), Instant::now());
                 let outcome = attempt(pipeline, journal, &held, lanes, delivery.timeout, &handle);
                 metrics.worked(started.elapsed());
+                telemetry::attempted(&pipeline.name, &held.lease, began, &outcome);
                 if outcomes.send((held, outcome)).is_err() {
                     return;
                 }
@@ -222,7 +224,8 @@ impl Shared {
             }
             Outcome::Retry(reason, blame) => {
                 let (event, attempt, step) = (lease.id.as_str(), lease.attempt, reason.step.as_str());
-                tracing::warn!(event, attempt, step, "event `{event}`, attempt {attempt}: {}", told(reason));
+                let trace = trace_id(lease.trace.as_deref());
+                tracing::warn!(event, attempt, step, trace, "event `{event}`, attempt {attempt}: {}", told(reason));
                 if *blame == Blame::Outside && now.saturating_sub(lease.since) > micros(delivery.give_up) {
                     return journal.bury(lease, reason.clone(), now).await;
                 }
@@ -231,7 +234,8 @@ impl Shared {
             }
             Outcome::Dead(reason) => {
                 let (event, attempt, step) = (lease.id.as_str(), lease.attempt, reason.step.as_str());
-                tracing::error!(event, attempt, step, "event `{event}`: {}", told(reason));
+                let trace = trace_id(lease.trace.as_deref());
+                tracing::error!(event, attempt, step, trace, "event `{event}`: {}", told(reason));
                 journal.bury(lease, reason.clone(), now).await
             }
             Outcome::Lost => Ok(()),

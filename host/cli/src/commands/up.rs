@@ -22,9 +22,13 @@ use wasmill_worker::{Worker, worker};
 use super::listen::ListenArgs;
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
+use crate::telemetry::Telemetry;
 
 /// How often the manifest is looked at, and with --drain the journal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often metrics that are sent say how the events stand.
+const STAND_AGAIN: Duration = Duration::from_secs(10);
 
 /// How many more attempts may end with their worker than in a fault.
 const DEATHS: u32 = 10;
@@ -76,13 +80,18 @@ impl Up {
         let journal = Arc::new(Journal::open(&session.plan.journal, &session.plan.name, effects)?);
         let worker = self.worker.clone().unwrap_or_else(worker::default_name);
         let (accepted, metrics) = (Arc::default(), Arc::default());
+        let telemetry = Telemetry::start(session.plan.name.as_str(), &metrics)?;
         let common = Common { database, journal, accepted, metrics, worker };
         let pipeline = Arc::new(session.load(common.database.clone())?);
         for (table, reject) in &pipeline.table_rejects {
             tracing::warn!("table `{table}`, line {}: {}", reject.row, reject.reason);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let exit = runtime.block_on(self.work(Arc::new(common), session, pipeline));
+        let common = Arc::new(common);
+        if telemetry.sends_metrics() {
+            runtime.spawn(common.clone().stand());
+        }
+        let exit = runtime.block_on(self.work(common, session, pipeline));
         // Baking may still go on.
         runtime.shutdown_background();
         exit
@@ -236,6 +245,17 @@ impl Baking {
 }
 
 impl Common {
+    /// Keeps the metrics of how events stand, for as long as it is polled.
+    async fn stand(self: Arc<Self>) {
+        loop {
+            match self.journal.counts() {
+                Ok(counts) => self.metrics.stand(&counts),
+                Err(err) => self.metrics.journal_failed(&err),
+            }
+            tokio::time::sleep(STAND_AGAIN).await;
+        }
+    }
+
     fn worker(&self, pipeline: &Arc<Pipeline>, delivery: DeliveryPlan) -> Worker {
         let terms = Terms {
             worker: self.worker.clone(),

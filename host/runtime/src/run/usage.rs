@@ -1,6 +1,6 @@
 //! What calls of functions use.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub struct Usage {
     /// The most memory that one instance had, in bytes.
     #[serde(rename = "peak_memory_bytes")]
     pub memory: u64,
+    /// When the first began and the last ended.
+    #[serde(skip)]
+    pub between: Option<(SystemTime, SystemTime)>,
     /// The end of what the function printed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub printed: String,
@@ -34,6 +37,10 @@ impl Usage {
         self.busy += other.busy;
         self.cpu += other.cpu;
         self.memory = self.memory.max(other.memory);
+        self.between = match (self.between, other.between) {
+            (Some((first, last)), Some((began, ended))) => Some((first.min(began), last.max(ended))),
+            (one, other) => one.or(other),
+        };
         if other.printed.is_empty() {
             return;
         }
@@ -49,6 +56,7 @@ impl Usage {
 
 /// Measures time, on the thread that it was made on.
 pub struct Meter {
+    began: SystemTime,
     started: Instant,
     cpu: Duration,
 }
@@ -56,12 +64,18 @@ pub struct Meter {
 impl Meter {
     /// Starts.
     pub fn start() -> Self {
-        Self { started: Instant::now(), cpu: cpu() }
+        Self { began: SystemTime::now(), started: Instant::now(), cpu: cpu() }
     }
 
     /// What passed since.
     pub fn read(&self) -> Usage {
-        Usage { busy: self.started.elapsed(), cpu: cpu().saturating_sub(self.cpu), ..Usage::default() }
+        let busy = self.started.elapsed();
+        Usage {
+            busy,
+            cpu: cpu().saturating_sub(self.cpu),
+            between: Some((self.began, self.began + busy)),
+            ..Usage::default()
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::Intake;
 use crate::clock;
+use crate::telemetry::TRACEPARENT;
 
 /// Names a request so that it can be sent again (the IETF's draft `httpapi-idempotency-key-header`).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -69,6 +70,8 @@ struct Envelope<'a> {
     data_base64: Option<String>,
     /// Event Grid's name of the source.
     topic: Option<String>,
+    /// Of CloudEvents' extension for distributed tracing.
+    traceparent: Option<String>,
 }
 
 /// Why a request was not accepted.
@@ -120,7 +123,8 @@ impl Events {
         match self.intake.journal.counts() {
             Ok(counts) => {
                 let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                text(content_type, self.intake.metrics.text(&counts))
+                self.intake.metrics.stand(&counts);
+                text(content_type, self.intake.metrics.text())
             }
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
         }
@@ -178,10 +182,10 @@ fn read(endpoint: &Endpoint, headers: &HeaderMap, body: Bytes) -> Result<Receive
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is = |prefix: &str| content_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if is("application/cloudevents-batch+json") || headers.contains_key(EVENT_GRID_TYPE) && body.starts_with(b"[") {
-        return envelopes(endpoint, &json::<Vec<Envelope<'_>>>(&body)?);
+        return envelopes(endpoint, headers, &json::<Vec<Envelope<'_>>>(&body)?);
     }
     if is("application/cloudevents+json") {
-        return envelopes(endpoint, &[json::<Envelope<'_>>(&body)?]);
+        return envelopes(endpoint, headers, &[json::<Envelope<'_>>(&body)?]);
     }
     if headers.contains_key("ce-specversion") {
         return Ok(Received::Events(vec![binary(endpoint, headers, body)?]));
@@ -191,10 +195,11 @@ fn read(endpoint: &Endpoint, headers: &HeaderMap, body: Bytes) -> Result<Receive
         Some(key) => format!("http@{}", checked(&key)?),
         None => format!("http@{:032x}", rand::random::<u128>()),
     };
-    Ok(Received::Events(vec![event(id, clock::now(), Object::Bytes(Arc::from(&*body)))]))
+    let object = Object::Bytes(Arc::from(&*body));
+    Ok(Received::Events(vec![event(id, clock::now(), object, header(headers, TRACEPARENT))]))
 }
 
-fn envelopes(endpoint: &Endpoint, envelopes: &[Envelope<'_>]) -> Result<Received, Refusal> {
+fn envelopes(endpoint: &Endpoint, headers: &HeaderMap, envelopes: &[Envelope<'_>]) -> Result<Received, Refusal> {
     let mut events = Vec::new();
     for envelope in envelopes {
         let time = envelope.time.as_deref().map(micros).transpose()?;
@@ -208,7 +213,8 @@ fn envelopes(endpoint: &Endpoint, envelopes: &[Envelope<'_>]) -> Result<Received
             BLOB_CREATED => blob(endpoint, envelope.subject.as_deref().unwrap_or_default())?,
             _ => Object::Bytes(data(envelope)?),
         };
-        events.push(event(cloud_id(source, &envelope.id)?, time.unwrap_or_else(clock::now), object));
+        let trace = envelope.traceparent.clone().or_else(|| header(headers, TRACEPARENT));
+        events.push(event(cloud_id(source, &envelope.id)?, time.unwrap_or_else(clock::now), object, trace));
     }
     Ok(Received::Events(events))
 }
@@ -231,7 +237,8 @@ fn binary(endpoint: &Endpoint, headers: &HeaderMap, body: Bytes) -> Result<NewEv
     } else {
         Object::Bytes(Arc::from(&*body))
     };
-    Ok(event(id, time.unwrap_or_else(clock::now), object))
+    let trace = header(headers, "ce-traceparent").or_else(|| header(headers, TRACEPARENT));
+    Ok(event(id, time.unwrap_or_else(clock::now), object, trace))
 }
 
 /// The data of an event: what was encoded as base64, a string as its text, anything else as JSON.
@@ -280,8 +287,8 @@ fn checked(id: &str) -> Result<&str, Refusal> {
     Ok(id)
 }
 
-fn event(id: String, time: i64, object: Object) -> NewEvent {
-    NewEvent { id: EventId::from(id), generation: 0, trigger: "http".into(), time, object }
+fn event(id: String, time: i64, object: Object, trace: Option<String>) -> NewEvent {
+    NewEvent { id: EventId::from(id), generation: 0, trigger: "http".into(), time, object, trace }
 }
 
 fn micros(time: &str) -> Result<i64, Refusal> {

@@ -12,6 +12,10 @@ use wasmill_journal::{Journal, JournalError, NewEvent};
 
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::telemetry;
+
+/// What kinds of triggers there are, as metrics name them.
+pub const KINDS: [&str; 3] = ["object", "http", "schedule"];
 
 /// What triggers write to.
 #[derive(Clone)]
@@ -26,7 +30,8 @@ pub struct Intake {
 
 impl Intake {
     /// Accepts an event; it is durable when this returns.
-    pub async fn accept(&self, event: NewEvent, kind: &'static str) -> Result<Accepted, JournalError> {
+    pub async fn accept(&self, mut event: NewEvent, kind: &'static str) -> Result<Accepted, JournalError> {
+        let _span = telemetry::accepting(self.journal.pipeline(), &mut event);
         let accepted = self.journal.accept(event, clock::now()).await?;
         if matches!(accepted, Accepted::New(_)) {
             self.metrics.accepted(kind);

@@ -91,6 +91,7 @@ async fn scan(
             trigger: format!("object {}", objects.name),
             time: event.time,
             object: event.object,
+            trace: None,
         };
         match intake.accept(event, "object").await {
             Ok(_) => drop(known.insert(path, id)),

@@ -95,7 +95,7 @@ async fn accept(plan: &SchedulePlan, trigger: &str, time: i64, intake: &Intake) 
         }
     };
     let id = EventId::from(format!("{}@{utc}", plan.id));
-    let event = NewEvent { id, generation: 0, trigger: trigger.to_owned(), time, object };
+    let event = NewEvent { id, generation: 0, trigger: trigger.to_owned(), time, object, trace: None };
     intake.accept(event, "schedule").await.map(drop)
 }
 
