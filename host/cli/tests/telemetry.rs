@@ -80,7 +80,7 @@ fn an_event_is_one_trace_from_where_it_was_sent_through_all_steps() {
     let other = format!("traceparent: 00-{}-{sender}-01\r\nidempotency-key: two\r\n", trace.replace('0', "1"));
     assert_eq!(up.request("POST", "/v1/events", &other, "nothing\n").0, 202);
     up.wait_said("http@two");
-    let said = std::fs::read_to_string(folder.join(".wasmill/said")).unwrap();
+    let said = std::fs::read_to_string(folder.join("said")).unwrap();
     assert_eq!(up.stop(), Some(1));
 
     let line: serde_json::Value =

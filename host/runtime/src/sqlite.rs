@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 /// How long a writer waits for another process's transaction before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +64,16 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// It cannot be opened for writing.
+    #[error("{what} `{}`: {cause}\nhint: can its folder be written?", path.display())]
+    Unwritable {
+        /// What the file is.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: rusqlite::Error,
+    },
     /// SQLite refused it.
     #[error("{what} `{}`", path.display())]
     Sqlite {
@@ -76,6 +86,16 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    fn refused(what: &'static str, path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => Self::Unwritable { what, path, cause: source },
+            _ => Self::Sqlite { what, path, source },
+        }
+    }
+}
+
 /// Opens a file, makes it if it is not there, and brings its schema up to date.
 ///
 /// A process that dies loses nothing. A machine that loses power may lose the last transactions, unless the caller sets
@@ -86,7 +106,7 @@ pub fn open(path: &Path, format: &Format) -> Result<Connection, FileError> {
         let made = std::fs::create_dir_all(folder);
         made.map_err(|source| FileError::Folder { what, path: path.to_owned(), source })?;
     }
-    let opened = Connection::open(path).map_err(|source| FileError::Sqlite { what, path: path.to_owned(), source })?;
+    let opened = Connection::open(path).map_err(|source| FileError::refused(what, path, source))?;
     prepare(opened, path, format)
 }
 
@@ -116,7 +136,7 @@ pub fn sync(path: &Path) -> std::io::Result<()> {
 
 /// Brings a connection's schema up to date.
 pub fn prepare(mut connection: Connection, path: &Path, format: &Format) -> Result<Connection, FileError> {
-    let sqlite = |source| FileError::Sqlite { what: format.what, path: path.to_owned(), source };
+    let sqlite = |source| FileError::refused(format.what, path, source);
     let settings = || {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // For a new file; one that is there keeps its own. Rows of some hundred bytes are written with a quarter less

@@ -89,9 +89,15 @@ impl Up {
     /// Starts it, and waits until it listens.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(folder, &["up", ".", "--addr", "127.0.0.1:0"]);
-        let said = folder.join(".wasmill/said");
+        command.envs(variables.iter().copied());
+        Self::spawn(folder, command)
+    }
+
+    /// Starts a command that ends up as it, and waits until it listens.
+    pub fn spawn(folder: &Path, mut command: Command) -> Self {
+        let said = folder.join("said");
         let stderr = std::fs::File::create(&said).unwrap();
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(stderr);
+        command.stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -131,7 +137,21 @@ impl Up {
     pub fn wait_for(&self, folder: &Path, count: usize) {
         let started = Instant::now();
         while documents(folder).0 < count {
-            assert!(started.elapsed() < Duration::from_secs(60), "{:?} of {count} documents", documents(folder));
+            let said = std::fs::read_to_string(&self.said).unwrap();
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "{:?} of {count} documents\n{said}",
+                documents(folder)
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until it says that it is ready.
+    pub fn wait_ready(&self) {
+        let started = Instant::now();
+        while self.request("GET", "/ready", "", "").0 != 200 {
+            assert!(started.elapsed() < Duration::from_secs(60));
             std::thread::sleep(Duration::from_millis(50));
         }
     }
