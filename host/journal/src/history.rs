@@ -1,10 +1,10 @@
 //! What ran, and how the journal stands.
 
-use rusqlite::{Row, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::journal::{Journal, JournalError};
+use crate::sql::{Db, Row, values};
 
 /// An attempt at an event.
 #[derive(Debug, Clone, Serialize)]
@@ -46,85 +46,89 @@ pub struct Counts {
     pub oldest: Option<i64>,
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
-    let report = row.get::<_, Option<String>>(8)?.map(RawValue::from_string).transpose();
-    let report = report
-        .map_err(|err| rusqlite::Error::FromSqlConversionFailure(8, rusqlite::types::Type::Text, Box::new(err)))?;
+fn run(db: &dyn Db, mut row: Row) -> Result<Run, JournalError> {
+    let report = row.optional_text(8)?.map(RawValue::from_string).transpose();
     Ok(Run {
-        event: row.get(0)?,
-        attempt: row.get(1)?,
-        worker: row.get(2)?,
-        plan: row.get(3)?,
-        started: row.get(4)?,
-        ended: row.get(5)?,
-        outcome: row.get(6)?,
-        reason: row.get(7)?,
-        report,
+        event: row.text(0)?,
+        attempt: row.small(1)?,
+        worker: row.text(2)?,
+        plan: row.text(3)?,
+        started: row.integer(4)?.saturating_sub(db.skew()),
+        ended: row.optional_integer(5)?.map(|ended| ended.saturating_sub(db.skew())),
+        outcome: row.optional_text(6)?,
+        reason: row.optional_text(7)?,
+        report: report.map_err(|err| JournalError::Answer(format!("a report is not JSON: {err}")))?,
     })
 }
 
 impl Journal {
     /// The latest attempts, the last one first; of one event, if given.
-    pub fn runs(&self, event: Option<&str>, limit: u32) -> Result<Vec<Run>, JournalError> {
-        let reader = self.read();
-        let mut statement = reader.prepare_cached(
-            "SELECT e.id, a.number, a.worker, a.plan, a.started, a.ended, a.outcome, a.reason, a.report
-             FROM attempts a JOIN events e ON e.sequence = a.event
-             WHERE e.pipeline = ?1 AND e.id = coalesce(?2, e.id) ORDER BY a.started DESC, a.number DESC LIMIT ?3",
-        )?;
-        let runs = statement.query_map(params![&*self.pipeline, event, limit], run)?;
-        Ok(runs.collect::<Result<_, _>>()?)
+    pub async fn runs(&self, event: Option<&str>, limit: u32) -> Result<Vec<Run>, JournalError> {
+        let event = event.map(str::to_owned);
+        self.read(move |db, pipeline| {
+            let select = "SELECT e.id, a.number, a.worker, a.plan, a.started, a.ended, a.outcome, a.reason, a.report
+                FROM attempts a JOIN events e ON e.sequence = a.event
+                WHERE e.pipeline = $1 AND e.id = coalesce($2, e.id) ORDER BY a.started DESC, a.number DESC LIMIT $3";
+            let rows = db.query(select, values![pipeline, event.as_deref(), limit])?;
+            rows.into_iter().map(|row| run(db, row)).collect()
+        })
+        .await
     }
 
     /// How the events stand.
-    pub fn counts(&self) -> Result<Counts, JournalError> {
-        let reader = self.read();
-        let mut statement =
-            reader.prepare_cached("SELECT state, count(*), min(due) FROM events WHERE pipeline = ?1 GROUP BY state")?;
-        let mut counts = Counts::default();
-        let mut rows = statement.query([&*self.pipeline])?;
-        while let Some(row) = rows.next()? {
-            let (state, count): (String, i64) = (row.get(0)?, row.get(1)?);
-            let count = count.unsigned_abs();
-            match state.as_str() {
-                "waiting" => (counts.waiting, counts.oldest) = (count, row.get(2)?),
-                "running" => counts.running = count,
-                "done" => counts.done = count,
-                _ => counts.dead = count,
+    pub async fn counts(&self) -> Result<Counts, JournalError> {
+        self.read(|db, pipeline| {
+            let mut counts = Counts::default();
+            let events = "SELECT state, count(*), min(due) FROM events WHERE pipeline = $1 GROUP BY state";
+            for mut row in db.query(events, values![pipeline])? {
+                let count = row.count(1)?;
+                match row.text(0)?.as_str() {
+                    "waiting" => {
+                        counts.waiting = count;
+                        counts.oldest = row.optional_integer(2)?.map(|due| due.saturating_sub(db.skew()));
+                    }
+                    "running" => counts.running = count,
+                    "done" => counts.done = count,
+                    _ => counts.dead = count,
+                }
             }
-        }
-        let mut letters = reader.prepare_cached(
-            "SELECT count(*) FROM letters l JOIN events e ON e.sequence = l.event WHERE e.pipeline = ?1",
-        )?;
-        counts.letters = letters.query_row([&*self.pipeline], |row| row.get::<_, i64>(0))?.unsigned_abs();
-        Ok(counts)
+            let letters = "SELECT count(*) FROM letters l JOIN events e ON e.sequence = l.event WHERE e.pipeline = $1";
+            counts.letters = db.one(letters, values![pipeline])?.count(0)?;
+            Ok(counts)
+        })
+        .await
     }
 
     /// When the next event is due, in microseconds since 1970-01-01T00:00:00Z: one that waits, or one whose lease will
     /// run out if nobody renews it; none if there is none.
-    pub fn next_due(&self) -> Result<Option<i64>, JournalError> {
-        let reader = self.read();
-        let mut statement = reader.prepare_cached(
-            "SELECT min(due) FROM (SELECT min(due) AS due FROM events WHERE pipeline = ?1 AND state = 'waiting'
-             UNION ALL SELECT min(due) FROM events WHERE pipeline = ?1 AND state = 'running')",
-        )?;
-        Ok(statement.query_row([&*self.pipeline], |row| row.get(0))?)
+    pub async fn next_due(&self) -> Result<Option<i64>, JournalError> {
+        self.read(|db, pipeline| {
+            let select =
+                "SELECT min(due) FROM (SELECT min(due) AS due FROM events WHERE pipeline = $1 AND state = 'waiting'
+                UNION ALL SELECT min(due) FROM events WHERE pipeline = $1 AND state = 'running') AS each_state";
+            let due = db.one(select, values![pipeline])?.optional_integer(0)?;
+            Ok(due.map(|due| due.saturating_sub(db.skew())))
+        })
+        .await
     }
 
     /// The time of the last event that a trigger brought, in microseconds since 1970-01-01T00:00:00Z.
-    pub fn last_of(&self, trigger: &str) -> Result<Option<i64>, JournalError> {
-        let reader = self.read();
-        let mut statement =
-            reader.prepare_cached("SELECT max(time) FROM events WHERE pipeline = ?1 AND trigger = ?2")?;
-        Ok(statement.query_row(params![&*self.pipeline, trigger], |row| row.get(0))?)
+    pub async fn last_of(&self, trigger: &str) -> Result<Option<i64>, JournalError> {
+        let trigger = trigger.to_owned();
+        self.read(move |db, pipeline| {
+            let select = "SELECT max(time) FROM events WHERE pipeline = $1 AND trigger = $2";
+            db.one(select, values![pipeline, trigger.as_str()])?.optional_integer(0)
+        })
+        .await
     }
 
     /// Whether an event that a trigger brought waits or runs.
-    pub fn is_busy(&self, trigger: &str) -> Result<bool, JournalError> {
-        let reader = self.read();
-        let mut statement = reader.prepare_cached(
-            "SELECT 1 FROM events WHERE pipeline = ?1 AND state IN ('waiting', 'running') AND trigger = ?2 LIMIT 1",
-        )?;
-        Ok(statement.exists(params![&*self.pipeline, trigger])?)
+    pub async fn is_busy(&self, trigger: &str) -> Result<bool, JournalError> {
+        let trigger = trigger.to_owned();
+        self.read(move |db, pipeline| {
+            let select = "SELECT sequence FROM events WHERE pipeline = $1 AND state IN ('waiting', 'running') AND trigger = $2 LIMIT 1";
+            Ok(db.first(select, values![pipeline, trigger.as_str()])?.is_some())
+        })
+        .await
     }
 }

@@ -1,17 +1,19 @@
 //! What can be done with a journal.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use rusqlite::{Connection, Row, Transaction, params};
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::Id;
-use wasmill_runtime::sqlite::{self, FileError};
+use wasmill_runtime::plan::JournalPlan;
+use wasmill_runtime::sqlite::FileError;
 
 use crate::event::{Accepted, NewEvent, Sequence};
 use crate::lease::{Lease, Terms};
 use crate::letters::{self, Letter};
-use crate::schema::FORMAT;
+use crate::postgres::Postgres;
+use crate::sql::{Db, values};
+use crate::sqlite::Sqlite;
 use crate::writer::{Effects, Writer};
 
 /// What can go wrong with a journal.
@@ -23,6 +25,27 @@ pub enum JournalError {
     /// SQLite refused something.
     #[error("journal: {0}")]
     Sqlite(Arc<rusqlite::Error>),
+    /// PostgreSQL refused something, or does not answer.
+    #[error("journal: PostgreSQL at `{server}`: {what}")]
+    Postgres {
+        /// Where it should be.
+        server: String,
+        /// What it says.
+        what: String,
+    },
+    /// The tables were made by a newer Wasmill.
+    #[error(
+        "journal: its schema version is {found}, this wasmill knows up to {known}\nhint: use the newer wasmill that made it"
+    )]
+    Newer {
+        /// The version of the tables.
+        found: i64,
+        /// The newest version known here.
+        known: usize,
+    },
+    /// What the database answered is not what was asked for.
+    #[error("journal: {0}")]
+    Answer(String),
     /// What was to be recorded as done could not be made durable.
     #[error("journal: an effect cannot be made durable: {0}")]
     Effects(Arc<std::io::Error>),
@@ -36,6 +59,9 @@ pub enum JournalError {
         /// The attempt that the lease was for.
         attempt: u32,
     },
+    /// The thread that does the work could not be started.
+    #[error("journal: cannot start a thread: {0}")]
+    Thread(Arc<std::io::Error>),
     /// The journal was closed.
     #[error("journal: it was closed")]
     Closed,
@@ -65,32 +91,61 @@ pub enum Blame {
     Outside,
 }
 
-/// The journal of a pipeline: one SQLite file, which others may have open as well. Times are microseconds since
-/// 1970-01-01T00:00:00Z, and come from the caller.
+/// The longest that anything is put off, apart from leases: the longest wait before another attempt, and some more.
+const LONGEST_WAIT: i64 = 2 * 60 * 1_000_000;
+
+/// Whose clock decides when something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The caller's.
+    Ours,
+    /// That of the server, where the journal is on one: callers on several machines never have quite the same time.
+    Theirs,
+}
+
+/// The journal of a pipeline, in a file or a database that others may have open as well. Times are microseconds since
+/// 1970-01-01T00:00:00Z by the caller's clock; where the journal is on a server, it has them by that one's.
 #[derive(Debug)]
 pub struct Journal {
     pub(crate) pipeline: Arc<str>,
     writer: Writer,
-    reader: Mutex<Connection>,
+    reader: Writer,
 }
 
 impl Journal {
-    /// Opens the file, makes it if it is not there, and brings its schema up to date. `effects` makes durable what was
+    /// Opens it, makes it if it is not there, and brings its schema up to date. `effects` makes durable what was
     /// written so far; it is called before anything is recorded as done.
-    pub fn open(path: &Path, pipeline: &Id, effects: Effects) -> Result<Self, JournalError> {
-        let connection = sqlite::open(path, &FORMAT).map_err(Arc::new)?;
-        // What was accepted must be there after the machine lost its power.
-        connection.pragma_update(None, "synchronous", "full")?;
-        let reader = sqlite::open(path, &FORMAT).map_err(Arc::new)?;
-        let writer =
-            Writer::start(connection, effects).map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
-        Ok(Self { pipeline: pipeline.as_str().into(), writer, reader: Mutex::new(reader) })
+    pub fn open(place: &JournalPlan, pipeline: &Id, effects: Effects) -> Result<Self, JournalError> {
+        Self::open_by(Clock::Theirs, place, pipeline, effects)
     }
 
-    /// Opens the file to ask or to mend; an error if it is not there.
-    pub fn open_existing(path: &Path, pipeline: &Id) -> Result<Self, JournalError> {
-        drop(sqlite::open_existing(path, &FORMAT).map_err(Arc::new)?);
-        Self::open(path, pipeline, Box::new(|| Ok(())))
+    /// The same, by another clock.
+    pub fn open_by(clock: Clock, place: &JournalPlan, pipeline: &Id, effects: Effects) -> Result<Self, JournalError> {
+        let nothing: Effects = Box::new(|| Ok(()));
+        let (writer, reader) = match place {
+            JournalPlan::Sqlite(path) => {
+                let (writes, reads) = (Sqlite::open(path, true)?, Sqlite::open(path, false)?);
+                (Writer::start(Box::new(writes), effects), Writer::start(Box::new(reads), nothing))
+            }
+            JournalPlan::Postgres(server) => {
+                let (writes, reads) = (Postgres::new(server, clock)?, Postgres::new(server, clock)?);
+                (Writer::start(Box::new(writes), effects), Writer::start(Box::new(reads), nothing))
+            }
+        };
+        let threads = |err| JournalError::Thread(Arc::new(err));
+        Ok(Self {
+            pipeline: pipeline.as_str().into(),
+            writer: writer.map_err(threads)?,
+            reader: reader.map_err(threads)?,
+        })
+    }
+
+    /// Opens it to ask or to mend; an error if it is a file that is not there.
+    pub fn open_existing(place: &JournalPlan, pipeline: &Id) -> Result<Self, JournalError> {
+        if let JournalPlan::Sqlite(path) = place {
+            Sqlite::exists(path)?;
+        }
+        Self::open(place, pipeline, Box::new(|| Ok(())))
     }
 
     /// The pipeline's name.
@@ -98,84 +153,77 @@ impl Journal {
         &self.pipeline
     }
 
-    pub(crate) fn read(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Asks for something that changes nothing.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let pipeline = self.pipeline.clone();
+        self.reader.transact("read", false, move |db| work(db, &pipeline)).await
     }
 
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         name: &'static str,
-        work: impl FnOnce(&Transaction<'_>, &str) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let pipeline = self.pipeline.clone();
-        self.writer.transact(name, move |transaction| work(transaction, &pipeline)).await
+        self.writer.transact(name, false, move |db| work(db, &pipeline)).await
     }
 
     /// Accepts an event; it is durable when this returns.
     pub async fn accept(&self, event: NewEvent, now: i64) -> Result<Accepted, JournalError> {
-        self.write("accept", move |transaction, pipeline| {
-            let (path, changed, body) = match &event.object {
-                Object::File { path, changed, .. } => (Some(path.to_string_lossy()), *changed, None),
-                Object::Bytes(bytes) => (None, None, Some(&**bytes)),
-            };
-            let size = i64::try_from(event.object.size()).unwrap_or(i64::MAX);
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO events (pipeline, id, generation, trigger, time, accepted, path, size, changed, body, state, due, since, trace)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?6, ?6, ?11) ON CONFLICT DO NOTHING",
-            )?;
-            let id = event.id.as_str();
-            let NewEvent { generation, trigger, time, trace, .. } = &event;
-            let values =
-                params![pipeline, id, generation, trigger, time, now, path, size, changed, body, trace];
-            if insert.execute(values)? == 1 {
-                return Ok(Accepted::New(Sequence(transaction.last_insert_rowid())));
+        self.write("accept", move |db, pipeline| accept(db, pipeline, &event, now)).await
+    }
+
+    /// Accepts several events, all or none; how many were not known.
+    pub async fn accept_all(&self, events: Vec<NewEvent>, now: i64) -> Result<u64, JournalError> {
+        self.write("accept", move |db, pipeline| {
+            let mut new = 0;
+            for event in &events {
+                new += u64::from(matches!(accept(db, pipeline, event, now)?, Accepted::New(_)));
             }
-            let known = "SELECT sequence FROM events WHERE pipeline = ?1 AND id = ?2 AND generation = ?3";
-            let mut known = transaction.prepare_cached(known)?;
-            let sequence = known.query_row(params![pipeline, id, event.generation], |row| row.get(0))?;
-            Ok(Accepted::Known(Sequence(sequence)))
+            Ok(new)
         })
         .await
     }
 
-    /// Takes events that are due, at most `limit`, and of those that wait no more than have `bytes` together, but for the
-    /// first: those whose lease ran out, then those that wait for longest. One
-    /// that used up its attempts by losing its workers becomes a dead letter.
+    /// Takes events that are due, as the terms say: at most `limit`, and of those that wait no more than have `bytes`
+    /// together, but for the first: those whose lease ran out, then those that wait for longest. One that used up its
+    /// attempts by losing its workers becomes a dead letter. Events of backfills come after all others, and at most
+    /// `backfills` of them.
     pub async fn lease(
         &self,
         terms: &Arc<Terms>,
         limit: usize,
+        backfills: usize,
         bytes: u64,
         now: i64,
     ) -> Result<Vec<Lease>, JournalError> {
         let terms = terms.clone();
-        self.write("lease", move |transaction, pipeline| {
+        self.write("lease", move |db, pipeline| {
             let mut leases = Vec::new();
             let mut left = i64::try_from(bytes).unwrap_or(i64::MAX);
-            for due in due(transaction, pipeline, "running", limit, now)? {
+            let now = now.saturating_add(db.skew());
+            for due in due(db, pipeline, State::Running, &terms, limit, now)? {
                 let deaths = due.deaths + 1;
-                end_attempt(
-                    transaction,
-                    due.sequence,
-                    due.attempt,
-                    "expired",
-                    Some("its worker went away"),
-                    None,
-                    now,
-                )?;
+                end_attempt(db, due.sequence, due.attempt, "expired", Some("its worker went away"), None, now)?;
                 if deaths >= terms.most_deaths {
                     let text = format!("its workers went away in {deaths} attempts");
-                    bury(transaction, due.sequence, due.attempt, &Reason { step: String::new(), text }, now)?;
+                    bury(db, due.sequence, due.attempt, &Reason { step: String::new(), text }, now)?;
                     continue;
                 }
-                leases.push(give(transaction, due.sequence, deaths, &terms, now)?);
+                leases.push(give(db, due.sequence, deaths, &terms, now)?);
             }
-            for due in due(transaction, pipeline, "waiting", limit.saturating_sub(leases.len()), now)? {
-                left = left.saturating_sub(due.size);
-                if left < 0 && !leases.is_empty() {
-                    break;
+            for (state, most) in [(State::Waiting, limit), (State::Backfill, backfills)] {
+                let most = most.min(limit.saturating_sub(leases.len()));
+                for due in due(db, pipeline, state, &terms, most, now)? {
+                    left = left.saturating_sub(due.size);
+                    if left < 0 && !leases.is_empty() {
+                        return Ok(leases);
+                    }
+                    leases.push(give(db, due.sequence, due.deaths, &terms, now)?);
                 }
-                leases.push(give(transaction, due.sequence, due.deaths, &terms, now)?);
             }
             Ok(leases)
         })
@@ -189,13 +237,12 @@ impl Journal {
         lease: i64,
         now: i64,
     ) -> Result<Vec<Sequence>, JournalError> {
-        self.write("renew", move |transaction, _| {
-            let mut statement = transaction.prepare_cached(
-                "UPDATE events SET due = ?3 WHERE sequence = ?1 AND attempts = ?2 AND state = 'running'",
-            )?;
+        self.write("renew", move |db, _| {
+            let until = now.saturating_add(db.skew()).saturating_add(lease);
             let mut lost = Vec::new();
             for (sequence, attempt) in leases {
-                if statement.execute(params![sequence.0, attempt, now.saturating_add(lease)])? == 0 {
+                let update = "UPDATE events SET due = $3 WHERE sequence = $1 AND attempts = $2 AND state = 'running'";
+                if db.execute(update, values![sequence.0, attempt, until])? == 0 {
                     lost.push(sequence);
                 }
             }
@@ -212,12 +259,12 @@ impl Journal {
         letters: Vec<Letter>,
         now: i64,
     ) -> Result<(), JournalError> {
-        self.settle("progress", lease, move |transaction, sequence, attempt| {
+        self.holding("progress", true, lease, move |db, sequence, attempt| {
+            let now = now.saturating_add(db.skew());
             let chunks = i64::try_from(chunks).unwrap_or(i64::MAX);
-            let mut update =
-                transaction.prepare_cached("UPDATE events SET chunks = max(chunks, ?2) WHERE sequence = ?1")?;
-            update.execute(params![sequence.0, chunks])?;
-            letters.iter().try_for_each(|letter| letters::write(transaction, sequence, attempt, letter, now))
+            let update = "UPDATE events SET chunks = GREATEST(chunks, $2) WHERE sequence = $1";
+            db.execute(update, values![sequence.0, chunks])?;
+            letters.iter().try_for_each(|letter| letters::write(db, sequence, attempt, letter, now))
         })
         .await
     }
@@ -231,11 +278,12 @@ impl Journal {
         report: String,
         now: i64,
     ) -> Result<(), JournalError> {
-        self.settle("done", lease, move |transaction, sequence, attempt| {
-            letters.iter().try_for_each(|letter| letters::write(transaction, sequence, attempt, letter, now))?;
-            letters::forget_mended(transaction, sequence)?;
-            end_attempt(transaction, sequence, attempt, "done", None, Some(&report), now)?;
-            set_state(transaction, sequence, "done", now)
+        self.holding("done", true, lease, move |db, sequence, attempt| {
+            let now = now.saturating_add(db.skew());
+            letters.iter().try_for_each(|letter| letters::write(db, sequence, attempt, letter, now))?;
+            letters::forget_mended(db, sequence)?;
+            end_attempt(db, sequence, attempt, "done", None, Some(&report), now)?;
+            set_state(db, sequence, "done", now)
         })
         .await
     }
@@ -250,34 +298,36 @@ impl Journal {
         due: i64,
         now: i64,
     ) -> Result<(), JournalError> {
-        self.holding("retry", lease, move |transaction, sequence, attempt| {
-            let mut faults = transaction
-                .prepare_cached("UPDATE events SET faults = faults + ?2 WHERE sequence = ?1 RETURNING faults")?;
-            let faults: u32 = faults.query_row(params![sequence.0, blame == Blame::Event], |row| row.get(0))?;
+        self.holding("retry", false, lease, move |db, sequence, attempt| {
+            let (now, due) = (now.saturating_add(db.skew()), due.saturating_add(db.skew()));
+            let update = "UPDATE events SET faults = faults + $2 WHERE sequence = $1 RETURNING faults";
+            let faults = db.one(update, values![sequence.0, blame == Blame::Event])?.small(0)?;
             if faults >= most_faults {
-                end_attempt(transaction, sequence, attempt, "dead", Some(&reason.text), None, now)?;
-                return bury(transaction, sequence, attempt, &reason, now);
+                end_attempt(db, sequence, attempt, "dead", Some(&reason.text), None, now)?;
+                return bury(db, sequence, attempt, &reason, now);
             }
-            end_attempt(transaction, sequence, attempt, "retried", Some(&reason.text), None, now)?;
-            set_state(transaction, sequence, "waiting", due)
+            end_attempt(db, sequence, attempt, "retried", Some(&reason.text), None, now)?;
+            set_state(db, sequence, "waiting", due)
         })
         .await
     }
 
     /// Ends the attempt, and the event as a dead letter.
     pub async fn bury(&self, lease: &Lease, reason: Reason, now: i64) -> Result<(), JournalError> {
-        self.holding("bury", lease, move |transaction, sequence, attempt| {
-            end_attempt(transaction, sequence, attempt, "dead", Some(&reason.text), None, now)?;
-            bury(transaction, sequence, attempt, &reason, now)
+        self.holding("bury", false, lease, move |db, sequence, attempt| {
+            let now = now.saturating_add(db.skew());
+            end_attempt(db, sequence, attempt, "dead", Some(&reason.text), None, now)?;
+            bury(db, sequence, attempt, &reason, now)
         })
         .await
     }
 
     /// Gives the event back, because the worker stops: it is due at once, and nothing is held against it.
     pub async fn release(&self, lease: &Lease, now: i64) -> Result<(), JournalError> {
-        self.holding("release", lease, move |transaction, sequence, attempt| {
-            end_attempt(transaction, sequence, attempt, "released", None, None, now)?;
-            set_state(transaction, sequence, "waiting", now)
+        self.holding("release", false, lease, move |db, sequence, attempt| {
+            let now = now.saturating_add(db.skew());
+            end_attempt(db, sequence, attempt, "released", None, None, now)?;
+            set_state(db, sequence, "waiting", now)
         })
         .await
     }
@@ -289,57 +339,95 @@ impl Journal {
         let sink = sink.clone();
         let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
         let pipeline = self.pipeline.clone();
-        self.holding("batch", lease, move |transaction, sequence, _| {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO batches (pipeline, sink, number, event, pass, chunk)
-                 SELECT ?1, ?2, coalesce((SELECT max(number) FROM batches WHERE pipeline = ?1 AND sink = ?2), 0) + 1, ?3, pass, ?4
-                 FROM events WHERE sequence = ?3 ON CONFLICT DO NOTHING",
-            )?;
-            insert.execute(params![&*pipeline, sink.as_str(), sequence.0, chunk])?;
-            let mut number = transaction.prepare_cached(
-                "SELECT number FROM batches b JOIN events e ON e.sequence = b.event
-                 WHERE b.event = ?1 AND sink = ?2 AND b.pass = e.pass AND chunk = ?3",
-            )?;
-            Ok(number.query_row(params![sequence.0, sink.as_str(), chunk], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        self.holding("batch", false, lease, move |db, sequence, _| {
+            db.lock(&format!("{pipeline}/{sink}"))?;
+            let insert = "INSERT INTO batches (pipeline, sink, number, event, pass, chunk)
+                SELECT $1, $2, coalesce((SELECT max(number) FROM batches WHERE pipeline = $1 AND sink = $2), 0) + 1, $3, pass, $4
+                FROM events WHERE sequence = $3 ON CONFLICT DO NOTHING";
+            db.execute(insert, values![&*pipeline, sink.as_str(), sequence.0, chunk])?;
+            let number = "SELECT number FROM batches b JOIN events e ON e.sequence = b.event
+                WHERE b.event = $1 AND sink = $2 AND b.pass = e.pass AND chunk = $3";
+            db.one(number, values![sequence.0, sink.as_str(), chunk])?.count(0)
         })
         .await
-    }
-
-    /// Records what had its effects, as the holder of a lease.
-    async fn settle(
-        &self,
-        name: &'static str,
-        lease: &Lease,
-        work: impl FnOnce(&Transaction<'_>, Sequence, u32) -> Result<(), JournalError> + Send + 'static,
-    ) -> Result<(), JournalError> {
-        let work = if_held(lease, work);
-        self.writer.settle(name, work).await
     }
 
     /// Does something as the holder of a lease, or fails if it is lost.
     async fn holding<T: Send + 'static>(
         &self,
         name: &'static str,
+        settles: bool,
         lease: &Lease,
-        work: impl FnOnce(&Transaction<'_>, Sequence, u32) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&mut dyn Db, Sequence, u32) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
-        let work = if_held(lease, work);
-        self.writer.transact(name, work).await
+        let (sequence, attempt, event) = (lease.sequence, lease.attempt, lease.id.clone());
+        let held = move |db: &mut dyn Db| {
+            let held =
+                "SELECT sequence FROM events WHERE sequence = $1 AND attempts = $2 AND state = 'running' FOR UPDATE";
+            if db.first(held, values![sequence.0, attempt])?.is_none() {
+                return Err(JournalError::LeaseLost { event, attempt });
+            }
+            work(db, sequence, attempt)
+        };
+        self.writer.transact(name, settles, held).await
     }
 }
 
-fn if_held<T, W>(lease: &Lease, work: W) -> impl FnOnce(&Transaction<'_>) -> Result<T, JournalError> + use<T, W>
-where
-    W: FnOnce(&Transaction<'_>, Sequence, u32) -> Result<T, JournalError>,
-{
-    let (sequence, attempt, event) = (lease.sequence, lease.attempt, lease.id.clone());
-    move |transaction| {
-        let held = "SELECT 1 FROM events WHERE sequence = ?1 AND attempts = ?2 AND state = 'running'";
-        if !transaction.prepare_cached(held)?.exists(params![sequence.0, attempt])? {
-            return Err(JournalError::LeaseLost { event, attempt });
-        }
-        work(transaction, sequence, attempt)
+pub(crate) fn accept(db: &mut dyn Db, pipeline: &str, event: &NewEvent, now: i64) -> Result<Accepted, JournalError> {
+    let now = now.saturating_add(db.skew());
+    let NewEvent { id, generation, trigger, time, trace, object } = event;
+    let Stored { path, size, changed, body } = Stored::of(object);
+    let insert = "INSERT INTO events (pipeline, id, generation, trigger, time, accepted, path, size, changed, body, trace, state, due, since)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $6, $6) ON CONFLICT DO NOTHING RETURNING sequence";
+    let values = values![
+        pipeline,
+        id.as_str(),
+        *generation,
+        trigger.as_str(),
+        *time,
+        now,
+        path.as_deref(),
+        size,
+        changed,
+        body,
+        trace.as_deref()
+    ];
+    if let Some(mut row) = db.first(insert, values)? {
+        return Ok(Accepted::New(Sequence(row.integer(0)?)));
     }
+    let known = "SELECT sequence FROM events WHERE pipeline = $1 AND id = $2 AND generation = $3";
+    let sequence = db.one(known, values![pipeline, id.as_str(), *generation])?.integer(0)?;
+    Ok(Accepted::Known(Sequence(sequence)))
+}
+
+/// An object as it is in the table of events.
+pub(crate) struct Stored<'a> {
+    pub path: Option<String>,
+    pub size: i64,
+    pub changed: Option<i64>,
+    pub body: Option<&'a [u8]>,
+}
+
+impl<'a> Stored<'a> {
+    /// What is kept of an object: of a file only where it is.
+    pub fn of(object: &'a Object) -> Self {
+        let size = i64::try_from(object.size()).unwrap_or(i64::MAX);
+        match object {
+            Object::File { path, changed, .. } => {
+                Self { path: Some(path.to_string_lossy().into_owned()), size, changed: *changed, body: None }
+            }
+            Object::Bytes(bytes) => Self { path: None, size, changed: None, body: Some(bytes) },
+        }
+    }
+}
+
+/// Which events may be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Waiting,
+    /// Waiting, of a backfill.
+    Backfill,
 }
 
 /// An event that can be taken.
@@ -350,64 +438,84 @@ struct Due {
     size: i64,
 }
 
+/// The events of a state that are due. Nothing is put off for longer than a lease or a wait, so what is further ahead was
+/// put off before the clock was set back, and is due as well.
 fn due(
-    transaction: &Transaction<'_>,
+    db: &mut dyn Db,
     pipeline: &str,
-    state: &str,
+    state: State,
+    terms: &Terms,
     limit: usize,
     now: i64,
 ) -> Result<Vec<Due>, JournalError> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT sequence, attempts, deaths, size FROM events
-         WHERE pipeline = ?1 AND state = ?2 AND due <= ?3 ORDER BY due, sequence LIMIT ?4",
-    )?;
-    let due = |row: &Row<'_>| {
-        Ok(Due { sequence: Sequence(row.get(0)?), attempt: row.get(1)?, deaths: row.get(2)?, size: row.get(3)? })
+    let sql = match state {
+        State::Running => [
+            "SELECT sequence, attempts, deaths, size FROM events WHERE pipeline = $1 AND state = 'running'
+             AND due <= $2 ORDER BY due, sequence LIMIT $3 FOR UPDATE SKIP LOCKED",
+            "SELECT sequence, attempts, deaths, size FROM events WHERE pipeline = $1 AND state = 'running'
+             AND due > $2 ORDER BY due, sequence LIMIT $3 FOR UPDATE SKIP LOCKED",
+        ],
+        State::Waiting => [
+            "SELECT sequence, attempts, deaths, size FROM events WHERE pipeline = $1 AND state = 'waiting' AND generation = 0
+             AND due <= $2 ORDER BY due, sequence LIMIT $3 FOR UPDATE SKIP LOCKED",
+            "SELECT sequence, attempts, deaths, size FROM events WHERE pipeline = $1 AND state = 'waiting' AND generation = 0
+             AND due > $2 ORDER BY due, sequence LIMIT $3 FOR UPDATE SKIP LOCKED",
+        ],
+        State::Backfill => [
+            "SELECT sequence, attempts, deaths, size FROM events WHERE pipeline = $1 AND state = 'waiting' AND generation > 0
+             AND due <= $2 ORDER BY due, sequence LIMIT $3 FOR UPDATE SKIP LOCKED",
+            "SELECT sequence, attempts, deaths, size FROM events WHERE pipeline = $1 AND state = 'waiting' AND generation > 0
+             AND due > $2 ORDER BY due, sequence LIMIT $3 FOR UPDATE SKIP LOCKED",
+        ],
     };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = statement.query_map(params![pipeline, state, now, limit], due)?;
-    Ok(found.collect::<Result<_, _>>()?)
+    let mut found = Vec::new();
+    let horizon = now.saturating_add(LONGEST_WAIT.max(terms.lease.saturating_mul(2)));
+    for (sql, time) in sql.into_iter().zip([now, horizon]) {
+        let left = i64::try_from(limit.saturating_sub(found.len())).unwrap_or(i64::MAX);
+        if left == 0 {
+            break;
+        }
+        for mut row in db.query(sql, values![pipeline, time, left])? {
+            found.push(Due {
+                sequence: Sequence(row.integer(0)?),
+                attempt: row.small(1)?,
+                deaths: row.small(2)?,
+                size: row.integer(3)?,
+            });
+        }
+    }
+    Ok(found)
 }
 
-fn give(
-    transaction: &Transaction<'_>,
-    sequence: Sequence,
-    deaths: u32,
-    terms: &Terms,
-    now: i64,
-) -> Result<Lease, JournalError> {
-    let mut take = transaction.prepare_cached(
-        "UPDATE events SET state = 'running', due = ?2, attempts = attempts + 1, deaths = ?3,
-             chunks = iif(plan = ?4, chunks, 0), pass = iif(plan = ?4, pass, pass + 1), plan = ?4
-         WHERE sequence = ?1 RETURNING id, time, path, size, body, attempts, chunks, since, changed, trace",
-    )?;
-    let values = params![sequence.0, now.saturating_add(terms.lease), deaths, terms.plan];
-    let lease = take.query_row(values, |row| {
-        let path: Option<String> = row.get(2)?;
-        Ok(Lease {
-            sequence,
-            id: EventId::from(row.get::<_, String>(0)?),
-            time: row.get(1)?,
-            object: match path {
-                Some(path) => {
-                    Object::File { path: path.into(), size: row.get::<_, i64>(3)?.unsigned_abs(), changed: row.get(8)? }
-                }
-                None => Object::Bytes(row.get::<_, Vec<u8>>(4)?.into()),
-            },
-            attempt: row.get(5)?,
-            chunks: row.get::<_, i64>(6)?.unsigned_abs(),
-            since: row.get(7)?,
-            trace: row.get(9)?,
-        })
-    })?;
-    let mut begin = transaction
-        .prepare_cached("INSERT INTO attempts (event, number, worker, plan, started) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    begin.execute(params![sequence.0, lease.attempt, terms.worker, terms.plan, now])?;
+fn give(db: &mut dyn Db, sequence: Sequence, deaths: u32, terms: &Terms, now: i64) -> Result<Lease, JournalError> {
+    let take = "UPDATE events SET state = 'running', due = $2, attempts = attempts + 1, deaths = $3,
+            chunks = CASE WHEN plan = $4 THEN chunks ELSE 0 END, pass = CASE WHEN plan = $4 THEN pass ELSE pass + 1 END, plan = $4
+        WHERE sequence = $1 RETURNING id, time, path, size, body, attempts, chunks, since, changed, trace, generation";
+    let until = now.saturating_add(terms.lease);
+    let mut row = db.one(take, values![sequence.0, until, deaths, terms.plan.as_str()])?;
+    let lease = Lease {
+        sequence,
+        id: EventId::from(row.text(0)?),
+        time: row.integer(1)?,
+        object: match row.optional_text(2)? {
+            Some(path) => {
+                Object::File { path: PathBuf::from(path), size: row.count(3)?, changed: row.optional_integer(8)? }
+            }
+            None => Object::Bytes(row.bytes(4)?.into()),
+        },
+        attempt: row.small(5)?,
+        chunks: row.count(6)?,
+        since: row.integer(7)?.saturating_sub(db.skew()),
+        trace: row.optional_text(9)?,
+        generation: row.small(10)?,
+    };
+    let begin = "INSERT INTO attempts (event, number, worker, plan, started) VALUES ($1, $2, $3, $4, $5)";
+    db.execute(begin, values![sequence.0, lease.attempt, terms.worker.as_str(), terms.plan.as_str(), now])?;
     Ok(lease)
 }
 
 pub(crate) fn end_attempt(
-    transaction: &Transaction<'_>,
+    db: &mut dyn Db,
     sequence: Sequence,
     attempt: u32,
     outcome: &str,
@@ -415,26 +523,19 @@ pub(crate) fn end_attempt(
     report: Option<&str>,
     now: i64,
 ) -> Result<(), JournalError> {
-    let mut statement = transaction.prepare_cached(
-        "UPDATE attempts SET ended = ?3, outcome = ?4, reason = ?5, report = ?6 WHERE event = ?1 AND number = ?2",
-    )?;
-    statement.execute(params![sequence.0, attempt, now, outcome, reason, report])?;
+    let update =
+        "UPDATE attempts SET ended = $3, outcome = $4, reason = $5, report = $6 WHERE event = $1 AND number = $2";
+    db.execute(update, values![sequence.0, attempt, now, outcome, reason, report])?;
     Ok(())
 }
 
-pub(crate) fn set_state(
-    transaction: &Transaction<'_>,
-    sequence: Sequence,
-    state: &str,
-    due: i64,
-) -> Result<(), JournalError> {
-    let mut statement = transaction.prepare_cached("UPDATE events SET state = ?2, due = ?3 WHERE sequence = ?1")?;
-    statement.execute(params![sequence.0, state, due])?;
+pub(crate) fn set_state(db: &mut dyn Db, sequence: Sequence, state: &str, due: i64) -> Result<(), JournalError> {
+    db.execute("UPDATE events SET state = $2, due = $3 WHERE sequence = $1", values![sequence.0, state, due])?;
     Ok(())
 }
 
 pub(crate) fn bury(
-    transaction: &Transaction<'_>,
+    db: &mut dyn Db,
     sequence: Sequence,
     attempt: u32,
     reason: &Reason,
@@ -442,6 +543,6 @@ pub(crate) fn bury(
 ) -> Result<(), JournalError> {
     let Reason { step, text } = reason;
     let letter = Letter { step: step.clone(), row: None, reason: text.clone(), raw: None };
-    letters::write_event(transaction, sequence, attempt, &letter, now)?;
-    set_state(transaction, sequence, "dead", now)
+    letters::write_event(db, sequence, attempt, &letter, now)?;
+    set_state(db, sequence, "dead", now)
 }

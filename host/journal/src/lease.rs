@@ -25,6 +25,8 @@ pub struct Lease {
     pub sequence: Sequence,
     /// The event.
     pub id: EventId,
+    /// 0, or the number of the backfill that it is of.
+    pub generation: u32,
     /// When it happened, in microseconds since 1970-01-01T00:00:00Z.
     pub time: i64,
     /// What it is about.

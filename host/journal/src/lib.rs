@@ -14,19 +14,27 @@
 //!
 //! # Layout
 //! - [`event`]: what is accepted; [`lease`]: who works on it.
-//! - [`deposit`]: what is kept of events that a broker delivers.
 //! - [`journal`]: what can be done with the journal; [`letters`] and [`history`]: what can be asked.
-//! - `writer`: many small transactions in one, so that durable is not slow; `schema`: the tables.
+//! - [`backfill`]: objects that are run once more; [`deposit`]: what is kept of events that a broker delivers;
+//!   `retention`: what is forgotten.
+//! - `writer`: many small transactions in one, so that durable is not slow.
+//! - `sql`: what is asked of a database, `sqlite` or `postgres`; `schema`: the tables.
 
+pub mod backfill;
 pub mod deposit;
 pub mod event;
 pub mod history;
 pub mod journal;
 pub mod lease;
 pub mod letters;
+mod postgres;
+mod retention;
 mod schema;
+mod sql;
+mod sqlite;
 mod writer;
 
+pub use backfill::Backfill;
 pub use deposit::Deposit;
 pub use event::{NewEvent, Sequence};
 pub use journal::{Journal, JournalError};

@@ -1,15 +1,10 @@
-//! The tables.
+//! The tables, of both kinds of databases.
 
-use wasmill_runtime::sqlite::Format;
+/// The migrations of a file of SQLite.
+pub const SQLITE: &[&str] = &[FIRST, SECOND];
 
-/// What a journal's file is.
-pub const FORMAT: Format = Format {
-    what: "journal",
-    // "WMjn"
-    application_id: 0x574d_6a6e,
-    migrations: &[FIRST, SECOND],
-    key: "[journal] url",
-};
+/// The migrations of a database of PostgreSQL.
+pub const POSTGRES: &[&str] = &[POSTGRES_FIRST];
 
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 const FIRST: &str = "
@@ -95,4 +90,96 @@ const FIRST: &str = "
 const SECOND: &str = "
     -- The event's `traceparent`, of W3C's Trace Context.
     ALTER TABLE events ADD COLUMN trace TEXT;
+    CREATE INDEX events_that_wait ON events (pipeline, due, sequence) WHERE state = 'waiting' AND generation = 0;
+    CREATE INDEX backfills_that_wait ON events (pipeline, due, sequence) WHERE state = 'waiting' AND generation > 0;
+
+    CREATE TABLE backfills (
+        pipeline TEXT NOT NULL,
+        -- That of its events.
+        generation INTEGER NOT NULL,
+        -- What was asked for, in words.
+        what TEXT NOT NULL,
+        began INTEGER NOT NULL,
+        cancelled INTEGER,
+        PRIMARY KEY (pipeline, generation)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// The same as what the migrations of SQLite come to.
+const POSTGRES_FIRST: &str = "
+    CREATE TABLE events (
+        sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        pipeline TEXT NOT NULL,
+        id TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        trigger TEXT NOT NULL,
+        time BIGINT NOT NULL,
+        accepted BIGINT NOT NULL,
+        path TEXT,
+        size BIGINT NOT NULL,
+        changed BIGINT,
+        body BYTEA,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'dead')),
+        due BIGINT NOT NULL,
+        since BIGINT NOT NULL,
+        attempts BIGINT NOT NULL DEFAULT 0,
+        faults BIGINT NOT NULL DEFAULT 0,
+        deaths BIGINT NOT NULL DEFAULT 0,
+        pass BIGINT NOT NULL DEFAULT 0,
+        chunks BIGINT NOT NULL DEFAULT 0,
+        plan TEXT NOT NULL DEFAULT '',
+        trace TEXT,
+        UNIQUE (pipeline, id, generation),
+        CHECK ((path IS NULL) <> (body IS NULL))
+    );
+    CREATE INDEX events_that_run ON events (pipeline, due, sequence) WHERE state = 'running';
+    CREATE INDEX events_that_wait ON events (pipeline, due, sequence) WHERE state = 'waiting' AND generation = 0;
+    CREATE INDEX backfills_that_wait ON events (pipeline, due, sequence) WHERE state = 'waiting' AND generation > 0;
+
+    CREATE TABLE attempts (
+        event BIGINT NOT NULL REFERENCES events (sequence),
+        number BIGINT NOT NULL,
+        worker TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        started BIGINT NOT NULL,
+        ended BIGINT,
+        outcome TEXT CHECK (outcome IN ('done', 'retried', 'dead', 'released', 'expired')),
+        reason TEXT,
+        report TEXT,
+        PRIMARY KEY (event, number)
+    );
+    CREATE INDEX attempts_by_start ON attempts (started);
+
+    CREATE TABLE letters (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        event BIGINT NOT NULL REFERENCES events (sequence),
+        attempt BIGINT NOT NULL,
+        pass BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        step TEXT NOT NULL,
+        row BIGINT NOT NULL,
+        reason TEXT NOT NULL,
+        raw TEXT,
+        UNIQUE (event, step, row)
+    );
+
+    CREATE TABLE batches (
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        event BIGINT NOT NULL REFERENCES events (sequence),
+        pass BIGINT NOT NULL,
+        chunk BIGINT NOT NULL,
+        PRIMARY KEY (pipeline, sink, number),
+        UNIQUE (event, sink, pass, chunk)
+    );
+
+    CREATE TABLE backfills (
+        pipeline TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        what TEXT NOT NULL,
+        began BIGINT NOT NULL,
+        cancelled BIGINT,
+        PRIMARY KEY (pipeline, generation)
+    );
 ";

@@ -1,15 +1,15 @@
-//! Many small transactions in one: what waits while a commit reaches the disk is committed together after it. Each has a
-//! savepoint of its own, so that one that fails leaves the others alone, and hears of its success only after the commit.
+//! Many small transactions in one: what waits while a commit reaches the disk is committed together after it. Each is a
+//! part of its own, so that one that fails leaves the others alone, and hears of its success only after the commit.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 use wasmill_runtime::crash;
 
 use crate::journal::JournalError;
+use crate::sql::{Backend, Db, Transaction};
 
 /// The most that are committed together: an answer should not wait for much more work than its own.
 const MOST_TOGETHER: usize = 256;
@@ -27,10 +27,10 @@ struct Task {
 }
 
 /// Work on the tables, if a transaction could begin, which gives what is to be said once it was committed, or was not.
-type Work = Box<dyn FnOnce(Result<&Transaction<'_>, JournalError>) -> Answer + Send>;
+type Work = Box<dyn FnOnce(Result<&mut dyn Transaction, JournalError>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), JournalError>)>;
 
-/// The thread that writes.
+/// A thread with a connection; it connects with the first thing to do.
 #[derive(Debug)]
 pub struct Writer {
     tasks: Option<Sender<Task>>,
@@ -39,40 +39,24 @@ pub struct Writer {
 
 impl Writer {
     /// Takes over a connection.
-    pub fn start(connection: Connection, effects: Effects) -> std::io::Result<Self> {
+    pub fn start(backend: Box<dyn Backend>, effects: Effects) -> std::io::Result<Self> {
         let (tasks, waiting) = channel();
         let thread =
-            std::thread::Builder::new().name("journal".into()).spawn(move || write(connection, &effects, &waiting))?;
+            std::thread::Builder::new().name("journal".into()).spawn(move || write(backend, &effects, &waiting))?;
         Ok(Self { tasks: Some(tasks), thread: Some(thread) })
     }
 
-    /// Does something in a transaction; the answer comes when it is durable.
+    /// Does something in a transaction; the answer comes when it is durable. What `settles` records effects, which are made
+    /// durable before.
     pub async fn transact<T: Send + 'static>(
         &self,
         name: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
-    ) -> Result<T, JournalError> {
-        self.send(name, false, work).await
-    }
-
-    /// Does the same for what records effects, which are made durable before.
-    pub async fn settle<T: Send + 'static>(
-        &self,
-        name: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
-    ) -> Result<T, JournalError> {
-        self.send(name, true, work).await
-    }
-
-    async fn send<T: Send + 'static>(
-        &self,
-        name: &'static str,
         settles: bool,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&mut dyn Db) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |transaction| {
-            let result = transaction.and_then(|transaction| in_savepoint(transaction, work));
+            let result = transaction.and_then(|transaction| as_part(transaction, work));
             Box::new(move |committed| {
                 // Whoever asked may have given up.
                 let _ = answer.send(committed.and(result));
@@ -96,54 +80,38 @@ impl Drop for Writer {
     }
 }
 
-fn write(mut connection: Connection, effects: &Effects, waiting: &Receiver<Task>) {
+fn write(mut backend: Box<dyn Backend>, effects: &Effects, waiting: &Receiver<Task>) {
     while let Ok(first) = waiting.recv() {
         let tasks: Vec<Task> = std::iter::once(first).chain(waiting.try_iter().take(MOST_TOGETHER - 1)).collect();
         let durable = if tasks.iter().any(|task| task.settles) { effects() } else { Ok(()) };
         let durable = durable.map_err(|err| JournalError::Effects(Arc::new(err)));
         let names: Vec<&str> = tasks.iter().map(|task| task.name).collect();
-        let (answers, committed): (Vec<Answer>, _) =
-            match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-                Ok(transaction) => {
-                    let work = |task: Task| match &durable {
-                        Err(err) if task.settles => (task.work)(Err(err.clone())),
-                        _ => (task.work)(Ok(&transaction)),
-                    };
-                    let answers = tasks.into_iter().map(work).collect();
-                    names.iter().for_each(|name| crash::point(name, "before"));
-                    let committed = commit(transaction);
-                    names.iter().for_each(|name| crash::point(name, "after"));
-                    (answers, committed)
-                }
-                Err(err) => {
-                    let err = JournalError::from(err);
-                    (tasks.into_iter().map(|task| (task.work)(Err(err.clone()))).collect(), Ok(()))
-                }
-            };
+        let (answers, committed): (Vec<Answer>, _) = match backend.begin() {
+            Ok(mut transaction) => {
+                let work = |task: Task| match &durable {
+                    Err(err) if task.settles => (task.work)(Err(err.clone())),
+                    _ => (task.work)(Ok(&mut *transaction)),
+                };
+                let answers = tasks.into_iter().map(work).collect();
+                names.iter().for_each(|name| crash::point(name, "before"));
+                let committed = transaction.commit();
+                names.iter().for_each(|name| crash::point(name, "after"));
+                (answers, committed)
+            }
+            Err(err) => (tasks.into_iter().map(|task| (task.work)(Err(err.clone()))).collect(), Ok(())),
+        };
         for answer in answers {
             answer(committed.clone());
         }
     }
 }
 
-fn commit(transaction: Transaction<'_>) -> Result<(), JournalError> {
-    // A full disk, and some other errors, roll back all of it at once.
-    if transaction.is_autocommit() {
-        let lost = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
-        return Err(rusqlite::Error::SqliteFailure(lost, None).into());
-    }
-    Ok(transaction.commit()?)
-}
-
-fn in_savepoint<T>(
-    transaction: &Transaction<'_>,
-    work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>,
+fn as_part<T>(
+    transaction: &mut dyn Transaction,
+    work: impl FnOnce(&mut dyn Db) -> Result<T, JournalError>,
 ) -> Result<T, JournalError> {
-    transaction.prepare_cached("SAVEPOINT task")?.execute([])?;
+    transaction.begin_part()?;
     let result = work(transaction);
-    if result.is_err() {
-        transaction.prepare_cached("ROLLBACK TO task")?.execute([])?;
-    }
-    transaction.prepare_cached("RELEASE task")?.execute([])?;
+    transaction.end_part(result.is_ok())?;
     result
 }

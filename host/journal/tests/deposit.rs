@@ -8,6 +8,7 @@ use wasmill_journal::letters::{DeadLetter, Letter};
 use wasmill_journal::{Journal, Lease, NewEvent, Terms};
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::Id;
+use wasmill_runtime::plan::JournalPlan;
 
 struct Here {
     journal: Journal,
@@ -19,13 +20,16 @@ impl Here {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pipeline = Id::try_from("numbers".to_owned()).unwrap();
-        let journal = Journal::open(&folder.path().join("journal.db"), &pipeline, Box::new(|| Ok(()))).unwrap();
+        let journal =
+            Journal::open(&JournalPlan::Sqlite(folder.path().join("journal.db")), &pipeline, Box::new(|| Ok(())))
+                .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { journal, runtime, _folder: folder }
     }
 
     fn deposit(&self, attempt: u32, remains: Remains) {
         let event = NewEvent {
+            trace: None,
             id: EventId::from("S@1".to_owned()),
             generation: 0,
             trigger: "nats S/c".into(),
@@ -37,20 +41,20 @@ impl Here {
     }
 
     fn letters(&self) -> Vec<(u32, Option<u64>, String)> {
-        let letters = self.journal.letters(100).unwrap();
+        let letters = self.runtime.block_on(self.journal.letters(100)).unwrap();
         letters.into_iter().map(|DeadLetter { attempt, row, reason, .. }| (attempt, row, reason)).collect()
     }
 
     fn replay(&self) -> Vec<Lease> {
-        let ids = self.journal.letters(100).unwrap().iter().map(|letter| letter.id).collect();
+        let ids = self.runtime.block_on(self.journal.letters(100)).unwrap().iter().map(|letter| letter.id).collect();
         self.runtime.block_on(self.journal.replay(ids, 20)).unwrap();
         let terms = Terms { worker: "w".into(), plan: "p".into(), lease: 100, most_deaths: 3 };
-        self.runtime.block_on(self.journal.lease(&Arc::new(terms), 10, 1 << 20, 20)).unwrap()
+        self.runtime.block_on(self.journal.lease(&Arc::new(terms), 10, 10, 1 << 20, 20)).unwrap()
     }
 
     /// Waiting, running, done, dead, and letters.
     fn counts(&self) -> [u64; 5] {
-        let counts = self.journal.counts().unwrap();
+        let counts = self.runtime.block_on(self.journal.counts()).unwrap();
         [counts.waiting, counts.running, counts.done, counts.dead, counts.letters]
     }
 }
@@ -72,7 +76,7 @@ fn a_dead_event_is_kept_once_and_replayed_with_its_body() {
     here.deposit(4, dead("still no"));
     assert_eq!(here.letters(), [(4, None, "still no".to_owned())]);
     assert_eq!(here.counts(), [0, 0, 0, 1, 1]);
-    assert_eq!(here.journal.runs(None, 10).unwrap().len(), 2);
+    assert_eq!(here.runtime.block_on(here.journal.runs(None, 10)).unwrap().len(), 2);
 
     let leases = here.replay();
     let [lease] = leases.as_slice() else { panic!("{leases:?}") };

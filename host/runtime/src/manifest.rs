@@ -231,6 +231,9 @@ pub struct Delivery {
     /// The longest that an attempt at an event may take, in seconds (default: any time); then it ends in a fault. Of a
     /// large object the next attempt goes on where this one was.
     pub timeout_seconds: Option<f64>,
+    /// The share of the events worked on at once that backfills may have (default 0.5), but for one, which there may always
+    /// be.
+    pub backfill_share: f64,
 }
 
 impl Default for Delivery {
@@ -242,6 +245,7 @@ impl Default for Delivery {
             backoff_seconds: 1.0,
             lease_seconds: 30.0,
             timeout_seconds: None,
+            backfill_share: 0.5,
         }
     }
 }
@@ -249,8 +253,13 @@ impl Default for Delivery {
 /// Where it is kept what became of every event.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Journal {
-    /// `sqlite:FILE`, relative to the manifest (default `sqlite:.wasmill/journal.db`).
-    pub url: String,
+    /// `sqlite:FILE`, relative to the manifest (default `sqlite:.wasmill/journal.db`), for workers on one machine; or
+    /// `postgres://USER@HOST:PORT/DATABASE?sslmode=require`, for workers on several. The password is that of `PGPASSWORD` in
+    /// the environment.
+    pub url: Option<String>,
+    /// How long events that are done are remembered, in days (default 30), with what their attempts did. Objects are known
+    /// for as long as the journal is there, and dead letters until they are dropped.
+    pub keep_days: Option<f64>,
 }
 
 /// A step: a function and what it is given.

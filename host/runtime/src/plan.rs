@@ -37,8 +37,8 @@ pub struct Plan {
     pub documents: Option<PathBuf>,
     /// The reference tables.
     pub tables: Vec<TablePlan>,
-    /// The journal's file.
-    pub journal: PathBuf,
+    /// Where the journal is.
+    pub journal: JournalPlan,
     /// How events are delivered.
     pub delivery: DeliveryPlan,
     /// What starts a run.
@@ -58,6 +58,15 @@ pub struct Sources<'a> {
     pub bundled: &'a Path,
     /// Brings what a registry has: from `oci://…` to a file.
     pub registry: &'a dyn Fn(&str) -> Result<PathBuf, String>,
+}
+
+/// Where a journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalPlan {
+    /// In a file of SQLite.
+    Sqlite(PathBuf),
+    /// In a database of PostgreSQL, by a URL without a password.
+    Postgres(String),
 }
 
 /// A reference table.
@@ -130,6 +139,10 @@ pub struct DeliveryPlan {
     pub lease: Duration,
     /// The longest that an attempt may take.
     pub timeout: Option<Duration>,
+    /// The share of the events worked on at once that backfills may have, up to 1.
+    pub backfill_share: f64,
+    /// How long events that are done are remembered.
+    pub keep: Duration,
 }
 
 /// Objects in a folder.

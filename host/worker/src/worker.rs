@@ -136,7 +136,7 @@ impl Shared {
         let Worker { journal, terms, accepted, delivery, .. } = &self.worker;
         let most = delivery.concurrency * AHEAD;
         loop {
-            let (count, bytes) = self.load();
+            let Load { count, bytes, backfills } = self.load();
             let begun = count >= delivery.concurrency && bytes >= BYTES_AHEAD;
             if count >= most || begun {
                 self.freed.notified().await;
@@ -146,9 +146,9 @@ impl Shared {
             // Asked before the journal is, so that nothing that is accepted meanwhile is overheard.
             let more = accepted.notified();
             let bytes = BYTES_AHEAD.saturating_sub(bytes);
-            match journal.lease(terms, room, bytes, clock::now()).await {
+            match journal.lease(terms, room, backfills, bytes, clock::now()).await {
                 Ok(leases) if leases.is_empty() => {
-                    let next = journal.next_due().ok().flatten().map(|due| due.saturating_sub(clock::now()));
+                    let next = journal.next_due().await.ok().flatten().map(|due| due.saturating_sub(clock::now()));
                     let wait = next.map_or(ASK_AGAIN, |wait| Duration::from_micros(wait.max(1000).unsigned_abs()));
                     // Over by then, or something was accepted.
                     let _ = tokio::time::timeout(wait.min(ASK_AGAIN), more).await;
@@ -263,11 +263,31 @@ impl Shared {
         self.held().is_empty()
     }
 
-    /// How many events are held, and how long their objects are together.
-    fn load(&self) -> (usize, u64) {
+    fn load(&self) -> Load {
+        let DeliveryPlan { concurrency, backfill_share, .. } = self.worker.delivery;
         let held = self.held();
-        (held.len(), held.values().map(|(_, size)| size).sum())
+        let (mut bytes, mut backfills, mut backfill_bytes) = (0, 0, 0);
+        for (held, size) in held.values() {
+            bytes += size;
+            if held.lease.generation > 0 {
+                (backfills, backfill_bytes) = (backfills + 1, backfill_bytes + size);
+            }
+        }
+        // Of large ones no more are leased than may be worked on at once, or they would be in the way for long.
+        let capacity = if backfill_bytes < BYTES_AHEAD { concurrency * AHEAD } else { concurrency };
+        let share = ((capacity as f64 * backfill_share) as usize).max(1);
+        Load { count: held.len(), bytes, backfills: share.saturating_sub(backfills) }
     }
+}
+
+/// What a worker holds.
+struct Load {
+    /// Events.
+    count: usize,
+    /// How long their objects are together.
+    bytes: u64,
+    /// Events of backfills that it may hold besides.
+    backfills: usize,
 }
 
 /// A name for this process among others.

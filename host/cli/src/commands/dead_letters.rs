@@ -8,7 +8,7 @@ use wasmill_journal::Journal;
 use wasmill_journal::letters::DeadLetter;
 use wasmill_worker::clock;
 
-use super::runs::{ListArgs, open, time};
+use super::runs::{ListArgs, open, time, wait};
 use super::{Exit, Format};
 
 /// Look at rows and events that nothing came of, replay them once their cause is mended, or drop them.
@@ -53,7 +53,7 @@ impl DeadLetters {
     pub fn run(self) -> Result<Exit> {
         match self.command {
             Command::List(ListArgs { pipeline, limit, format }) => {
-                for letter in open(&pipeline)?.letters(limit)? {
+                for letter in wait(open(&pipeline)?.letters(limit))?? {
                     match format {
                         Format::Json => say!("{}", serde_json::to_string(&letter)?)?,
                         Format::Text => say!("{}", line(&letter))?,
@@ -61,7 +61,7 @@ impl DeadLetters {
                 }
             }
             Command::Show { pipeline, id } => {
-                let Some(letter) = open(&pipeline)?.letter(id)? else {
+                let Some(letter) = wait(open(&pipeline)?.letter(id))?? else {
                     bail!("there is no dead letter {id}\nhint: `wasmill dead-letters list` prints them")
                 };
                 say!("{}", serde_json::to_string_pretty(&letter)?)?;
@@ -84,16 +84,12 @@ impl DeadLetters {
 impl Chosen {
     fn find(self) -> Result<(Journal, Vec<i64>)> {
         let journal = open(&self.pipeline)?;
-        let known: Vec<i64> = journal.letters(u32::MAX)?.iter().map(|letter| letter.id).collect();
+        let known: Vec<i64> = wait(journal.letters(u32::MAX))??.iter().map(|letter| letter.id).collect();
         if let Some(unknown) = self.ids.iter().find(|id| !known.contains(id)) {
             bail!("there is no dead letter {unknown}\nhint: `wasmill dead-letters list` prints them");
         }
         Ok((journal, if self.all { known } else { self.ids }))
     }
-}
-
-fn wait<T>(work: impl Future<Output = T>) -> Result<T> {
-    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(work))
 }
 
 fn line(letter: &DeadLetter) -> String {

@@ -55,13 +55,13 @@ impl Runs {
         match self.command {
             Command::List(ListArgs { pipeline, limit, format }) => {
                 let journal = open(&pipeline)?;
-                for run in journal.runs(None, limit)? {
+                for run in wait(journal.runs(None, limit))?? {
                     match format {
                         Format::Json => say!("{}", serde_json::to_string(&run)?)?,
                         Format::Text => say!("{}", line(&run))?,
                     }
                 }
-                let counts = journal.counts()?;
+                let counts = wait(journal.counts())??;
                 eprintln!(
                     "events: {} waiting, {} running, {} done, {} dead; dead letters: {}",
                     counts.waiting, counts.running, counts.done, counts.dead, counts.letters
@@ -69,7 +69,7 @@ impl Runs {
                 Ok(Exit::Done)
             }
             Command::Show { pipeline, event, format } => {
-                let runs = open(&pipeline)?.runs(Some(&event), u32::MAX)?;
+                let runs = wait(open(&pipeline)?.runs(Some(&event), u32::MAX))??;
                 if runs.is_empty() {
                     eprintln!("there was no attempt at an event `{event}`\nhint: `wasmill runs list` prints events");
                     return Ok(Exit::Failures);
@@ -90,6 +90,11 @@ impl Runs {
 pub fn open(pipeline: &std::path::Path) -> Result<Journal> {
     let (name, path) = plan::journal_of(&plan::resolve(pipeline)?)?;
     Ok(Journal::open_existing(&path, &name)?)
+}
+
+/// Waits for a journal.
+pub fn wait<T>(work: impl Future<Output = T>) -> Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(work))
 }
 
 /// A time as text, to the second.

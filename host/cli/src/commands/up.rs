@@ -169,7 +169,7 @@ impl Up {
                 (session, pipeline) = next;
             }
         }
-        let counts = common.journal.counts()?;
+        let counts = common.journal.counts().await?;
         Ok(if counts.dead > 0 || counts.letters > 0 { Exit::Failures } else { Exit::Done })
     }
 
@@ -248,7 +248,7 @@ impl Common {
     /// Keeps the metrics of how events stand, for as long as it is polled.
     async fn stand(self: Arc<Self>) {
         loop {
-            match self.journal.counts() {
+            match self.journal.counts().await {
                 Ok(counts) => self.metrics.stand(&counts),
                 Err(err) => self.metrics.journal_failed(&err),
             }
@@ -294,7 +294,7 @@ async fn drained(plan: &Plan, common: &Common) {
     let mut before = None;
     loop {
         tokio::time::sleep(wait).await;
-        match common.journal.counts() {
+        match common.journal.counts().await {
             Ok(counts) if counts.waiting + counts.running == 0 && before == Some(counts) => return,
             Ok(counts) => before = Some(counts),
             Err(err) => tracing::warn!("{err}; trying again"),

@@ -13,8 +13,12 @@ use croner::parser::{CronParser, Seconds};
 use crate::diagnostics::Reporter;
 use crate::manifest::{Delivery, HttpTrigger, Id, Manifest, ObjectTrigger, ScheduleTrigger, Trigger};
 use crate::plan::{
-    Artifact, DeliveryPlan, Files, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan, TestPlan, TriggerPlan,
+    Artifact, DeliveryPlan, Files, JournalPlan, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan, TestPlan,
+    TriggerPlan,
 };
+
+/// How long events that are done are remembered, in days, if the manifest does not say.
+const KEEP_DAYS: f64 = 30.0;
 
 /// Paths of URLs that `wasmill up` answers itself.
 const RESERVED_PATHS: [&str; 4] = ["/metrics", "/health", "/healthz", "/ready"];
@@ -79,15 +83,28 @@ pub fn documents(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) ->
     path.map(|path| folder.join(path))
 }
 
-/// The journal's file.
-pub fn journal(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> Option<PathBuf> {
-    let url = manifest.journal.as_ref().map_or("sqlite:.wasmill/journal.db", |journal| &journal.url);
-    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
-    if path.is_none() {
-        let message = format!("the journal `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`");
-        reporter.at(&["journal", "url"], message);
+/// Where the journal is.
+pub fn journal(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> Option<JournalPlan> {
+    let url = manifest.journal.as_ref().and_then(|journal| journal.url.as_deref());
+    let url = url.unwrap_or("sqlite:.wasmill/journal.db");
+    let at = ["journal", "url"];
+    if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        return Some(JournalPlan::Sqlite(folder.join(path)));
     }
-    path.map(|path| folder.join(path))
+    let Some(server) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) else {
+        let message = format!(
+            "the journal `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`, a database `postgres://USER@HOST/DATABASE`"
+        );
+        reporter.at(&at, message);
+        return None;
+    };
+    let user = server.split_once('@').map_or("", |(user, _)| user);
+    if user.contains(':') || server.contains("password=") {
+        let message = "the journal's url has a password, and whoever reads the manifest could read it\nhint: remove it, and set PGPASSWORD in the environment";
+        reporter.at(&at, message);
+        return None;
+    }
+    Some(JournalPlan::Postgres(url.to_owned()))
 }
 
 struct Check<'a> {
@@ -237,8 +254,25 @@ impl<'a> Check<'a> {
     }
 
     fn delivery(&mut self) -> Option<DeliveryPlan> {
-        let Delivery { concurrency, faults, give_up_hours, backoff_seconds, lease_seconds, timeout_seconds } =
-            &self.manifest.delivery;
+        let Delivery {
+            concurrency,
+            faults,
+            give_up_hours,
+            backoff_seconds,
+            lease_seconds,
+            timeout_seconds,
+            backfill_share,
+        } = &self.manifest.delivery;
+        let share = Some(*backfill_share).filter(|share| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            let message = format!("backfill_share is {backfill_share}, not from 0 to 1");
+            self.reporter.at(&["delivery", "backfill_share"], message);
+        }
+        let keep = self.manifest.journal.as_ref().and_then(|journal| journal.keep_days).unwrap_or(KEEP_DAYS);
+        let keep = Duration::try_from_secs_f64(keep * 86_400.0).ok();
+        if keep.is_none() {
+            self.reporter.at(&["journal", "keep_days"], "keep_days is not a number of days");
+        }
         let at = |key: &str| ["delivery".to_owned(), key.to_owned()];
         let mut time = |key: &str, value: f64, unit: f64| {
             let time = Duration::try_from_secs_f64(value * unit).ok().filter(|time| !time.is_zero());
@@ -260,6 +294,8 @@ impl<'a> Check<'a> {
             give_up: give_up?,
             backoff: backoff?,
             lease: lease?,
+            backfill_share: share?,
+            keep: keep?,
             timeout: match timeout {
                 Some(timeout) => Some(timeout?),
                 None => None,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::manifest::{FILE_NAME, Id, Manifest};
-use crate::plan::{Files, Plan, Sources, check};
+use crate::plan::{Files, JournalPlan, Plan, Sources, check};
 use crate::toml_file;
 
 /// The manifest that a user means: a file, a folder with one in it, or the name of a folder in `manifests`.
@@ -35,8 +35,8 @@ pub fn documents_of(file: &Path) -> Result<(Id, Option<PathBuf>), Diagnostics> {
     })
 }
 
-/// A manifest's name and the file of its journal; nothing else of it is looked at.
-pub fn journal_of(file: &Path) -> Result<(Id, PathBuf), Diagnostics> {
+/// A manifest's name and where its journal is; nothing else of it is looked at.
+pub fn journal_of(file: &Path) -> Result<(Id, JournalPlan), Diagnostics> {
     toml_file::read(file, |manifest: Manifest, _, reporter| {
         let path = check::journal(&manifest, &check::folder(file)?, reporter)?;
         Some((manifest.name, path))

@@ -96,8 +96,8 @@ impl Events {
         let path = request.uri().path().to_owned();
         match path.as_str() {
             "/health" | "/healthz" => return text("text/plain", "ok\n".into()),
-            "/ready" => return self.ready(),
-            "/metrics" => return self.metrics(),
+            "/ready" => return self.ready().await,
+            "/metrics" => return self.metrics().await,
             _ => {}
         }
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -111,16 +111,16 @@ impl Events {
         }
     }
 
-    fn ready(&self) -> Response<WasiBody> {
-        match self.intake.journal.counts() {
+    async fn ready(&self) -> Response<WasiBody> {
+        match self.intake.journal.counts().await {
             Ok(_) if self.intake.metrics.is_journal_well() => text("text/plain", "ready\n".into()),
             Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the journal did not answer a moment ago"),
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
         }
     }
 
-    fn metrics(&self) -> Response<WasiBody> {
-        match self.intake.journal.counts() {
+    async fn metrics(&self) -> Response<WasiBody> {
+        match self.intake.journal.counts().await {
             Ok(counts) => {
                 let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 self.intake.metrics.stand(&counts);

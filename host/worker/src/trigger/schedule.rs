@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub async fn keep(plan: SchedulePlan, intake: Intake) {
     let trigger = format!("schedule {}", plan.id);
     let mut after = loop {
-        match intake.journal.last_of(&trigger) {
+        match intake.journal.last_of(&trigger).await {
             Ok(last) => break last.unwrap_or_else(clock::now),
             Err(err) => {
                 intake.metrics.journal_failed(&err);
@@ -80,7 +80,7 @@ fn at(plan: &SchedulePlan, time: i64) -> Option<DateTime<chrono_tz::Tz>> {
 }
 
 async fn accept(plan: &SchedulePlan, trigger: &str, time: i64, intake: &Intake) -> Result<(), JournalError> {
-    if plan.overlap == Overlap::Skip && intake.journal.is_busy(trigger)? {
+    if plan.overlap == Overlap::Skip && intake.journal.is_busy(trigger).await? {
         tracing::warn!("{trigger}: the run before is not over, so this one is left out");
         return Ok(());
     }

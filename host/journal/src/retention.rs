@@ -1,0 +1,36 @@
+//! What is forgotten after a while.
+
+use crate::journal::{Journal, JournalError};
+use crate::sql::values;
+
+/// The most that is forgotten at once: others wait for it.
+const AT_ONCE: i64 = 1000;
+
+impl Journal {
+    /// Forgets events that ended before a time and left no dead letter, a bounded number of them; whether there may be
+    /// more. Of events about objects only the attempts are forgotten: an object that is still there must be known. Of a
+    /// schedule the last event stays.
+    pub async fn prune(&self, before: i64) -> Result<bool, JournalError> {
+        self.write("prune", move |db, pipeline| {
+            let before = before.saturating_add(db.skew());
+            let attempts = "DELETE FROM attempts WHERE event IN (
+                    SELECT e.sequence FROM events e JOIN attempts a ON a.event = e.sequence
+                    WHERE e.pipeline = $1 AND e.state = 'done' AND e.due < $2
+                        AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.event = e.sequence)
+                    LIMIT $3)";
+            let attempts = db.execute(attempts, values![pipeline, before, AT_ONCE])?;
+            let events = "DELETE FROM events WHERE sequence IN (
+                    SELECT e.sequence FROM events e
+                    WHERE e.pipeline = $1 AND e.state = 'done' AND e.due < $2 AND e.path IS NULL
+                        AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.event = e.sequence)
+                        AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.event = e.sequence)
+                        AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.event = e.sequence)
+                        AND EXISTS (SELECT 1 FROM events n
+                            WHERE n.pipeline = e.pipeline AND n.trigger = e.trigger AND n.sequence > e.sequence)
+                    LIMIT $3)";
+            let events = db.execute(events, values![pipeline, before, AT_ONCE])?;
+            Ok(attempts + events > 0)
+        })
+        .await
+    }
+}
