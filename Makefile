@@ -40,8 +40,8 @@ test-host: components-quick ## the host, with the functions in their sandboxes
 test-full: test ## and what needs more: a zoo of models, the ONNX project's cases of its operators
 	@tools/test-full.sh
 
-test-faults: components-quick ## crashes at every point and kills at any moment; SEED=… KILLS=…
-	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full --features wasmill/failpoints --test faults --test faults_store -- --nocapture --test-threads 1
+test-faults: components-quick ## crashes at every point, kills at any moment, stores and servers that fail; SEED=… KILLS=…
+	@$(QUICK) tools/test-faults.sh
 
 conformance: components-quick ## HTTP cases on wasmill serve, wasmtime serve and wasmCloud's host
 	@tools/conformance.sh

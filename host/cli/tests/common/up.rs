@@ -101,7 +101,8 @@ impl Up {
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let addr = line.trim_end().strip_prefix("http://").unwrap_or_default().to_owned();
+        let addr = line.trim_end().strip_prefix("http://").map(str::to_owned);
+        let addr = addr.unwrap_or_else(|| panic!("it does not start: {}", std::fs::read_to_string(&said).unwrap()));
         Self { process, addr, said }
     }
 
@@ -160,6 +161,15 @@ impl Up {
     pub fn stop(mut self) -> Option<i32> {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         self.process.wait().unwrap().code()
+    }
+}
+
+/// A test that fails leaves nothing running.
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It may be over.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
