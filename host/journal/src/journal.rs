@@ -399,7 +399,7 @@ fn give(
     Ok(lease)
 }
 
-fn end_attempt(
+pub(crate) fn end_attempt(
     transaction: &Transaction<'_>,
     sequence: Sequence,
     attempt: u32,
@@ -415,13 +415,18 @@ fn end_attempt(
     Ok(())
 }
 
-fn set_state(transaction: &Transaction<'_>, sequence: Sequence, state: &str, due: i64) -> Result<(), JournalError> {
+pub(crate) fn set_state(
+    transaction: &Transaction<'_>,
+    sequence: Sequence,
+    state: &str,
+    due: i64,
+) -> Result<(), JournalError> {
     let mut statement = transaction.prepare_cached("UPDATE events SET state = ?2, due = ?3 WHERE sequence = ?1")?;
     statement.execute(params![sequence.0, state, due])?;
     Ok(())
 }
 
-fn bury(
+pub(crate) fn bury(
     transaction: &Transaction<'_>,
     sequence: Sequence,
     attempt: u32,

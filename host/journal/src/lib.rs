@@ -14,9 +14,11 @@
 //!
 //! # Layout
 //! - [`event`]: what is accepted; [`lease`]: who works on it.
+//! - [`deposit`]: what is kept of events that a broker delivers.
 //! - [`journal`]: what can be done with the journal; [`letters`] and [`history`]: what can be asked.
 //! - `writer`: many small transactions in one, so that durable is not slow; `schema`: the tables.
 
+pub mod deposit;
 pub mod event;
 pub mod history;
 pub mod journal;
@@ -25,6 +27,7 @@ pub mod letters;
 mod schema;
 mod writer;
 
+pub use deposit::Deposit;
 pub use event::{NewEvent, Sequence};
 pub use journal::{Journal, JournalError};
 pub use lease::{Lease, Terms};
