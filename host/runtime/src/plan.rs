@@ -2,6 +2,7 @@
 //! program sees only the plan.
 
 mod check;
+mod nats;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::manifest::{Id, Missed, Overlap, TableName};
 use crate::sandbox::Limits;
 
+pub use nats::NatsPlan;
 pub use read::{documents_of, journal_of, resolve};
 
 /// What will be done.
@@ -88,6 +90,8 @@ pub enum TriggerPlan {
     },
     /// Times.
     Schedule(Box<SchedulePlan>),
+    /// Messages of a stream.
+    Nats(Box<NatsPlan>),
 }
 
 /// Times at which a run starts.
