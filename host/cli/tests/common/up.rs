@@ -1,5 +1,6 @@
 //! `wasmill up` over a pipeline that reads lines of `id,value` and publishes each as a document.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -52,10 +53,18 @@ collection = "numbers"
 id = "{id}"
 "#;
 
+/// What every `wasmill up` in a folder said.
+const LOG: &str = "up.log";
+
 /// A folder with the pipeline.
 pub fn pipeline() -> tempfile::TempDir {
+    pipeline_of(MANIFEST)
+}
+
+/// A folder with a pipeline, perhaps of other triggers.
+pub fn pipeline_of(manifest: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("pipeline.toml"), MANIFEST).unwrap();
+    std::fs::write(folder.path().join("pipeline.toml"), manifest).unwrap();
     std::fs::create_dir(folder.path().join("landing")).unwrap();
     drain(folder.path());
     let count = "CREATE TABLE effects (id TEXT);
@@ -88,7 +97,8 @@ impl Up {
     /// Starts it, and waits until it listens.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(folder, &["up", ".", "--addr", "127.0.0.1:0"]);
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let log = OpenOptions::new().create(true).append(true).open(folder.join(LOG)).unwrap();
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(log);
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -115,7 +125,10 @@ impl Up {
     pub fn wait_for(&self, folder: &Path, count: usize) {
         let started = Instant::now();
         while documents(folder).0 < count {
-            assert!(started.elapsed() < Duration::from_secs(60), "{:?} of {count} documents", documents(folder));
+            let (there, effects) = documents(folder);
+            let said = || std::fs::read_to_string(folder.join(LOG)).unwrap();
+            let is_late = started.elapsed() >= Duration::from_secs(60);
+            assert!(!is_late, "{there} of {count} documents, {effects} effects\n{}", said());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -124,6 +137,14 @@ impl Up {
     pub fn stop(mut self) -> Option<i32> {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // A test that failed leaves none behind.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -65,7 +65,10 @@ impl Check<'_> {
             None => Duration::try_from_secs_f64(self.manifest.delivery.lease_seconds).ok(),
         };
         if ack_wait.is_some_and(|wait| wait.is_zero()) {
-            self.report(&at("ack_wait_seconds"), "ack_wait_seconds is 0: every message would be given to others at once");
+            self.report(
+                &at("ack_wait_seconds"),
+                "ack_wait_seconds is 0: every message would be given to others at once",
+            );
         }
         let folder = match &trigger.store {
             Some(store) => Some(self.store(store, &as_path(&at("store")))?),
@@ -94,12 +97,17 @@ impl Check<'_> {
             return None;
         }
         let url = Url::parse(text).ok().filter(|url| {
-            matches!(url.scheme(), "nats" | "tls") && url.has_host() && matches!(url.path(), "" | "/") && url.query().is_none()
+            matches!(url.scheme(), "nats" | "tls")
+                && url.has_host()
+                && matches!(url.path(), "" | "/")
+                && url.query().is_none()
         });
         if url.is_none() {
             self.report(
                 at,
-                format!("`{text}` is not the URL of a NATS server\nhint: it is `nats://HOST:PORT`, or `tls://HOST:PORT`"),
+                format!(
+                    "`{text}` is not the URL of a NATS server\nhint: it is `nats://HOST:PORT`, or `tls://HOST:PORT`"
+                ),
             );
         }
         url.map(|url| url.to_string())
