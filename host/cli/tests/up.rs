@@ -50,6 +50,7 @@ fn events_over_http_are_accepted_once() {
     let folder = pipeline();
     let folder = folder.path();
     let up = Up::start(folder, &[]);
+    up.wait_ready();
     let post = |headers: &str, body: &str| up.request("POST", "/v1/events", headers, body);
 
     // The data itself.

@@ -82,6 +82,12 @@ pub struct Reason {
     pub text: String,
 }
 
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.step.is_empty() { f.write_str(&self.text) } else { write!(f, "step `{}`: {}", self.step, self.text) }
+    }
+}
+
 /// Whose fault it is that an attempt came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {

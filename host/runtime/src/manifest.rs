@@ -2,12 +2,16 @@
 //!
 //! These types are what the JSON schema is made of, so their documentation is the manifest's reference.
 
+mod nats;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::sandbox::Limits;
+
+pub use nats::NatsTrigger;
 
 /// The name of a manifest's file in its folder.
 pub const FILE_NAME: &str = "pipeline.toml";
@@ -118,6 +122,8 @@ pub enum Trigger {
     Http(HttpTrigger),
     /// A time of day.
     Schedule(ScheduleTrigger),
+    /// A message of a stream of NATS JetStream.
+    Nats(NatsTrigger),
 }
 
 /// An object that is in a store. `wasmill run` takes what is there; `wasmill up` also what appears or changes.

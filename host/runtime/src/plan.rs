@@ -3,6 +3,7 @@
 
 mod check;
 mod files;
+mod nats;
 mod read;
 
 use std::num::NonZeroU16;
@@ -17,6 +18,7 @@ use crate::manifest::{Id, Missed, Overlap, TableName};
 use crate::sandbox::Limits;
 
 pub use files::Files;
+pub use nats::NatsPlan;
 pub use read::{documents_of, journal_of, resolve};
 
 /// What will be done.
@@ -105,6 +107,8 @@ pub enum TriggerPlan {
     },
     /// Times.
     Schedule(Box<SchedulePlan>),
+    /// Messages of a stream.
+    Nats(Box<NatsPlan>),
 }
 
 /// Times at which a run starts.

@@ -1,20 +1,19 @@
 //! One attempt at an event: it goes through the pipeline, and the journal is told of every chunk that is done.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use wasmill_journal::Journal;
 use wasmill_journal::journal::{Blame, JournalError, Reason};
 use wasmill_journal::letters::Letter;
-use wasmill_journal::{Journal, Lease};
-use wasmill_runtime::event::Event;
 use wasmill_runtime::failure::Failure;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::run::{Chunk, EventReport, Progress, RunError, RunOptions};
 
 use crate::clock;
+use crate::job::{Held, Job};
+use crate::leases::Leased;
 
 /// How often the journal is told how far an event is. What was done since is done again if the worker dies.
 const TELL: Duration = Duration::from_millis(200);
@@ -57,22 +56,15 @@ impl Outcome {
 /// Works on an event, on a thread whose stack is deep enough.
 ///
 /// A large object is worked on in `lanes` lanes; after `timeout` it is a fault.
-pub fn attempt(
-    pipeline: &Pipeline,
-    journal: &Journal,
-    Held { lease, lost }: &Held,
-    lanes: usize,
-    timeout: Option<Duration>,
-    handle: &Handle,
-) -> Outcome {
-    let event = Event { id: lease.id.clone(), time: lease.time, attempt: lease.attempt, object: lease.object.clone() };
-    let skip = if pipeline.resumes() { lease.chunks } else { 0 };
+pub fn attempt(pipeline: &Pipeline, job: &Job, lanes: usize, timeout: Option<Duration>, handle: &Handle) -> Outcome {
+    let held = &job.held;
+    let skip = if pipeline.resumes() { held.chunks() } else { 0 };
     let options = RunOptions { skip, lanes: Some(lanes), timeout, ..RunOptions::default() };
-    let mut teller = Teller { journal, lease, lost, handle, letters: Vec::new(), done: skip, told: Instant::now() };
-    let outcome = pipeline.run_here(&event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));
+    let mut teller = Teller { held, handle, letters: Vec::new(), done: skip, told: Instant::now() };
+    let outcome = pipeline.run_here(&job.event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));
     match outcome {
         Ok(report) => Outcome::Done { report: Box::new(report), letters: teller.letters },
-        Err(_) if lost.load(Ordering::Relaxed) => Outcome::Lost,
+        Err(_) if held.is_lost() => Outcome::Lost,
         Err(err) => failed(err),
     }
 }
@@ -98,11 +90,10 @@ fn failed(err: RunError) -> Outcome {
     }
 }
 
-/// Tells the journal of chunks, not of each at once: an event of one chunk is recorded once, when it is done.
+/// Tells the journal of chunks, not of each at once: an event of one chunk is recorded once, when it is done. A broker has no
+/// place for them: of a message all rejected rows are kept until the end, and there are not more than it is long.
 struct Teller<'a> {
-    journal: &'a Journal,
-    lease: &'a Lease,
-    lost: &'a AtomicBool,
+    held: &'a Held,
     handle: &'a Handle,
     letters: Vec<Letter>,
     done: u64,
@@ -111,12 +102,14 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn take(&mut self, chunk: Chunk<'_>) -> io::Result<()> {
-        if self.lost.load(Ordering::Relaxed) {
+        if self.held.is_lost() {
             return Err(io::Error::other("the lease was lost"));
         }
         let is_more = self.done > 0 || !self.letters.is_empty();
-        if is_more && (self.told.elapsed() >= TELL || self.letters.len() >= MOST_LETTERS) {
-            self.tell()?;
+        if let (true, Held::Lease(leased, leases)) = (is_more, self.held)
+            && (self.told.elapsed() >= TELL || self.letters.len() >= MOST_LETTERS)
+        {
+            self.tell(leased, leases.journal())?;
         }
         self.done = chunk.done;
         self.letters.extend(chunk.rejects.into_iter().map(|(step, reject)| Letter {
@@ -128,24 +121,15 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn tell(&mut self) -> io::Result<()> {
+    fn tell(&mut self, leased: &Leased, journal: &Journal) -> io::Result<()> {
         let letters = std::mem::take(&mut self.letters);
-        let told = self.handle.block_on(self.journal.progress(self.lease, self.done, letters, clock::now()));
+        let told = self.handle.block_on(journal.progress(&leased.lease, self.done, letters, clock::now()));
         self.told = Instant::now();
         told.map_err(|err| {
             if matches!(err, JournalError::LeaseLost { .. }) {
-                self.lost.store(true, Ordering::Relaxed);
+                leased.lose();
             }
             io::Error::other(err)
         })
     }
-}
-
-/// A lease, and whether it was lost.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// The lease.
-    pub lease: Arc<Lease>,
-    /// Whether another worker may have the event.
-    pub lost: Arc<AtomicBool>,
 }

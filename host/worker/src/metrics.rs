@@ -1,7 +1,8 @@
 //! What `/metrics` says, for Prometheus.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -40,6 +41,17 @@ struct Trigger {
     trigger: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Feed {
+    trigger: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Message {
+    trigger: String,
+    outcome: &'static str,
+}
+
 /// The counters of a worker.
 #[derive(Debug)]
 pub struct Metrics {
@@ -55,6 +67,12 @@ pub struct Metrics {
     letters: Gauge<i64, AtomicI64>,
     lag: Gauge<f64, AtomicU64>,
     journal_errors: Counter,
+    messages: Family<Message, Counter>,
+    connected: Family<Feed, Gauge<i64, AtomicI64>>,
+    pending: Family<Feed, Gauge<i64, AtomicI64>>,
+    unacknowledged: Family<Feed, Gauge<i64, AtomicI64>>,
+    /// The triggers that take messages, and whether each is connected to its broker.
+    brokers: Mutex<BTreeMap<String, bool>>,
     /// When the journal last failed, in microseconds since 1970; 0 if it never did.
     journal_failed: AtomicI64,
 }
@@ -75,6 +93,14 @@ impl Default for Metrics {
         registry.register("wasmill_dead_letters", "Dead letters, of rows and events", letters.clone());
         registry.register("wasmill_lag_seconds", "How long the event that is due for longest waits", lag.clone());
         registry.register("wasmill_journal_errors", "Times that the journal did not answer", journal_errors.clone());
+        let (messages, connected) = (Family::default(), Family::default());
+        let (pending, unacknowledged) = (Family::default(), Family::default());
+        let what = "Messages of brokers, by what became of them; each is received before";
+        registry.register("wasmill_messages", what, messages.clone());
+        registry.register("wasmill_broker_connected", "Whether there is a connection to the broker", connected.clone());
+        registry.register("wasmill_consumer_pending", "Messages that no worker has yet", pending.clone());
+        let what = "Messages that a worker has, or that are to be tried again";
+        registry.register("wasmill_consumer_unacknowledged", what, unacknowledged.clone());
         let journal_failed = AtomicI64::new(0);
         Self {
             registry,
@@ -88,6 +114,11 @@ impl Default for Metrics {
             letters,
             lag,
             journal_errors,
+            messages,
+            connected,
+            pending,
+            unacknowledged,
+            brokers: Mutex::default(),
             journal_failed,
         }
     }
@@ -126,6 +157,42 @@ impl Metrics {
     /// Whether the journal answered within the last seconds, as far as anyone asked.
     pub fn is_journal_well(&self) -> bool {
         clock::now().saturating_sub(self.journal_failed.load(Ordering::Relaxed)) > 5_000_000
+    }
+
+    /// A message was received, or that came of it.
+    pub fn message(&self, trigger: &str, outcome: &'static str) {
+        self.messages.get_or_create(&Message { trigger: trigger.to_owned(), outcome }).inc();
+    }
+
+    /// Whether a trigger is connected to its broker.
+    pub fn broker_stands(&self, trigger: &str, stands: bool) {
+        self.connected.get_or_create(&Feed { trigger: trigger.to_owned() }).set(i64::from(stands));
+        self.brokers().insert(trigger.to_owned(), stands);
+    }
+
+    /// There is no such trigger any more.
+    pub fn broker_gone(&self, trigger: &str) {
+        let feed = Feed { trigger: trigger.to_owned() };
+        self.brokers().remove(trigger);
+        self.connected.remove(&feed);
+        self.pending.remove(&feed);
+        self.unacknowledged.remove(&feed);
+    }
+
+    /// How many messages wait for a trigger, and how many are not acknowledged, in all workers.
+    pub fn broker_lags(&self, trigger: &str, waiting: u64, unacknowledged: u64) {
+        let feed = Feed { trigger: trigger.to_owned() };
+        self.pending.get_or_create(&feed).set(waiting.cast_signed());
+        self.unacknowledged.get_or_create(&feed).set(unacknowledged.cast_signed());
+    }
+
+    /// The triggers that are not connected to their brokers.
+    pub fn brokers_away(&self) -> Vec<String> {
+        self.brokers().iter().filter(|(_, stands)| !**stands).map(|(trigger, _)| trigger.clone()).collect()
+    }
+
+    fn brokers(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.brokers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How the events of the journal stand.

@@ -10,11 +10,12 @@ use std::time::SystemTime;
 use opentelemetry::global::{self, BoxedSpan};
 use opentelemetry::trace::{Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
-use wasmill_journal::{Lease, NewEvent};
+use wasmill_journal::NewEvent;
 use wasmill_runtime::manifest::Id;
 use wasmill_runtime::run::StepReport;
 
 use crate::attempt::Outcome;
+use crate::job::Job;
 
 /// What the spans come from.
 const SCOPE: &str = "wasmill";
@@ -37,17 +38,17 @@ pub fn accepting(pipeline: &str, event: &mut NewEvent) -> BoxedSpan {
 }
 
 /// Notes an attempt that began at `started`, and what came of it.
-pub fn attempted(pipeline: &Id, lease: &Lease, started: SystemTime, outcome: &Outcome) {
+pub fn attempted(pipeline: &Id, job: &Job, started: SystemTime, outcome: &Outcome) {
     let tracer = global::tracer(SCOPE);
     let mut span = SpanBuilder::from_name(format!("process {pipeline}"))
         .with_kind(SpanKind::Consumer)
         .with_start_time(started)
-        .with_attributes(attributes(pipeline.as_str(), lease.id.as_str()))
-        .start_with_context(&tracer, &context(lease.trace.as_deref()));
+        .with_attributes(attributes(pipeline.as_str(), job.event.id.as_str()))
+        .start_with_context(&tracer, &context(job.trace.as_deref()));
     if !span.is_recording() {
         return;
     }
-    span.set_attribute(KeyValue::new("wasmill.attempt", i64::from(lease.attempt)));
+    span.set_attribute(KeyValue::new("wasmill.attempt", i64::from(job.event.attempt)));
     span.set_attribute(KeyValue::new("wasmill.outcome", outcome.name()));
     let reports = match outcome {
         Outcome::Done { report, .. } => report.steps.as_slice(),

@@ -1,5 +1,6 @@
 //! What the tests of the second tier share.
 
+pub mod nats;
 pub mod registry;
 
 use std::path::{Path, PathBuf};

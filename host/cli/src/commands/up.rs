@@ -11,10 +11,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use wasmill_journal::{Journal, Terms};
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::pipeline::Pipeline;
-use wasmill_runtime::plan::{DeliveryPlan, Plan, TriggerPlan};
+use wasmill_runtime::plan::{Plan, TriggerPlan};
 use wasmill_serve::{Settings, server};
 use wasmill_worker::clock::micros;
+use wasmill_worker::durable::{self, Durable};
+use wasmill_worker::leases::Leases;
 use wasmill_worker::metrics::Metrics;
+use wasmill_worker::nats::{Feed, connect};
 use wasmill_worker::trigger::http::{Endpoint, Events};
 use wasmill_worker::trigger::{Intake, object, schedule};
 use wasmill_worker::{Worker, worker};
@@ -64,6 +67,7 @@ pub struct Up {
 struct Common {
     database: Option<Arc<Database>>,
     journal: Arc<Journal>,
+    sync: Arc<durable::Sync>,
     accepted: Arc<Notify>,
     metrics: Arc<Metrics>,
     worker: String,
@@ -76,12 +80,13 @@ impl Up {
         let session = Session::open(&self.pipeline)?;
         let database = session.documents()?;
         let durable = database.clone();
-        let effects = Box::new(move || durable.as_ref().map_or(Ok(()), |database| database.sync()));
-        let journal = Arc::new(Journal::open(&session.plan.journal, &session.plan.name, effects)?);
+        let sync: Arc<durable::Sync> = Arc::new(move || durable.as_ref().map_or(Ok(()), |database| database.sync()));
+        let effects = sync.clone();
+        let journal = Journal::open(&session.plan.journal, &session.plan.name, Box::new(move || effects()))?;
         let worker = self.worker.clone().unwrap_or_else(worker::default_name);
         let (accepted, metrics) = (Arc::default(), Arc::default());
         let telemetry = Telemetry::start(session.plan.name.as_str(), &metrics)?;
-        let common = Common { database, journal, accepted, metrics, worker };
+        let common = Common { database, journal: Arc::new(journal), sync, accepted, metrics, worker };
         let pipeline = Arc::new(session.load(common.database.clone())?);
         for (table, reject) in &pipeline.table_rejects {
             tracing::warn!("table `{table}`, line {}: {}", reject.row, reject.reason);
@@ -99,6 +104,7 @@ impl Up {
 
     async fn work(&self, common: Arc<Common>, session: Session, mut pipeline: Arc<Pipeline>) -> Result<Exit> {
         let mut session = Arc::new(session);
+        check_brokers(&session.plan).await?;
         let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
         let listener = TcpListener::bind(self.listen.addr).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
@@ -140,10 +146,12 @@ impl Up {
                     TriggerPlan::Schedule(schedule) => {
                         triggers.spawn(schedule::keep(*schedule.clone(), intake.clone()));
                     }
-                    TriggerPlan::Http { .. } => {}
+                    TriggerPlan::Http { .. } | TriggerPlan::Nats(_) => {}
                 }
             }
-            let working = tokio::spawn(common.worker(&pipeline, plan.delivery).run(stopped));
+            let worker = common.worker(&pipeline, plan);
+            let feeds = worker.feeds.clone();
+            let working = tokio::spawn(worker.run(stopped));
             let next = tokio::select! {
                 _ = &mut asked => None,
                 next = self.changed(plan, &common) => {
@@ -151,7 +159,7 @@ impl Up {
                     Some(next)
                 }
                 baked = baking.done() => Some((session.clone(), baked)),
-                () = drained(plan, &common), if self.drain => None,
+                () = drained(plan, &common, &feeds), if self.drain => None,
             };
             triggers.shutdown().await;
             if next.is_none() {
@@ -195,7 +203,11 @@ impl Up {
                 let pipeline = session.load(common.database.clone())?;
                 anyhow::Ok((Arc::new(session), Arc::new(pipeline)))
             });
-            match loaded {
+            let checked = match loaded {
+                Ok(loaded) => check_brokers(&loaded.0.plan).await.map(|()| loaded),
+                Err(err) => Err(err),
+            };
+            match checked {
                 Ok(loaded) => {
                     tracing::info!("{changed} changed, and the pipeline is taken up as it is now");
                     return loaded;
@@ -256,22 +268,45 @@ impl Common {
         }
     }
 
-    fn worker(&self, pipeline: &Arc<Pipeline>, delivery: DeliveryPlan) -> Worker {
-        let terms = Terms {
+    fn worker(&self, pipeline: &Arc<Pipeline>, plan: &Plan) -> Worker {
+        let mut delivery = plan.delivery;
+        // More would find no room for their sandboxes.
+        delivery.concurrency = delivery.concurrency.min(pipeline.most_events());
+        let terms = Arc::new(Terms {
             worker: self.worker.clone(),
             plan: format!("{:016x}", pipeline.digest),
             lease: micros(delivery.lease),
             most_deaths: delivery.faults.saturating_mul(DEATHS),
+        });
+        let Self { journal, accepted, metrics, .. } = self;
+        let leases = Leases::new(journal.clone(), terms.clone(), delivery, accepted.clone(), metrics.clone());
+        let durable = Durable::new(self.sync.clone());
+        let feed = |trigger: &TriggerPlan| match trigger {
+            TriggerPlan::Nats(plan) => {
+                let (terms, durable, metrics) = (terms.clone(), durable.clone(), metrics.clone());
+                Some(Arc::new(Feed::new(*plan.clone(), journal.clone(), terms, delivery, durable, metrics)))
+            }
+            _ => None,
         };
         Worker {
             pipeline: pipeline.clone(),
-            journal: self.journal.clone(),
-            delivery,
-            terms: Arc::new(terms),
-            accepted: self.accepted.clone(),
-            metrics: self.metrics.clone(),
+            concurrency: delivery.concurrency,
+            timeout: delivery.timeout,
+            leases: Arc::new(leases),
+            feeds: plan.triggers.iter().filter_map(feed).collect(),
+            metrics: metrics.clone(),
         }
     }
+}
+
+/// Whether brokers that can be reached have what the triggers name.
+async fn check_brokers(plan: &Plan) -> Result<()> {
+    for trigger in &plan.triggers {
+        if let TriggerPlan::Nats(plan) = trigger {
+            connect::check_servers(plan).await?;
+        }
+    }
+    Ok(())
 }
 
 fn endpoints(plan: &Plan) -> Vec<Endpoint> {
@@ -284,8 +319,8 @@ fn endpoints(plan: &Plan) -> Vec<Endpoint> {
     plan.triggers.iter().filter_map(endpoint).collect()
 }
 
-/// Over when nothing waits or runs, twice in a row with time for triggers to look between.
-async fn drained(plan: &Plan, common: &Common) {
+/// Over when nothing waits or runs, in the journal and in brokers, twice in a row with time for triggers to look between.
+async fn drained(plan: &Plan, common: &Common, feeds: &[Arc<Feed>]) {
     let settle = plan.triggers.iter().map(|trigger| match trigger {
         TriggerPlan::Object { settle, .. } => *settle,
         _ => Duration::ZERO,
@@ -294,10 +329,23 @@ async fn drained(plan: &Plan, common: &Common) {
     let mut before = None;
     loop {
         tokio::time::sleep(wait).await;
+        if !all_drained(feeds).await {
+            before = None;
+            continue;
+        }
         match common.journal.counts().await {
             Ok(counts) if counts.waiting + counts.running == 0 && before == Some(counts) => return,
             Ok(counts) => before = Some(counts),
             Err(err) => tracing::warn!("{err}; trying again"),
         }
     }
+}
+
+async fn all_drained(feeds: &[Arc<Feed>]) -> bool {
+    for feed in feeds {
+        if !feed.is_drained().await {
+            return false;
+        }
+    }
+    true
 }

@@ -54,8 +54,13 @@ id = "{id}"
 
 /// A folder with the pipeline.
 pub fn pipeline() -> tempfile::TempDir {
+    pipeline_of(MANIFEST)
+}
+
+/// A folder with a pipeline, perhaps of other triggers.
+pub fn pipeline_of(manifest: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("pipeline.toml"), MANIFEST).unwrap();
+    std::fs::write(folder.path().join("pipeline.toml"), manifest).unwrap();
     std::fs::create_dir(folder.path().join("landing")).unwrap();
     drain(folder.path());
     let count = "CREATE TABLE effects (id TEXT);

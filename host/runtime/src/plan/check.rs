@@ -107,8 +107,9 @@ pub fn journal(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> O
     Some(JournalPlan::Postgres(url.to_owned()))
 }
 
-struct Check<'a> {
-    manifest: &'a Manifest,
+/// A manifest, while it is checked.
+pub(super) struct Check<'a> {
+    pub(super) manifest: &'a Manifest,
     folder: &'a Path,
     sources: Sources<'a>,
     stores: BTreeMap<&'a Id, PathBuf>,
@@ -143,7 +144,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn store(&mut self, name: &Id, at: &[&str]) -> Option<PathBuf> {
+    pub(super) fn store(&mut self, name: &Id, at: &[&str]) -> Option<PathBuf> {
         if let Some(folder) = self.stores.get(name) {
             return Some(folder.clone());
         }
@@ -192,8 +193,10 @@ impl<'a> Check<'a> {
                 Trigger::Object(trigger) => self.object_trigger(trigger, at),
                 Trigger::Http(trigger) => self.http_trigger(trigger, at),
                 Trigger::Schedule(trigger) => self.schedule(trigger, at).map(Box::new).map(TriggerPlan::Schedule),
+                Trigger::Nats(trigger) => self.nats_trigger(trigger, at).map(Box::new).map(TriggerPlan::Nats),
             });
         }
+        self.consumers_apart();
         triggers
     }
 
@@ -303,7 +306,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn seconds(&mut self, value: f64, key: &str, at: &[String; 3]) -> Option<Duration> {
+    pub(super) fn seconds(&mut self, value: f64, key: &str, at: &[String; 3]) -> Option<Duration> {
         let time = Duration::try_from_secs_f64(value).ok();
         if time.is_none() {
             self.report(at, format!("{key} is {value}, not a number of seconds"));
@@ -425,12 +428,13 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn report(&mut self, at: &[String; 3], message: String) {
+    pub(super) fn report(&mut self, at: &[String; 3], message: impl Into<String>) {
         self.reporter.at(&as_path(at), message);
     }
 }
 
-fn as_path(at: &[String; 3]) -> [&str; 3] {
+/// A place as the reporter takes it.
+pub(super) fn as_path(at: &[String; 3]) -> [&str; 3] {
     let [first, second, third] = at;
     [first, second, third]
 }

@@ -1,18 +1,14 @@
 //! Events over HTTP: CloudEvents 1.0 in both content modes of its HTTP binding, Azure Event Grid's notifications of blobs
 //! with the handshake that begins them, and bare bodies. An event is answered with 202 once it is durable.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use chrono::DateTime;
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use wasmill_journal::NewEvent;
 use wasmill_journal::event::Accepted;
 use wasmill_runtime::event::{EventId, Object};
@@ -22,20 +18,10 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::Intake;
 use crate::clock;
-use crate::telemetry::TRACEPARENT;
+use crate::cloud_events::{self, CloudEvent, Received};
 
 /// Names a request so that it can be sent again (the IETF's draft `httpapi-idempotency-key-header`).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// What Event Grid says of what it sends.
-const EVENT_GRID_TYPE: HeaderName = HeaderName::from_static("aeg-event-type");
-
-/// Event Grid's event that begins a subscription, and the one of a blob that appeared.
-const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
-const BLOB_CREATED: &str = "Microsoft.Storage.BlobCreated";
-
-/// The longest id, in bytes.
-const ID_LIMIT: usize = 512;
 
 /// A path of the server, and what is accepted there.
 #[derive(Debug, Clone)]
@@ -53,25 +39,6 @@ pub struct Events {
     endpoints: RwLock<Vec<Endpoint>>,
     intake: Intake,
     gate: Gate,
-}
-
-/// A CloudEvent in structured mode, or one of Event Grid's own schema: both have `id`, and the rest under other names.
-#[derive(Debug, Deserialize)]
-struct Envelope<'a> {
-    id: String,
-    source: Option<String>,
-    #[serde(alias = "eventType")]
-    r#type: String,
-    subject: Option<String>,
-    #[serde(alias = "eventTime")]
-    time: Option<String>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    data_base64: Option<String>,
-    /// Event Grid's name of the source.
-    topic: Option<String>,
-    /// Of CloudEvents' extension for distributed tracing.
-    traceparent: Option<String>,
 }
 
 /// Why a request was not accepted.
@@ -113,7 +80,13 @@ impl Events {
 
     async fn ready(&self) -> Response<WasiBody> {
         match self.intake.journal.counts().await {
-            Ok(_) if self.intake.metrics.is_journal_well() => text("text/plain", "ready\n".into()),
+            Ok(_) if self.intake.metrics.is_journal_well() => match self.intake.metrics.brokers_away().as_slice() {
+                [] => text("text/plain", "ready\n".into()),
+                away => {
+                    let message = format!("there is no connection to the broker of {}", away.join(", "));
+                    problem(StatusCode::SERVICE_UNAVAILABLE, &message)
+                }
+            },
             Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the journal did not answer a moment ago"),
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
         }
@@ -154,7 +127,8 @@ impl Events {
             Received::Events(events) => events,
         };
         let mut told = Vec::new();
-        for event in events {
+        for CloudEvent { id, time, object, trace } in events {
+            let event = NewEvent { id, generation: 0, trigger: "http".into(), time, object, trace };
             let id = event.id.to_string();
             let accepted = self.intake.accept(event, "http").await.map_err(|err| {
                 self.intake.metrics.journal_failed(&err);
@@ -170,140 +144,21 @@ impl Events {
     }
 }
 
-/// What a request is.
-enum Received {
-    /// A question whether events may be sent here, with the answer.
-    Handshake(String),
-    /// Events.
-    Events(Vec<NewEvent>),
-}
-
+/// The events of a request; one that is none of the known kinds is the data itself.
 fn read(endpoint: &Endpoint, headers: &HeaderMap, body: Bytes) -> Result<Received, Refusal> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is = |prefix: &str| content_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    if is("application/cloudevents-batch+json") || headers.contains_key(EVENT_GRID_TYPE) && body.starts_with(b"[") {
-        return envelopes(endpoint, headers, &json::<Vec<Envelope<'_>>>(&body)?);
+    let bad = |err: cloud_events::Invalid| (StatusCode::BAD_REQUEST, err.to_string());
+    let now = clock::now();
+    if let Some(received) = cloud_events::read(headers, &body, endpoint.folder.as_deref(), now).map_err(bad)? {
+        return Ok(received);
     }
-    if is("application/cloudevents+json") {
-        return envelopes(endpoint, headers, &[json::<Envelope<'_>>(&body)?]);
-    }
-    if headers.contains_key("ce-specversion") {
-        return Ok(Received::Events(vec![binary(endpoint, headers, body)?]));
-    }
-    // The data itself: named by its key, or else another event each time.
-    let id = match header(headers, IDEMPOTENCY_KEY.as_str()) {
-        Some(key) => format!("http@{}", checked(&key)?),
+    // Named by its key, or else another event each time.
+    let id = match headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok()) {
+        Some(key) => format!("http@{}", cloud_events::checked(key).map_err(bad)?),
         None => format!("http@{:032x}", rand::random::<u128>()),
     };
     let object = Object::Bytes(Arc::from(&*body));
-    Ok(Received::Events(vec![event(id, clock::now(), object, header(headers, TRACEPARENT))]))
-}
-
-fn envelopes(endpoint: &Endpoint, headers: &HeaderMap, envelopes: &[Envelope<'_>]) -> Result<Received, Refusal> {
-    let mut events = Vec::new();
-    for envelope in envelopes {
-        let time = envelope.time.as_deref().map(micros).transpose()?;
-        let source = envelope.source.as_deref().or(envelope.topic.as_deref()).unwrap_or_default();
-        let object = match envelope.r#type.as_str() {
-            VALIDATION => {
-                let data = envelope.data.map_or("{}", RawValue::get);
-                let code = json::<Validation>(data.as_bytes())?.validation_code;
-                return Ok(Received::Handshake(serde_json::json!({ "validationResponse": code }).to_string()));
-            }
-            BLOB_CREATED => blob(endpoint, envelope.subject.as_deref().unwrap_or_default())?,
-            _ => Object::Bytes(data(envelope)?),
-        };
-        let trace = envelope.traceparent.clone().or_else(|| header(headers, TRACEPARENT));
-        events.push(event(cloud_id(source, &envelope.id)?, time.unwrap_or_else(clock::now), object, trace));
-    }
-    Ok(Received::Events(events))
-}
-
-/// What Event Grid's handshake brings.
-#[derive(Deserialize)]
-struct Validation {
-    #[serde(rename = "validationCode")]
-    validation_code: String,
-}
-
-fn binary(endpoint: &Endpoint, headers: &HeaderMap, body: Bytes) -> Result<NewEvent, Refusal> {
-    let required = |name: &str| {
-        header(headers, name).ok_or_else(|| (StatusCode::BAD_REQUEST, format!("the header `{name}` is missing")))
-    };
-    let id = cloud_id(&required("ce-source")?, &required("ce-id")?)?;
-    let time = header(headers, "ce-time").as_deref().map(micros).transpose()?;
-    let object = if required("ce-type")? == BLOB_CREATED {
-        blob(endpoint, &header(headers, "ce-subject").unwrap_or_default())?
-    } else {
-        Object::Bytes(Arc::from(&*body))
-    };
-    let trace = header(headers, "ce-traceparent").or_else(|| header(headers, TRACEPARENT));
-    Ok(event(id, time.unwrap_or_else(clock::now), object, trace))
-}
-
-/// The data of an event: what was encoded as base64, a string as its text, anything else as JSON.
-fn data(envelope: &Envelope<'_>) -> Result<Arc<[u8]>, Refusal> {
-    use base64::Engine as _;
-    let bytes = match (&envelope.data_base64, envelope.data) {
-        (Some(encoded), _) => base64::engine::general_purpose::STANDARD
-            .decode(encoded)
-            .map_err(|err| (StatusCode::BAD_REQUEST, format!("`data_base64` of `{}`: {err}", envelope.id)))?,
-        (None, Some(data)) if data.get().starts_with('"') => json::<String>(data.get().as_bytes())?.into_bytes(),
-        (None, Some(data)) => data.get().as_bytes().to_vec(),
-        (None, None) => Vec::new(),
-    };
-    Ok(bytes.into())
-}
-
-/// The object that a notification names: `/blobServices/default/containers/NAME/blobs/PATH`.
-fn blob(endpoint: &Endpoint, subject: &str) -> Result<Object, Refusal> {
-    let Some(folder) = &endpoint.folder else {
-        let message = "notifications of blobs are not taken here\nhint: add `store` to the trigger";
-        return Err((StatusCode::BAD_REQUEST, message.into()));
-    };
-    let path = subject.split_once("/blobs/").map(|(_, path)| Path::new(path));
-    let path = path.filter(|path| path.components().all(|part| matches!(part, Component::Normal(_))));
-    let Some(path) = path else {
-        return Err((StatusCode::BAD_REQUEST, format!("the subject `{subject}` does not name a blob")));
-    };
-    let path = folder.join(path);
-    // It may appear a moment later; if it does not, the event becomes a dead letter.
-    let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-    Ok(Object::File { path, size, changed: None })
-}
-
-/// A CloudEvent is named by its source and its id together.
-fn cloud_id(source: &str, id: &str) -> Result<String, Refusal> {
-    let id = checked(id)?;
-    let digest = Sha256::digest(format!("{source}\0{id}"));
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{id}@{digest}"))
-}
-
-fn checked(id: &str) -> Result<&str, Refusal> {
-    if id.is_empty() || id.len() > ID_LIMIT || id.contains(char::is_control) {
-        return Err((StatusCode::BAD_REQUEST, format!("an id has 1 to {ID_LIMIT} bytes, without control characters")));
-    }
-    Ok(id)
-}
-
-fn event(id: String, time: i64, object: Object, trace: Option<String>) -> NewEvent {
-    NewEvent { id: EventId::from(id), generation: 0, trigger: "http".into(), time, object, trace }
-}
-
-fn micros(time: &str) -> Result<i64, Refusal> {
-    let parsed = DateTime::parse_from_rfc3339(time);
-    let parsed =
-        parsed.map_err(|err| (StatusCode::BAD_REQUEST, format!("the time `{time}` is not RFC 3339: {err}")))?;
-    Ok(parsed.timestamp_micros())
-}
-
-fn json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(text).map_err(|err| (StatusCode::BAD_REQUEST, format!("not an event: {err}")))
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    let event = CloudEvent { id: EventId::from(id), time: now, object, trace: cloud_events::traceparent(headers) };
+    Ok(Received::Events(vec![event]))
 }
 
 /// The answer to the handshake of CloudEvents' web hooks.

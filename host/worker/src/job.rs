@@ -1,0 +1,62 @@
+//! Jobs: events that this worker has, from the journal or from a broker, and who must hear what comes of them.
+
+use std::sync::Arc;
+
+use wasmill_runtime::event::Event;
+
+use crate::attempt::Outcome;
+use crate::leases::{Leased, Leases};
+use crate::nats::{Delivered, Feed};
+
+/// An event that this worker has.
+pub struct Job {
+    /// The event.
+    pub event: Event,
+    /// What it is traced under, as `traceparent` of W3C's Trace Context has it.
+    pub trace: Option<String>,
+    /// What it has it by.
+    pub held: Held,
+}
+
+/// What this worker has an event by.
+pub enum Held {
+    /// A lease of the journal's.
+    Lease(Leased, Arc<Leases>),
+    /// A message, until it is acknowledged.
+    Message(Arc<Delivered>, Arc<Feed>),
+}
+
+impl Held {
+    /// Whether another worker may have the event by now.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Lease(lease, _) => lease.is_lost(),
+            Self::Message(message, _) => message.is_lost(),
+        }
+    }
+
+    /// How many chunks had all their effects in attempts before.
+    pub fn chunks(&self) -> u64 {
+        match self {
+            Self::Lease(lease, _) => lease.lease.chunks,
+            // A broker does not know.
+            Self::Message(..) => 0,
+        }
+    }
+
+    /// Tells what came of the event.
+    pub async fn record(self, outcome: Outcome) {
+        match self {
+            Self::Lease(lease, leases) => leases.record(lease, outcome).await,
+            Self::Message(message, feed) => feed.record(message, outcome).await,
+        }
+    }
+
+    /// Gives back an event that nobody has begun with.
+    pub async fn release(self) {
+        match self {
+            Self::Lease(lease, leases) => leases.release(lease).await,
+            Self::Message(message, feed) => feed.release(message).await,
+        }
+    }
+}
