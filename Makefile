@@ -41,7 +41,7 @@ test-full: test ## and what needs more: a zoo of models, the ONNX project's case
 	@tools/test-full.sh
 
 test-faults: components-quick ## crashes at every point and kills at any moment; SEED=… KILLS=…
-	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full --features wasmill/failpoints --test faults -- --nocapture --test-threads 1
+	@tools/test-faults.sh
 
 conformance: components-quick ## HTTP cases on wasmill serve, wasmtime serve and wasmCloud's host
 	@tools/conformance.sh
