@@ -41,7 +41,7 @@ test-full: test ## and what needs more: a zoo of models, the ONNX project's case
 	@tools/test-full.sh
 
 test-faults: components-quick ## crashes at every point, kills at any moment, stores and servers that fail; SEED=… KILLS=…
-	@$(QUICK) tools/test-faults.sh
+	@tools/test-faults.sh
 
 conformance: components-quick ## HTTP cases on wasmill serve, wasmtime serve and wasmCloud's host
 	@tools/conformance.sh

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Crashes, kills, and stores and servers that fail: SEED and KILLS say which and how many. In builds of the program that
-# have points to crash at.
+# have points to crash at. Arguments are names of tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
-export CARGO_TARGET_DIR=$cache/host POSTGRES
+export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick POSTGRES NATS_SERVER
 POSTGRES=$(tools/postgres.sh)
+NATS_SERVER=$(tools/python.sh nats tests/nats/requirements.txt)/nats-server
 cargo test --workspace --exclude wasmill-tests-full --features wasmill/failpoints \
-  --test faults --test faults_store --test faults_postgres -- --nocapture --test-threads 1
+  --test faults --test faults_store --test faults_postgres --test faults_nats -- --nocapture --test-threads 1 "$@"

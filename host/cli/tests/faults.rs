@@ -126,10 +126,12 @@ fn a_store_that_cannot_be_written_is_waited_for() {
     let locked = lock(folder);
     let up = Up::start(folder, &[]);
     land(folder, "a.csv", &rows(0, 10));
+    up.wait_said("locked");
     std::thread::sleep(Duration::from_secs(20));
     assert_eq!(documents(folder), (0, 0));
     locked.execute_batch("ROLLBACK").unwrap();
     up.wait_for(folder, 10);
+    up.wait_ready();
     assert_eq!(up.stop(), Some(0));
     check(folder, 10, "after the lock");
 }
