@@ -181,3 +181,66 @@ fn a_kill_in_the_middle_loses_nothing_and_doubles_nothing() {
     assert_eq!(drain(folder).0, 0);
     assert_eq!(documents(folder), (100_000, 100_000));
 }
+
+#[test]
+fn a_backfill_runs_what_was_chosen_beside_what_lands() {
+    let folder = pipeline();
+    let folder = folder.path();
+    for (month, first) in [("01", 0), ("02", 10), ("03", 20)] {
+        land(folder, &format!("2013-{month}.csv"), &rows(first, 10));
+    }
+    assert_eq!(drain(folder).0, 0);
+    let backfill = |arguments: &[&str]| wasmill(folder, &[&["backfill"], arguments].concat());
+    let (code, stdout, stderr) = backfill(&["start", ".", "--from", "2013-02", "--dry-run"]);
+    assert_eq!((code, stdout.lines().count(), stderr.as_str()), (0, 2, "2 events; nothing was begun\n"), "{stdout}");
+    let (code, _, stderr) = backfill(&["start", ".", "--until", "2001-01-01"]);
+    assert!(code == 2 && stderr.contains("there is nothing to run"), "{stderr}");
+
+    // Other documents come of the same objects by now.
+    let manifest = up_folder::MANIFEST.replace("\"{id}\"", "\"new-{id}\"");
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(documents(folder), (30, 30));
+    let (code, stdout, _) = backfill(&["start", ".", "--from", "2013-02", "--to", "2013-02"]);
+    assert_eq!((code, stdout.as_str()), (0, "1\n"));
+    let (_, stdout, _) = backfill(&["list", "."]);
+    assert!(stdout.contains(" objects from 2013-02 to 2013-02: 1 waiting, 0 running, 0 done, 0 dead\n"), "{stdout}");
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(documents(folder), (40, 40));
+    assert_eq!(wasmill(folder, &["documents", "get", ".", "new-15"]).0, 0);
+
+    assert_eq!(backfill(&["start", "."]).1, "2\n");
+    assert_eq!(backfill(&["cancel", ".", "2"]).0, 0);
+    let (code, _, stderr) = backfill(&["cancel", ".", "3"]);
+    assert_eq!((code, stderr.lines().next()), (2, Some("error: there is no backfill 3")));
+    let (_, stdout, _) = backfill(&["list", "."]);
+    let last = stdout.lines().next().unwrap();
+    assert!(last.contains("0 waiting, 0 running, 0 done, 0 dead, cancelled "), "{stdout}");
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(documents(folder), (40, 40));
+}
+
+#[test]
+fn an_event_that_is_cancelled_ends_and_can_be_replayed() {
+    let folder = pipeline();
+    let folder = folder.path();
+    let locked = rusqlite::Connection::open(folder.join(".wasmill/documents.db")).unwrap();
+    locked
+        .execute_batch("CREATE TRIGGER refuse BEFORE INSERT ON documents BEGIN SELECT RAISE(ABORT, 'not now'); END")
+        .unwrap();
+    let up = Up::start(folder, &[]);
+    land(folder, "a.csv", &rows(0, 10));
+    up.wait_said("not now");
+    let (_, runs, _) = wasmill(folder, &["runs", "list", "."]);
+    let event = runs.split_whitespace().find(|word| word.starts_with("a.csv@")).unwrap().to_owned();
+    assert_eq!(wasmill(folder, &["runs", "cancel", ".", &event]).0, 0);
+    assert_eq!(wasmill(folder, &["runs", "cancel", ".", &event]).0, 1);
+    locked.execute_batch("DROP TRIGGER refuse").unwrap();
+    assert_eq!(up.stop(), Some(1));
+    assert_eq!(documents(folder), (0, 0));
+    let (_, letters, _) = wasmill(folder, &["dead-letters", "list", "."]);
+    assert!(letters.contains("event: it was cancelled"), "{letters}");
+    wasmill(folder, &["dead-letters", "replay", ".", "--all"]);
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(documents(folder), (10, 10));
+}

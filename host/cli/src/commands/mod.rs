@@ -1,6 +1,7 @@
 //! The commands: one file each, with its arguments and `run`.
 
 mod access;
+mod backfill;
 mod bake;
 mod compose;
 mod dead_letters;
@@ -43,6 +44,7 @@ enum Command {
     Run(run::Run),
     Up(up::Up),
     Runs(runs::Runs),
+    Backfill(backfill::Backfill),
     DeadLetters(dead_letters::DeadLetters),
     Test(test::Test),
     Serve(serve::Serve),
@@ -66,6 +68,7 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Up(command) => command.run(),
             Command::Runs(command) => command.run(),
+            Command::Backfill(command) => command.run(),
             Command::DeadLetters(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Serve(command) => command.run(),

@@ -9,6 +9,7 @@ use wasmill_journal::Journal;
 use wasmill_journal::history::Run;
 use wasmill_runtime::plan;
 use wasmill_runtime::run::EventReport;
+use wasmill_worker::clock;
 
 use super::run::table;
 use super::{Exit, Format};
@@ -33,6 +34,13 @@ enum Command {
         /// The form.
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
+    },
+    /// Cancel an event that waits or runs: it ends as a dead letter, which can be replayed. What had its effects keeps them.
+    Cancel {
+        /// The pipeline.
+        pipeline: PathBuf,
+        /// The event.
+        event: String,
     },
 }
 
@@ -66,6 +74,13 @@ impl Runs {
                     "events: {} waiting, {} running, {} done, {} dead; dead letters: {}",
                     counts.waiting, counts.running, counts.done, counts.dead, counts.letters
                 );
+                Ok(Exit::Done)
+            }
+            Command::Cancel { pipeline, event } => {
+                if !wait(open(&pipeline)?.cancel(&event, clock::now()))?? {
+                    eprintln!("no event `{event}` waits or runs\nhint: `wasmill runs list` prints events");
+                    return Ok(Exit::Failures);
+                }
                 Ok(Exit::Done)
             }
             Command::Show { pipeline, event, format } => {

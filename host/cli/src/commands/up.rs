@@ -13,7 +13,7 @@ use wasmill_runtime::documents::Database;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{Plan, TriggerPlan};
 use wasmill_serve::{Settings, server};
-use wasmill_worker::clock::micros;
+use wasmill_worker::clock::{self, micros};
 use wasmill_worker::durable::{self, Durable};
 use wasmill_worker::leases::Leases;
 use wasmill_worker::metrics::Metrics;
@@ -29,6 +29,10 @@ use crate::telemetry::Telemetry;
 
 /// How often the manifest is looked at, and with --drain the journal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often it is looked for what ended long ago, and how long to wait while there is more of it.
+const FORGET_AGAIN: Duration = Duration::from_secs(600);
+const FORGET_MORE: Duration = Duration::from_millis(200);
 
 /// How often metrics that are sent say how the events stand.
 const STAND_AGAIN: Duration = Duration::from_secs(10);
@@ -93,6 +97,7 @@ impl Up {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let common = Arc::new(common);
+        runtime.spawn(common.clone().forget(session.plan.delivery.keep));
         if telemetry.sends_metrics() {
             runtime.spawn(common.clone().stand());
         }
@@ -257,6 +262,20 @@ impl Baking {
 }
 
 impl Common {
+    /// Forgets what ended long ago, for as long as it is polled. It gives way to what else is done with the journal.
+    async fn forget(self: Arc<Self>, keep: Duration) {
+        loop {
+            match self.journal.prune(clock::now().saturating_sub(micros(keep))).await {
+                Ok(true) => tokio::time::sleep(FORGET_MORE).await,
+                Ok(false) => tokio::time::sleep(FORGET_AGAIN).await,
+                Err(err) => {
+                    self.metrics.journal_failed(&err);
+                    tokio::time::sleep(FORGET_AGAIN).await;
+                }
+            }
+        }
+    }
+
     /// Keeps the metrics of how events stand, for as long as it is polled.
     async fn stand(self: Arc<Self>) {
         loop {

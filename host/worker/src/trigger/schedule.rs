@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use croner::Direction;
 use wasmill_journal::{JournalError, NewEvent};
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::{Missed, Overlap};
@@ -84,7 +85,21 @@ async fn accept(plan: &SchedulePlan, trigger: &str, time: i64, intake: &Intake) 
         tracing::warn!("{trigger}: the run before is not over, so this one is left out");
         return Ok(());
     }
-    let Some(local) = at(plan, time) else { return Ok(()) };
+    let Some(event) = event(plan, trigger, time) else { return Ok(()) };
+    intake.accept(event, "schedule").await.map(drop)
+}
+
+/// The events of the times from `since` on, before `until`, of which there are at most so many.
+pub fn between(plan: &SchedulePlan, since: i64, until: i64, most: usize) -> Vec<NewEvent> {
+    let (Some(start), Some(end)) = (at(plan, since), at(plan, until)) else { return Vec::new() };
+    let times = plan.cron.iter_from(start, Direction::Forward).take_while(|time| *time < end).take(most);
+    let trigger = format!("backfill of schedule {}", plan.id);
+    times.filter_map(|time| event(plan, &trigger, time.timestamp_micros())).collect()
+}
+
+/// The event of a time.
+fn event(plan: &SchedulePlan, trigger: &str, time: i64) -> Option<NewEvent> {
+    let local = at(plan, time)?;
     let utc = local.with_timezone(&Utc).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let object = match &plan.object {
         None => Object::Bytes(Arc::from(format!("{{\"scheduled\":\"{utc}\"}}\n").into_bytes())),
@@ -95,8 +110,7 @@ async fn accept(plan: &SchedulePlan, trigger: &str, time: i64, intake: &Intake) 
         }
     };
     let id = EventId::from(format!("{}@{utc}", plan.id));
-    let event = NewEvent { id, generation: 0, trigger: trigger.to_owned(), time, object, trace: None };
-    intake.accept(event, "schedule").await.map(drop)
+    Some(NewEvent { id, generation: 0, trigger: trigger.to_owned(), time, object, trace: None })
 }
 
 #[cfg(test)]
