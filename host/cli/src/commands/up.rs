@@ -40,6 +40,7 @@ const MANY: usize = 100_000;
 ///
 /// What becomes of an event is in the journal, `.wasmill/journal.db` beside the manifest unless it says otherwise; after
 /// a crash or a `kill -9` the next `wasmill up` goes on from there. `wasmill runs` and `wasmill dead-letters` look at it.
+/// A message of NATS is the broker's until its effects are durable; any number of `wasmill up` share a consumer.
 /// `/health`, `/ready` and `/metrics` are answered. When the manifest's file changes it is taken up, but for where documents
 /// and the journal are; if it is wrong, the old one stays. Ctrl-C or SIGTERM lets what is worked on
 /// finish.
