@@ -64,7 +64,7 @@ bench: build data ## the same pipeline by Wasmill, natively and in Python
 bench-serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
 	@tools/bench-serve.sh
 
-bench-events: build ## small events from HTTP to documents, and what the journal costs
+bench-events: build ## small events from HTTP and NATS to documents, and what the journal costs
 	@tools/bench-events.sh
 
 schema: ## write the manifest's JSON schema, for editors

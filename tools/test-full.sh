@@ -18,7 +18,7 @@ done
 # What puts endpoints on other platforms: manifests against schemas, images against good practice.
 deploy=$(tools/python.sh deploy tests/deploy/requirements.txt)
 "$deploy/python" tests/deploy/check.py
-"$deploy/hadolint" Containerfile manifests/*/Containerfile
+"$deploy/hadolint" Containerfile manifests/*/Containerfile*
 
 # A real registry to push to, and wasmCloud's `wash`, which pushes and pulls as well.
 registry=$(tools/program.sh docker-registry docker-registry)

@@ -339,3 +339,55 @@ fn what_is_wrong_with_a_broker_is_said() {
     client.delete_consumer("NUMBERS", "numbers");
     assert_eq!(up(&me).0, 0);
 }
+
+#[test]
+fn a_server_is_known_by_its_certificate_and_a_worker_by_its_key() {
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str| files.path().join(name);
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(file("server.pem"), certified.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+    let key = nkeys::KeyPair::new_user();
+    std::fs::write(file("user.nk"), key.seed().unwrap()).unwrap();
+    let config = format!(
+        "tls {{ cert_file: '{}', key_file: '{}' }}\nauthorization {{ users = [{{ nkey: {} }}] }}",
+        file("server.pem").display(),
+        file("key.pem").display(),
+        key.public_key()
+    );
+    let broker = Broker::start(&config);
+    let options = ConnectOptions::with_nkey(key.seed().unwrap()).add_root_certificates(file("server.pem"));
+    let client = broker.client_as(options);
+    client.make_stream("NUMBERS");
+    client.publish("numbers.in", [message(0, 10)]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    put_manifest(folder, &manifest(MANIFEST, &broker.url().replace("nats:", "tls:"), ""));
+    std::fs::create_dir(folder.join("landing")).unwrap();
+    let path = |name: &str| file(name).display().to_string();
+    let up = |variables: &[(&str, String)]| {
+        let mut command = command(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"]);
+        command.envs(variables.iter().map(|(name, value)| (*name, value))).output().unwrap()
+    };
+    let refused = up(&[("NATS_CA", path("server.pem"))]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("refused a user without credentials"));
+    let drained = up(&[("NATS_CA", path("server.pem")), ("NATS_NKEY", path("user.nk"))]);
+    assert_eq!(drained.status.code(), Some(0), "{drained:?}");
+    let (_, found, said) = wasmill(folder, &["documents", "list", ".", "--limit", "100"]);
+    assert_eq!(found.lines().count(), 10, "{found}{said}");
+}
+
+#[test]
+fn the_workers_of_the_flights_have_a_manifest_that_is_valid() {
+    let flights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/flights");
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for name in ["data", "model", "flights.sql"] {
+        std::os::unix::fs::symlink(flights.join(name).canonicalize().unwrap(), folder.join(name)).unwrap();
+    }
+    let text = |name: &str| std::fs::read_to_string(flights.join(name)).unwrap();
+    put_manifest(folder, &(text("pipeline.toml") + &text("k8s/nats.toml")));
+    let (code, _, said) = wasmill(folder, &["validate", "."]);
+    assert_eq!(code, 0, "{said}");
+}

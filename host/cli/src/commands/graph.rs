@@ -25,7 +25,7 @@ pub struct Graph {
 enum Form {
     /// A line for each step.
     Text,
-    /// A flowchart, as Markdown pages and https://mermaid.live show it.
+    /// A flowchart, as Mermaid draws it and Markdown pages show it.
     Mermaid,
 }
 

@@ -47,6 +47,7 @@ const MANY: usize = 100_000;
 ///
 /// What becomes of an event is in the journal, `.wasmill/journal.db` beside the manifest unless it says otherwise; after
 /// a crash or a `kill -9` the next `wasmill up` goes on from there. `wasmill runs` and `wasmill dead-letters` look at it.
+/// A message of NATS is the broker's until its effects are durable; any number of `wasmill up` share a consumer.
 /// `/health`, `/ready` and `/metrics` are answered. When the manifest changes, or a component, a model, a table or another
 /// file that it names, the pipeline is taken up as it is then; if something is wrong with it, it goes on as it was. Where
 /// documents and the journal are cannot change. Ctrl-C or SIGTERM lets what is worked on finish.

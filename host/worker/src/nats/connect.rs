@@ -307,3 +307,65 @@ fn subjects<'a>(one: &'a str, several: &'a [String]) -> BTreeSet<&'a str> {
     let all: BTreeSet<&str> = all.collect();
     if all.len() == 1 && all.contains(">") { BTreeSet::new() } else { all }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(subjects: &[&str]) -> NatsPlan {
+        NatsPlan {
+            servers: vec!["nats://localhost".into()],
+            stream: "S".into(),
+            consumer: "c".into(),
+            subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
+            max_deliveries: 10,
+            ack_wait: Duration::from_secs(30),
+            ahead: None,
+            bytes_ahead: 1,
+            folder: None,
+        }
+    }
+
+    fn found(change: impl FnOnce(&mut consumer::Config)) -> consumer::Config {
+        let mut config = consumer::Config {
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: Duration::from_secs(30),
+            max_deliver: -1,
+            ..consumer::Config::default()
+        };
+        change(&mut config);
+        config
+    }
+
+    #[test]
+    fn only_settings_that_would_lose_messages_or_keep_them_away_are_refused() {
+        let all = |_: &mut consumer::Config| {};
+        for (subjects, config, expect) in [
+            (&[][..], found(all), ""),
+            (&[], found(|config| config.max_ack_pending = 7), ""),
+            (&[], found(|config| config.filter_subject = ">".into()), ""),
+            (&["a.>"], found(|config| config.filter_subjects = vec!["a.>".into()]), ""),
+            (&["a", "b"], found(|config| config.filter_subjects = vec!["b".into(), "a".into()]), ""),
+            (&["a"], found(all), " --filter='a'`"),
+            (&[], found(|config| config.filter_subject = "a".into()), " --filter='>'`"),
+            (&[], found(|config| config.max_deliver = 5), "after 5 deliveries a message is forgotten"),
+            (
+                &[],
+                found(|config| config.ack_wait *= 2),
+                "its ack wait is 60s, not 30s\nhint: `nats consumer edit S c --wait=30000ms`",
+            ),
+            (&[], found(|config| config.backoff = vec![Duration::from_secs(1)]), " --backoff=none`"),
+            (
+                &[],
+                found(|config| config.deliver_subject = Some("x".into())),
+                "push consumer\nhint: name another `consumer`",
+            ),
+            (&[], found(|config| config.ack_policy = AckPolicy::All), "hint: name another `consumer` in the trigger"),
+            (&[], found(|config| config.headers_only = true), "hint: name another `consumer` in the trigger"),
+        ] {
+            let plan = plan(subjects);
+            let said = check(&plan, &config, &settings(&plan)).err().map_or_else(String::new, |err| err.to_string());
+            assert!(said.contains(expect) && said.is_empty() == expect.is_empty(), "{subjects:?} {config:?}: {said}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_nats::jetstream::AckKind;
 use wasmill_journal::deposit::{Deposit, Remains};
 use wasmill_journal::journal::{Blame, JournalError};
+use wasmill_runtime::plan::DeliveryPlan;
 use wasmill_runtime::{backoff, crash};
 
 use super::Feed;
@@ -25,6 +26,14 @@ pub struct Trouble {
     /// When it first failed, in microseconds since 1970-01-01T00:00:00Z.
     since: i64,
     faults: u32,
+}
+
+impl Trouble {
+    /// Whether another attempt is not worth it, as the events of a journal have it.
+    fn is_hopeless(&self, blame: Blame, delivery: &DeliveryPlan, now: i64) -> bool {
+        let is_over = now.saturating_sub(self.since) > micros(delivery.give_up);
+        self.faults >= delivery.faults || blame == Blame::Outside && is_over
+    }
 }
 
 impl Feed {
@@ -83,11 +92,12 @@ impl Feed {
             Outcome::Retry(reason, blame) => {
                 let (event, step) = (id.as_str(), reason.step.as_str());
                 tracing::warn!(event, attempt, step, trace, "event `{id}`, delivery {attempt}: {reason}");
-                let Trouble { since, faults } = self.trouble(message.sequence, blame);
-                let is_hopeless = faults >= self.delivery.faults
-                    || attempt >= self.plan.max_deliveries
-                    || blame == Blame::Outside && clock::now().saturating_sub(since) > micros(self.delivery.give_up);
-                if is_hopeless { Outcome::Dead(reason) } else { return Outcome::Retry(reason, blame) }
+                let now = clock::now();
+                let trouble = self.trouble(message.sequence, blame, now);
+                if attempt < self.plan.max_deliveries && !trouble.is_hopeless(blame, &self.delivery, now) {
+                    return Outcome::Retry(reason, blame);
+                }
+                Outcome::Dead(reason)
             }
             other => other,
         };
@@ -99,9 +109,9 @@ impl Feed {
         outcome
     }
 
-    fn trouble(&self, sequence: u64, blame: Blame) -> Trouble {
+    fn trouble(&self, sequence: u64, blame: Blame, now: i64) -> Trouble {
         let mut troubles = self.troubles();
-        let trouble = troubles.entry(sequence).or_insert_with(|| Trouble { since: clock::now(), faults: 0 });
+        let trouble = troubles.entry(sequence).or_insert(Trouble { since: now, faults: 0 });
         trouble.faults += u32::from(blame == Blame::Event);
         let trouble = *trouble;
         if troubles.len() > MOST_TROUBLES {
@@ -160,5 +170,39 @@ impl Feed {
             tokio::time::sleep(PAUSE).await;
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_few_faults_are_too_many_and_of_what_is_outside_only_too_long() {
+        let second = Duration::from_secs(1);
+        let delivery = DeliveryPlan {
+            concurrency: 1,
+            faults: 3,
+            give_up: 10 * second,
+            backoff: second,
+            lease: second,
+            timeout: None,
+            backfill_share: 0.5,
+            keep: second,
+        };
+        for (faults, seconds, blame, expect) in [
+            (0, 0, Blame::Outside, false),
+            (0, 9, Blame::Outside, false),
+            (0, 11, Blame::Outside, true),
+            (2, 11, Blame::Event, false),
+            (3, 0, Blame::Event, true),
+            (3, 0, Blame::Outside, true),
+        ] {
+            let trouble = Trouble { since: 5_000_000, faults };
+            let found = trouble.is_hopeless(blame, &delivery, 5_000_000 + seconds * 1_000_000);
+            assert_eq!(found, expect, "{faults} faults, {seconds} s, {blame:?}");
+        }
     }
 }
