@@ -279,7 +279,7 @@ fn a_pipeline_follows_another_and_takes_each_end_once() {
     let reports = chained
         .replace("type = \"pipeline\"", "type = \"pipeline\"\non = [\"dead\"]\nobject = \"report\"")
         .replace("name = \"after\"", "name = \"alarm\"")
-        .replace("format = \"csv\"", "format = \"json\"")
+        .replace("format = \"csv\"", "format = \"jsonl\"")
         .replace("{ name = \"id\", type = \"int64\", nullable = false },\n    { name = \"value\", type = \"float64\", nullable = false },", "{ name = \"event\", type = \"utf8\" }, { name = \"outcome\", type = \"utf8\" }, { name = \"reason\", type = \"utf8\" },")
         .replace("id = \"{id}\"", "id = \"{outcome}\"");
     std::fs::write(second.join("pipeline.toml"), reports).unwrap();
