@@ -245,3 +245,47 @@ fn an_event_that_is_cancelled_ends_and_can_be_replayed() {
     assert_eq!(drain(folder).0, 0);
     assert_eq!(documents(folder), (10, 10));
 }
+
+#[test]
+fn a_pipeline_follows_another_and_takes_each_end_once() {
+    let (first, second) = (pipeline(), pipeline());
+    let chained = up_folder::MANIFEST
+        .replace("name = \"numbers\"", "name = \"after\"")
+        .replace(
+            "type = \"object\"\nstore = \"landing\"\npattern = \"*.csv\"\nsettle_seconds = 0",
+            "type = \"pipeline\"\nmanifest = \"FIRST\"",
+        )
+        .replace("FIRST", &first.path().display().to_string());
+    let (first, second) = (first.path(), second.path());
+    std::fs::write(second.join("pipeline.toml"), &chained).unwrap();
+    // The journal of the other one is there, and empty.
+    let up = Up::start(second, &[]);
+    land(first, "a.csv", &rows(0, 10));
+    assert_eq!(drain(first).0, 0);
+    up.wait_for(second, 10);
+    drop(up);
+    land(first, "b.csv", &rows(10, 10));
+    land(first, "c.csv", "nothing\n");
+    assert_eq!(drain(first).0, 1);
+    let up = Up::start(second, &[]);
+    up.wait_for(second, 20);
+    assert_eq!(up.stop(), Some(0));
+    assert_eq!(documents(second), (20, 20));
+    let (_, runs, counts) = wasmill(second, &["runs", "list", "."]);
+    assert_eq!(runs.lines().filter(|line| line.contains("numbers/")).count(), 2, "{runs}");
+    assert_eq!(counts, "events: 0 waiting, 0 running, 2 done, 0 dead; dead letters: 0\n");
+
+    // What did not end well, as a report.
+    let reports = chained
+        .replace("type = \"pipeline\"", "type = \"pipeline\"\non = [\"dead\"]\nobject = \"report\"")
+        .replace("name = \"after\"", "name = \"alarm\"")
+        .replace("format = \"csv\"", "format = \"jsonl\"")
+        .replace("{ name = \"id\", type = \"int64\", nullable = false },\n    { name = \"value\", type = \"float64\", nullable = false },", "{ name = \"event\", type = \"utf8\" }, { name = \"outcome\", type = \"utf8\" }, { name = \"reason\", type = \"utf8\" },")
+        .replace("id = \"{id}\"", "id = \"{outcome}\"");
+    std::fs::write(second.join("pipeline.toml"), reports).unwrap();
+    let up = Up::start(second, &[]);
+    up.wait_for(second, 21);
+    assert_eq!(up.stop(), Some(0));
+    let (_, document, _) = wasmill(second, &["documents", "get", ".", "dead"]);
+    assert!(document.contains("\"event\": \"c.csv@") && document.contains("\"reason\": "), "{document}");
+}

@@ -25,6 +25,11 @@ pub struct NewEvent {
 #[serde(transparent)]
 pub struct Sequence(pub(crate) i64);
 
+impl Sequence {
+    /// Before all others.
+    pub const NONE: Self = Self(0);
+}
+
 impl std::fmt::Display for Sequence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

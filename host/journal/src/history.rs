@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use wasmill_runtime::event::{EventId, Object};
 
+use crate::event::Sequence;
 use crate::journal::{Journal, JournalError};
 use crate::sql::{Db, Row, values};
 
@@ -44,6 +46,53 @@ pub struct Counts {
     pub letters: u64,
     /// When the event that is due for longest became due, in microseconds since 1970-01-01T00:00:00Z; none if none waits.
     pub oldest: Option<i64>,
+}
+
+/// An event that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its place in the journal.
+    pub sequence: Sequence,
+    /// Its name.
+    pub id: EventId,
+    /// 0, or the number of the backfill that it is of.
+    pub generation: u32,
+    /// Its last attempt.
+    pub attempt: u32,
+    /// `done` or `dead`.
+    pub outcome: String,
+    /// When it ended, in microseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// When it happened, in microseconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+    /// What it was about.
+    pub object: Object,
+    /// What it was traced under.
+    pub trace: Option<String>,
+    /// Why it came to nothing.
+    pub reason: Option<String>,
+    /// What each step did, as JSON; none if it was forgotten by now.
+    pub report: Option<String>,
+}
+
+fn ended(db: &dyn Db, mut row: Row) -> Result<Ended, JournalError> {
+    let (size, changed) = (row.count(8)?, row.optional_integer(9)?);
+    Ok(Ended {
+        sequence: Sequence(row.integer(0)?),
+        id: EventId::from(row.text(1)?),
+        generation: row.small(2)?,
+        attempt: row.small(3)?,
+        outcome: row.text(4)?,
+        at: row.integer(5)?.saturating_sub(db.skew()),
+        time: row.integer(6)?,
+        object: match row.optional_text(7)? {
+            Some(path) => Object::File { path: path.into(), size, changed },
+            None => Object::Bytes(row.bytes(10)?.into()),
+        },
+        trace: row.optional_text(11)?,
+        reason: row.optional_text(12)?,
+        report: row.optional_text(13)?,
+    })
 }
 
 fn run(db: &dyn Db, mut row: Row) -> Result<Run, JournalError> {
@@ -118,6 +167,33 @@ impl Journal {
         self.read(move |db, pipeline| {
             let select = "SELECT max(time) FROM events WHERE pipeline = $1 AND trigger = $2";
             db.one(select, values![pipeline, trigger.as_str()])?.optional_integer(0)
+        })
+        .await
+    }
+
+    /// When the last event was accepted that a trigger brought, in microseconds since 1970-01-01T00:00:00Z.
+    pub async fn last_accepted(&self, trigger: &str) -> Result<Option<i64>, JournalError> {
+        let trigger = trigger.to_owned();
+        self.read(move |db, pipeline| {
+            let select = "SELECT max(accepted) FROM events WHERE pipeline = $1 AND trigger = $2";
+            let accepted = db.one(select, values![pipeline, trigger.as_str()])?.optional_integer(0)?;
+            Ok(accepted.map(|accepted| accepted.saturating_sub(db.skew())))
+        })
+        .await
+    }
+
+    /// Events that ended, done or dead, from `since` on, and after the one of `after` of those that ended then: at most so
+    /// many, in the order in which they ended.
+    pub async fn ended(&self, since: i64, after: Sequence, limit: u32) -> Result<Vec<Ended>, JournalError> {
+        self.read(move |db, pipeline| {
+            let select = "SELECT e.sequence, e.id, e.generation, e.attempts, e.state, e.due, e.time, e.path, e.size, e.changed, e.body,
+                    e.trace, a.reason, a.report
+                FROM events e LEFT JOIN attempts a ON a.event = e.sequence AND a.number = e.attempts
+                WHERE e.pipeline = $1 AND e.state IN ('done', 'dead') AND (e.due > $2 OR e.due = $2 AND e.sequence > $3)
+                ORDER BY e.due, e.sequence LIMIT $4";
+            let since = since.saturating_add(db.skew());
+            let rows = db.query(select, values![pipeline, since, after.0, limit])?;
+            rows.into_iter().map(|row| ended(db, row)).collect()
         })
         .await
     }

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -17,6 +18,12 @@ use wasmtime::component::Component;
 
 /// The extension of the file with an entry's SHA-256.
 const DIGEST: &str = "sha256";
+
+/// An entry that was not used for so long is forgotten when another is made.
+const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How exactly it is noted when an entry was last used: by the time of its SHA-256's file.
+const NOTED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A folder of compiled code.
 #[derive(Debug, Clone)]
@@ -61,7 +68,8 @@ impl CodeCache {
     pub fn baked(&self, key: &str) -> Option<Vec<u8>> {
         let path = self.baked_path(key);
         let expected = fs::read(path.with_extension(DIGEST)).ok()?;
-        let component = fs::read(path).ok()?;
+        let component = fs::read(&path).ok()?;
+        note_use(&path);
         (Sha256::digest(&component).as_slice() == expected).then_some(component)
     }
 
@@ -97,7 +105,35 @@ impl CodeCache {
             Ok(())
         };
         replace(path, code)?;
-        replace(&path.with_extension(DIGEST), &Sha256::digest(code))
+        replace(&path.with_extension(DIGEST), &Sha256::digest(code))?;
+        // What cannot be removed takes room, nothing else.
+        let _ = self.forget(SystemTime::now());
+        Ok(())
+    }
+
+    /// Removes what was not used for long.
+    fn forget(&self, now: SystemTime) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let (path, used) = (entry?.path(), |path: &Path| fs::metadata(path)?.modified());
+            let is_digest = path.extension().is_some_and(|extension| extension == DIGEST);
+            if is_digest && now.duration_since(used(&path)?).is_ok_and(|unused| unused > KEEP) {
+                for extension in ["cwasm", "wasm", "lock", DIGEST] {
+                    // It has one of the first two.
+                    let _ = fs::remove_file(path.with_extension(extension));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Notes that an entry was used.
+fn note_use(path: &Path) {
+    let digest = path.with_extension(DIGEST);
+    let noted = fs::metadata(&digest).and_then(|metadata| metadata.modified());
+    if noted.is_ok_and(|noted| noted.elapsed().is_ok_and(|since| since > NOTED)) {
+        // Who cannot write here forgets nothing either.
+        let _ = File::options().write(true).open(digest).and_then(|file| file.set_modified(SystemTime::now()));
     }
 }
 
@@ -117,6 +153,7 @@ fn load(engine: &Engine, path: &Path) -> Option<wasmtime::Result<Component>> {
     if digest.finalize().as_slice() != expected {
         return None;
     }
+    note_use(path);
     // SAFETY: the file is what `precompile_component` gave, as its checksum says, in a folder that only
     // this user can write to, where files are replaced and never changed. wasmtime checks version and settings.
     #[expect(unsafe_code, reason = "compiled code is loaded by no other way")]
@@ -188,6 +225,24 @@ mod tests {
         let entry = only_entry(&folder.path().join("code"));
         assert!(load(&small, &entry).is_some_and(|refused| refused.is_err()));
         assert!(load(&Engine::default(), &entry).is_some_and(|loaded| loaded.is_ok()));
+    }
+
+    #[test]
+    fn what_was_not_used_for_long_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CodeCache::new(folder.path().to_owned());
+        let engine = Engine::default();
+        cache.component(&engine, COMPONENT).unwrap();
+        let entry = only_entry(folder.path());
+        for key in ["old", "used"] {
+            cache.keep_baked(key, b"baked").unwrap();
+            let digest = File::options().write(true).open(cache.baked_path(key).with_extension(DIGEST)).unwrap();
+            digest.set_modified(SystemTime::now() - 2 * KEEP).unwrap();
+        }
+        assert!(cache.baked("used").is_some());
+        cache.keep_baked("new", b"baked").unwrap();
+        assert!(cache.baked("old").is_none() && !cache.baked_path("old").exists());
+        assert!(cache.baked("used").is_some() && cache.baked("new").is_some() && entry.exists());
     }
 
     #[test]

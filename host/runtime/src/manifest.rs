@@ -124,6 +124,8 @@ pub enum Trigger {
     Schedule(ScheduleTrigger),
     /// A message of a stream of NATS JetStream.
     Nats(NatsTrigger),
+    /// The end of another pipeline's event.
+    Pipeline(PipelineTrigger),
 }
 
 /// An object that is in a store. `wasmill run` takes what is there; `wasmill up` also what appears or changes.
@@ -165,6 +167,45 @@ fn events_path() -> String {
 
 fn body_limit_mib() -> u32 {
     16
+}
+
+/// An event of another pipeline that ended: by `wasmill up`, as it is in that one's journal.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineTrigger {
+    /// The other pipeline's manifest, relative to this one.
+    pub manifest: String,
+    /// How the event ended (default `["done"]`).
+    #[serde(default = "on_done")]
+    pub on: Vec<Ended>,
+    /// The object that is run (default `same`).
+    #[serde(default)]
+    pub object: ChainedObject,
+}
+
+fn on_done() -> Vec<Ended> {
+    vec![Ended::Done]
+}
+
+/// How an event of another pipeline ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// It had all its effects.
+    Done,
+    /// It is a dead letter.
+    Dead,
+}
+
+/// What is run when an event of another pipeline ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChainedObject {
+    /// The object of that event.
+    #[default]
+    Same,
+    /// A line of JSON: `pipeline`, `event`, `attempt`, `outcome`, `reason` and `report`, which has what each step did.
+    Report,
 }
 
 /// Times at which a run starts.

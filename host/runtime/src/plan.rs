@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use croner::Cron;
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Id, Missed, Overlap, TableName};
+use crate::manifest::{ChainedObject, Id, Missed, Overlap, TableName};
 use crate::sandbox::Limits;
 
 pub use files::Files;
@@ -109,6 +109,23 @@ pub enum TriggerPlan {
     Schedule(Box<SchedulePlan>),
     /// Messages of a stream.
     Nats(Box<NatsPlan>),
+    /// Events of another pipeline that ended.
+    Pipeline(ChainPlan),
+}
+
+/// Events of another pipeline that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainPlan {
+    /// The other pipeline.
+    pub pipeline: Id,
+    /// Its journal.
+    pub journal: JournalPlan,
+    /// Whether those that had all their effects count.
+    pub on_done: bool,
+    /// Whether dead letters count.
+    pub on_dead: bool,
+    /// What is run.
+    pub object: ChainedObject,
 }
 
 /// Times at which a run starts.

@@ -109,6 +109,7 @@ fn trigger(trigger: &TriggerPlan) -> String {
             format!("object {}/{}", name(&objects.folder), objects.name)
         }
         TriggerPlan::Http { path, .. } => format!("http POST {path}"),
+        TriggerPlan::Pipeline(chain) => format!("pipeline {}", chain.pipeline),
         TriggerPlan::Nats(nats) => format!("nats {}/{}", nats.stream, nats.consumer),
         TriggerPlan::Schedule(schedule) => {
             format!("schedule {} ({} {})", schedule.id, schedule.cron.as_str(), schedule.timezone)

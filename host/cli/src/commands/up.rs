@@ -19,7 +19,7 @@ use wasmill_worker::leases::Leases;
 use wasmill_worker::metrics::Metrics;
 use wasmill_worker::nats::{Feed, connect};
 use wasmill_worker::trigger::http::{Endpoint, Events};
-use wasmill_worker::trigger::{Intake, object, schedule};
+use wasmill_worker::trigger::{Intake, chain, object, schedule};
 use wasmill_worker::{Worker, worker};
 
 use super::listen::ListenArgs;
@@ -151,6 +151,9 @@ impl Up {
                     }
                     TriggerPlan::Schedule(schedule) => {
                         triggers.spawn(schedule::keep(*schedule.clone(), intake.clone()));
+                    }
+                    TriggerPlan::Pipeline(chain) => {
+                        triggers.spawn(chain::follow(chain.clone(), intake.clone()));
                     }
                     TriggerPlan::Http { .. } | TriggerPlan::Nats(_) => {}
                 }

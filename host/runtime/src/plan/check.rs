@@ -11,10 +11,13 @@ use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds};
 
 use crate::diagnostics::Reporter;
-use crate::manifest::{Delivery, HttpTrigger, Id, Manifest, ObjectTrigger, ScheduleTrigger, Trigger};
+use crate::manifest::{
+    Delivery, Ended, FILE_NAME, HttpTrigger, Id, Manifest, ObjectTrigger, PipelineTrigger, ScheduleTrigger, Trigger,
+};
+use crate::plan::read::journal_of;
 use crate::plan::{
-    Artifact, DeliveryPlan, Files, JournalPlan, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan, TestPlan,
-    TriggerPlan,
+    Artifact, ChainPlan, DeliveryPlan, Files, JournalPlan, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan,
+    TestPlan, TriggerPlan,
 };
 
 /// How long events that are done are remembered, in days, if the manifest does not say.
@@ -194,6 +197,7 @@ impl<'a> Check<'a> {
                 Trigger::Http(trigger) => self.http_trigger(trigger, at),
                 Trigger::Schedule(trigger) => self.schedule(trigger, at).map(Box::new).map(TriggerPlan::Schedule),
                 Trigger::Nats(trigger) => self.nats_trigger(trigger, at).map(Box::new).map(TriggerPlan::Nats),
+                Trigger::Pipeline(trigger) => self.chain(trigger, at).map(TriggerPlan::Pipeline),
             });
         }
         self.consumers_apart();
@@ -254,6 +258,28 @@ impl<'a> Check<'a> {
         };
         let (missed, overlap) = (*missed, *overlap);
         Some(SchedulePlan { id: id.clone(), cron: parsed.ok()?, timezone: zone.ok()?, missed, overlap, object })
+    }
+
+    fn chain(&mut self, trigger: &PipelineTrigger, at: impl Fn(&'static str) -> [String; 3]) -> Option<ChainPlan> {
+        let PipelineTrigger { manifest, on, object } = trigger;
+        let file = self.folder.join(manifest);
+        let file = if file.is_dir() { file.join(FILE_NAME) } else { file };
+        self.files.add(&file);
+        let (pipeline, journal) = match journal_of(&file) {
+            Ok(found) => found,
+            Err(err) => {
+                self.report(&at("manifest"), format!("the other pipeline `{manifest}`: {err}"));
+                return None;
+            }
+        };
+        if pipeline == self.manifest.name {
+            self.report(&at("manifest"), format!("`{manifest}` is this pipeline itself, which would run without end"));
+        }
+        if on.is_empty() {
+            self.report(&at("on"), "no end of an event counts\nhint: `on = [\"done\"]`, the default");
+        }
+        let (on_done, on_dead) = (on.contains(&Ended::Done), on.contains(&Ended::Dead));
+        Some(ChainPlan { pipeline, journal, on_done, on_dead, object: *object })
     }
 
     fn delivery(&mut self) -> Option<DeliveryPlan> {

@@ -1,5 +1,6 @@
 //! Where events come from. Each trigger writes events into the journal; what becomes of them is the worker's.
 
+pub mod chain;
 pub mod http;
 pub mod object;
 pub mod schedule;
@@ -15,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::telemetry;
 
 /// What kinds of triggers there are, as metrics name them.
-pub const KINDS: [&str; 3] = ["object", "http", "schedule"];
+pub const KINDS: [&str; 4] = ["object", "http", "schedule", "pipeline"];
 
 /// What triggers write to.
 #[derive(Clone)]
