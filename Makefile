@@ -32,7 +32,7 @@ serve: build ## serve the flights' model over HTTP, on 127.0.0.1:8080
 test: test-functions test-host ## run everything that a change can break quickly
 
 test-functions: ## the functions' logic, natively
-	@$(FUNCTIONS) test --workspace --exclude hostile --exclude scale
+	@$(FUNCTIONS) test --workspace --exclude hostile --exclude scale --exclude webhook
 
 test-host: components-quick ## the host, with the functions in their sandboxes
 	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full

@@ -13,7 +13,7 @@ names=(ingest transform score publish gateway gateway-p3 chain)
 declare -A folders=([gateway]=endpoint/ [gateway-p3]=endpoint/ [chain]=endpoint/ [probe]=endpoint/)
 # What runs the ONNX project's cases is no function at all.
 folders[operators]=programs/
-if [ "$profile" = quick ]; then names+=(hostile operators scale probe); fi
+if [ "$profile" = quick ]; then names+=(hostile operators scale webhook probe); fi
 
 # cargo gives components of two clones the same file: what another clone linked is not ours.
 from=$cache/guests/built-from

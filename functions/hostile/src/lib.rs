@@ -17,6 +17,7 @@ mod component {
     thread_local! {
         static HARM: RefCell<(String, String)> = RefCell::default();
         static INPUT: RefCell<Vec<u8>> = RefCell::default();
+        static FETCH: RefCell<(String, String)> = RefCell::default();
     }
 
     impl Guest for Hostile {
@@ -24,6 +25,7 @@ mod component {
             let config: serde_json::Value = serde_json::from_str(&config).unwrap();
             let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
             HARM.set((text("when"), text("harm")));
+            FETCH.set((text("url"), text("setting")));
             harm("configure");
             Ok(())
         }
@@ -43,6 +45,7 @@ mod component {
 
         fn process(ctx: Context, rows: Vec<u8>) -> Result<Output, Failure> {
             match HARM.with_borrow(|(_, harm)| harm.clone()).as_str() {
+                "fetch" => return fetch().map(|()| Output { batch: rows, rejects: None, routes: None }).map_err(Into::into),
                 "long-reject" => return Err(Failure::Reject("x".repeat(10 << 20))),
                 "retry-twice" if ctx.attempt <= 2 => return Err(Failure::Retry(format!("attempt {}", ctx.attempt))),
                 "trap-twice" if ctx.attempt <= 2 => std::process::abort(),
@@ -80,7 +83,7 @@ mod component {
                 None
             }
             // Depends on the attempt, which `process` knows.
-            "retry-twice" | "trap-twice" => None,
+            "retry-twice" | "trap-twice" | "fetch" => None,
             "trap" => std::process::abort(),
             "panic" => panic!("harm was asked for"),
             "loop" => loop {
@@ -114,6 +117,24 @@ mod component {
                 Some(arrow::encode_schema(&Arc::new(arrow_schema::Schema::new(vec![field]))).unwrap())
             }
             other => panic!("no such harm: {other}"),
+        }
+    }
+
+    /// Asks for the URL with what is secret, follows where it leads, and tells everybody.
+    fn fetch() -> Result<(), wasmill_sdk::Failure> {
+        let (mut url, setting) = FETCH.with_borrow(Clone::clone);
+        let secret = wasmill_sdk::setting(&setting).unwrap_or_default();
+        loop {
+            println!("asking {url} with {secret}");
+            let request = http::Request::get(&url).header("authorization", format!("Bearer {secret}"));
+            let answer = wasmill_sdk::http::send(request.body(Vec::new()).unwrap())?;
+            match answer.headers().get("location") {
+                Some(next) => url = next.to_str().unwrap().to_owned(),
+                None => {
+                    wasmill_sdk::http::accepted(answer)?;
+                    return if url.ends_with("/tell") { Err(wasmill_sdk::Failure::Reject(format!("it is {secret}"))) } else { Ok(()) };
+                }
+            }
         }
     }
 

@@ -17,6 +17,12 @@ pub mod imports {
     });
 }
 
+/// The world `outbound`.
+#[cfg(feature = "http")]
+pub mod outbound {
+    wit_bindgen::generate!({ world: "outbound", path: "../../wit", generate_all });
+}
+
 /// The world `ingest-function`.
 pub mod ingest {
     wit_bindgen::generate!({

@@ -45,6 +45,7 @@
 //! - [`arrow`]: Arrow IPC, the form of data between steps.
 //! - [`ingest`], [`transform`], [`score`], [`publish`]: one kind each, a trait and a macro.
 //! - [`host`]: what a function may ask of its host.
+//! - `http` (a feature): HTTP requests to where the manifest grants.
 //! - [`config`]: configurations, JSON in the function's own type.
 //! - `allocator`: keeps what is freed out of what is baked.
 //! - [`bindings`]: generated from `wit/`; used by the macros.
@@ -58,6 +59,8 @@ pub mod bindings;
 pub mod component;
 pub mod config;
 pub mod host;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod ingest;
 pub mod publish;
 pub mod rejects;

@@ -33,6 +33,13 @@ impl Session {
         Ok(Self { plan, components, engine })
     }
 
+    /// The same for a dry run, in which steps send only requests that change nothing.
+    pub fn open_dry(args: &PipelineArgs) -> Result<Self> {
+        let mut session = Self::open(args)?;
+        session.plan.only_ask();
+        Ok(session)
+    }
+
     /// The pipeline, ready to run; its documents go to `database`.
     pub fn load(&self, database: Option<Arc<Database>>) -> Result<Pipeline> {
         Ok(Pipeline::load(&self.engine, &self.plan, database)?)

@@ -4,20 +4,23 @@
 #![cfg(feature = "failpoints")]
 
 mod common;
+#[path = "common/faults.rs"]
+mod ends;
 #[path = "common/up.rs"]
 mod up_folder;
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{command, wasmill};
+use ends::{check, number, seed};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use up_folder::{Up, documents, drain, land, pipeline, rows};
 
 /// What the journal does, and what the store does, in `NAME-before` and `NAME-after` their commit.
-const POINTS: [&str; 5] = ["accept", "lease", "effect", "progress", "done"];
+const POINTS: [&str; 7] = ["accept", "lease", "renew", "effect", "sync", "progress", "done"];
 
 /// Rows of the object: several chunks.
 const ROWS: usize = 40_000;
@@ -37,15 +40,6 @@ fn lock(folder: &Path) -> rusqlite::Connection {
     let locked = rusqlite::Connection::open(folder.join(".wasmill/documents.db")).unwrap();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
     locked
-}
-
-fn check(folder: &Path, count: usize, what: &str) {
-    // Leases of workers that died run out first.
-    let (code, said) = drain(folder);
-    assert_eq!(code, 0, "{what}: {said}");
-    assert_eq!(documents(folder), (count, count), "{what}");
-    let (_, _, counts) = wasmill(folder, &["runs", "list", "."]);
-    assert!(counts.contains("0 waiting, 0 running") && counts.contains("0 dead; dead letters: 0"), "{what}: {counts}");
 }
 
 #[test]
@@ -86,12 +80,70 @@ fn a_crash_while_a_retry_is_recorded_loses_nothing_and_doubles_nothing() {
 }
 
 #[test]
+fn a_crash_while_leases_are_given_back_loses_nothing_and_doubles_nothing() {
+    for when in ["before", "after"] {
+        let folder = pipeline();
+        let folder = folder.path();
+        for object in 0..40 {
+            land(folder, &format!("{object}.csv"), &rows(object * 10, 10));
+        }
+        let what = format!("release-{when}");
+        let mut up = Up::start(folder, &[("FAILPOINTS", &format!("effect-before=sleep(200);{what}=return"))]);
+        up.wait_for(folder, 10);
+        Command::new("kill").args(["-TERM", &up.process.id().to_string()]).status().unwrap();
+        assert_eq!(up.process.wait().unwrap().code(), None, "{what}: nothing was given back");
+        check(folder, 400, &what);
+    }
+}
+
+#[test]
+fn a_crash_of_what_people_ask_for_leaves_it_done_or_not_begun() {
+    let crash = |folder: &Path, point: &str, arguments: &[&str]| {
+        let mut command = command(folder, arguments);
+        let status = command.env("FAILPOINTS", format!("{point}=return")).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), None, "{point} was not passed");
+    };
+    let letters = |folder: &Path| wasmill(folder, &["dead-letters", "list", "."]).1.lines().count();
+    for when in ["before", "after"] {
+        let folder = pipeline();
+        let folder = folder.path();
+        land(folder, "a.csv", "id,value\n1,1\n2,x\n3,y\n");
+        land(folder, "b.csv", "id,value\n4,z\n");
+        drain(folder);
+        assert_eq!((documents(folder), letters(folder)), ((1, 1), 3));
+
+        let point = |name: &str| format!("{name}-{when}");
+        crash(folder, &point("drop"), &["dead-letters", "drop", ".", "1"]);
+        wasmill(folder, &["dead-letters", "drop", ".", "1"]);
+        assert_eq!(letters(folder), 2);
+
+        let manifest = folder.join("pipeline.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        std::fs::write(&manifest, text.replace("\"value\", type = \"float64\"", "\"value\", type = \"utf8\"")).unwrap();
+        crash(folder, &point("replay"), &["dead-letters", "replay", ".", "--all"]);
+        wasmill(folder, &["dead-letters", "replay", ".", "--all"]);
+        check(folder, 4, &point("replay"));
+        assert_eq!(letters(folder), 0);
+
+        crash(folder, &point("backfill"), &["backfill", "start", "."]);
+        wasmill(folder, &["backfill", "start", "."]);
+        check(folder, 4, &point("backfill"));
+
+        crash(folder, &point("backfill"), &["backfill", "start", "."]);
+        wasmill(folder, &["backfill", "start", "."]);
+        let last = wasmill(folder, &["backfill", "list", "."]).1;
+        let number = last.split_whitespace().next().unwrap();
+        crash(folder, &point("cancel"), &["backfill", "cancel", ".", number]);
+        wasmill(folder, &["backfill", "cancel", ".", number]);
+        check(folder, 4, &point("cancel"));
+    }
+}
+
+#[test]
 fn kills_at_any_moment_lose_nothing_and_double_nothing() {
-    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |value| value.parse().unwrap());
-    let seed = number("SEED", std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
     let kills = number("KILLS", 20);
-    eprintln!("SEED={seed} KILLS={kills}");
-    let mut random = StdRng::seed_from_u64(seed);
+    eprintln!("KILLS={kills}");
+    let mut random = StdRng::seed_from_u64(seed());
     let folder = pipeline();
     let folder = folder.path();
     let mut posted = 0;

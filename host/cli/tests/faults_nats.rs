@@ -5,6 +5,8 @@
 #![cfg(feature = "failpoints")]
 
 mod common;
+#[path = "common/faults.rs"]
+mod ends;
 #[path = "../../../tests/full/src/nats.rs"]
 #[expect(dead_code, reason = "shared with the tests of the trigger, which use more of it")]
 mod nats;
@@ -17,6 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{command, wasmill};
+use ends::{number, seed};
 use nats::{Broker, Client, manifest, wait_for};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -77,11 +80,9 @@ fn a_crash_on_either_side_of_any_step_loses_nothing_and_doubles_nothing() {
 
 #[test]
 fn workers_that_are_killed_or_paused_and_a_broker_that_is_lose_nothing_and_double_nothing() {
-    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |value| value.parse().unwrap());
-    let seed = number("SEED", std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
     let rounds = number("KILLS", 20);
-    eprintln!("SEED={seed} KILLS={rounds}");
-    let mut random = StdRng::seed_from_u64(seed);
+    eprintln!("KILLS={rounds}");
+    let mut random = StdRng::seed_from_u64(seed());
     let (mut broker, folder) = start("");
     let folder = folder.path();
     let slow = [("FAILPOINTS", "effect-before=5%sleep(50)")];

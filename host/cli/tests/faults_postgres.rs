@@ -5,6 +5,8 @@
 #![cfg(feature = "failpoints")]
 
 mod common;
+#[path = "common/faults.rs"]
+mod ends;
 #[path = "../../journal/tests/common/postgres.rs"]
 mod server;
 #[path = "common/up.rs"]
@@ -18,11 +20,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{command, wasmill};
+use common::command;
+use ends::{check, seed};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use server::Postgres;
-use up_folder::{MANIFEST, Up, documents, drain, land, pipeline, rows};
+use up_folder::{MANIFEST, Up, documents, land, pipeline, rows};
 
 /// A folder with the pipeline, whose journal is at this port.
 fn shared(server: &Postgres, port: u16) -> tempfile::TempDir {
@@ -40,29 +43,13 @@ fn shared(server: &Postgres, port: u16) -> tempfile::TempDir {
     folder
 }
 
-fn check(folder: &Path, count: usize, what: &str) {
-    // Leases of workers that died run out first.
-    let (code, said) = drain(folder);
-    assert_eq!(code, 0, "{what}: {said}");
-    assert_eq!(documents(folder), (count, count), "{what}");
-    let (_, _, counts) = wasmill(folder, &["runs", "list", "."]);
-    assert!(counts.contains("0 waiting, 0 running") && counts.contains("0 dead; dead letters: 0"), "{what}: {counts}");
-}
-
 fn signal(up: &Up, signal: &str) {
     assert!(Command::new("kill").args([signal, &up.process.id().to_string()]).status().unwrap().success());
 }
 
-fn seed() -> StdRng {
-    let seed = std::env::var("SEED").map(|seed| seed.parse().unwrap());
-    let seed = seed.unwrap_or_else(|_| std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
-    eprintln!("SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
-
 #[test]
 fn of_two_workers_one_is_killed_and_one_paused() {
-    let mut random = seed();
+    let mut random = StdRng::seed_from_u64(seed());
     let server = Postgres::start();
     let folder = shared(&server, server.port);
     let folder = folder.path();
@@ -102,7 +89,7 @@ fn of_two_workers_one_is_killed_and_one_paused() {
 fn a_crash_at_any_point_loses_nothing_and_doubles_nothing() {
     let server = Postgres::start();
     let mut hit = 0;
-    for point in ["accept", "lease", "effect", "progress", "done"] {
+    for point in ["accept", "lease", "renew", "effect", "sync", "progress", "done"] {
         for when in ["before", "after"] {
             for times in 0..2 {
                 let folder = shared(&server, server.port);
@@ -185,7 +172,7 @@ fn cutting_proxy(server: u16, seed: u64, cuts: Arc<AtomicBool>, count: Arc<Atomi
 
 #[test]
 fn connections_that_are_cut_anywhere_lose_nothing_and_double_nothing() {
-    let mut random = seed();
+    let mut random = StdRng::seed_from_u64(seed());
     let server = Postgres::start();
     let (cuts, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let port = cutting_proxy(server.port, random.random(), cuts.clone(), count.clone());

@@ -24,7 +24,6 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
 use wasmtime_wizer::{ComponentContext, Wizer};
 
 use crate::bindings::gateway::GatewayFunction;
-use crate::capability::settings::SettingsCtx;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::function::{Function, LoadError, Setup};
@@ -140,7 +139,8 @@ pub fn bake(engine: &Engine, function: &[u8], setup: &Setup) -> Result<Vec<u8>, 
     drop(instrumented);
 
     let mut setup = setup.clone();
-    setup.grants.settings = SettingsCtx::default();
+    // What is set up once and for all depends on nothing outside.
+    setup.grants = Grants { documents: setup.grants.documents, ..Grants::default() };
     let (mut instance, raw) = function.instantiate(engine, &setup).map_err(BakeError::SetUp)?;
     let bound = instance.set_up(&setup);
     let sandbox = instance.sandbox();

@@ -190,6 +190,10 @@ impl Composer<'_> {
 
     fn bake(&self, step: &Step, parts: &mut Vec<(String, Image)>) -> Result<Vec<u8>, EndpointError> {
         let planned = self.plan.steps.iter().find(|planned| planned.id == step.id);
+        if planned.is_some_and(|planned| !planned.outbound.is_empty()) {
+            let why = "it is granted requests of its own (`grants.http`), and an endpoint sends none".to_owned();
+            return Err(EndpointError::Step { step: step.id.to_string(), why });
+        }
         let read = planned.map(|planned| &planned.component).map(Artifact::read);
         let bytes = match read {
             Some(Ok(bytes)) => bytes,

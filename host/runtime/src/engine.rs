@@ -31,10 +31,27 @@ pub const THREAD_STACK: usize = WASM_STACK + (4 << 20);
 /// Runs `work` on a thread whose stack is deep enough to call functions; the caller's may not be. A panic goes
 /// on in the caller; an error means that the thread could not be started.
 pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    // Those of `in_background` have such a stack.
+    if rayon::current_thread_index().is_some() {
+        return Ok(work());
+    }
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, work)?;
         Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
+}
+
+/// How much threads in the background give way to others, as `nice` has it.
+const BACKGROUND: i32 = 15;
+
+/// Runs `work` on threads that give way to all others, with whatever it compiles; their stacks are deep enough to call
+/// functions.
+pub fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(THREAD_STACK).start_handler(|_| {
+        // Of this thread alone. Where it is refused, the work is done all the same.
+        let _ = rustix::process::setpriority_process(None, BACKGROUND);
+    });
+    Ok(pool.build().map_err(std::io::Error::other)?.install(work))
 }
 
 /// Compiles components and keeps time. Cheap to clone.

@@ -402,6 +402,14 @@ pub struct StepGrants {
     /// Settings that it may read: names of variables in wasmill's environment.
     #[serde(default)]
     pub settings: Vec<String>,
+    /// Where it may send HTTP requests: `https://api.example.com`, `https://*.example.com:8443` (whatever is below a name),
+    /// `https://*` (any). Names may lead only to addresses on the public internet, unless `networks` says otherwise;
+    /// an address that is written here, or `localhost`, is meant.
+    #[serde(default)]
+    pub http: Vec<String>,
+    /// Addresses that names in `http` may lead to though they are not on the public internet: `10.0.0.0/8`, `127.0.0.1`.
+    #[serde(default)]
+    pub networks: Vec<String>,
 }
 
 /// Bounds on a function; a call that exceeds one is a fault.

@@ -16,6 +16,7 @@ use wasmtime::component::Linker;
 use crate::bake::{self, BakeError, Baked, Marker};
 use crate::capability::documents::DocumentsCtx;
 use crate::capability::objects::OpenObject;
+use crate::capability::http::HttpCtx;
 use crate::capability::settings::SettingsCtx;
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::documents::Database;
@@ -27,6 +28,7 @@ use crate::function::transform::Table;
 use crate::function::{Bound, Function, Instance, Kind, Setup};
 use crate::manifest::Id;
 use crate::permits::Permits;
+use crate::outbound::Client;
 use crate::plan::{Artifact, Edge, Plan, RetryPlan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
@@ -422,7 +424,7 @@ impl<'a> Loader<'a> {
         if !plan.tables.is_empty() && kind != Kind::Transform {
             problems.push(("tables", format!("step `{id}` is of kind {kind}, which takes no tables")));
         }
-        if plan.documents.is_empty() && kind == Kind::Publish {
+        if plan.documents.is_empty() && plan.outbound.is_empty() && kind == Kind::Publish {
             let hint = "hint: add `grants = { documents = [\"COLLECTION\"] }`";
             problems.push(("", format!("step `{id}` is of kind publish and may write no collection\n{hint}")));
         }
@@ -435,7 +437,8 @@ impl<'a> Loader<'a> {
 
     fn grants(&self, plan: &StepPlan) -> Grants {
         Grants {
-            settings: SettingsCtx { granted: plan.settings.iter().cloned().collect(), asked: None },
+            settings: SettingsCtx::new(plan.settings.iter().cloned()),
+            http: HttpCtx::new(Arc::new(Client::new(plan.outbound.clone(), plan.limits.deadline))),
             documents: DocumentsCtx {
                 database: self.database.clone(),
                 granted: plan.documents.iter().cloned().collect(),

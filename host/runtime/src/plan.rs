@@ -15,6 +15,7 @@ use croner::Cron;
 use sha2::{Digest, Sha256};
 
 use crate::manifest::{ChainedObject, Id, Missed, Overlap, TableName};
+use crate::outbound::Outbound;
 use crate::sandbox::Limits;
 
 pub use files::Files;
@@ -194,6 +195,8 @@ pub struct StepPlan {
     pub documents: Vec<String>,
     /// Settings that it may read.
     pub settings: Vec<String>,
+    /// Where it may send requests.
+    pub outbound: Outbound,
     /// Bounds on it.
     pub limits: Limits,
     /// Calls of it at once.
@@ -270,6 +273,11 @@ fn digest(content: &[u8]) -> String {
 }
 
 impl Plan {
+    /// From now on steps send only requests that ask and change nothing, as a dry run does.
+    pub fn only_ask(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.outbound.only_ask());
+    }
+
     /// The objects that triggers name.
     pub fn objects(&self) -> impl Iterator<Item = &ObjectPattern> {
         self.triggers.iter().filter_map(|trigger| match trigger {

@@ -113,8 +113,8 @@ pub struct Reject {
     pub raw: Option<String>,
 }
 
-/// Reads the rejects that a function gave.
-pub fn read_rejects(stream: Option<Vec<u8>>) -> Result<Vec<Reject>, String> {
+/// Reads the rejects that a function gave; `said` is what is kept of a text.
+pub fn read_rejects(stream: Option<Vec<u8>>, said: &dyn Fn(String) -> String) -> Result<Vec<Reject>, String> {
     let Some(stream) = stream else { return Ok(Vec::new()) };
     let (_, batches) = decode(Buffer::from_vec(stream))?;
     let mut rejects = Vec::new();
@@ -128,8 +128,8 @@ pub fn read_rejects(stream: Option<Vec<u8>>) -> Result<Vec<Reject>, String> {
         for ((row, reason), raw) in row.iter().zip(reason).zip(raw) {
             rejects.push(Reject {
                 row: row.unwrap_or_default(),
-                reason: cut(reason.unwrap_or_default().to_owned()),
-                raw: raw.map(|raw| cut(raw.to_owned())),
+                reason: said(reason.unwrap_or_default().to_owned()),
+                raw: raw.map(|raw| said(raw.to_owned())),
             });
         }
     }

@@ -5,16 +5,18 @@ use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::{Deterministic, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::imports::wasmill::pipeline::types;
 use crate::capability::clock::{EventTime, StillClock};
 use crate::capability::documents::DocumentsCtx;
+use crate::capability::http::HttpCtx;
 use crate::capability::output::{Captured, Opened, Standard, Stream};
 use crate::capability::settings::SettingsCtx;
-use crate::capability::{clock, documents, objects, settings};
+use crate::capability::{clock, documents, http, objects, settings};
 use crate::engine::{Engine, TICK};
 use crate::failure::{Cause, Failure, Fault};
-use crate::rows::cut;
+use crate::rows::{self, Reject, cut};
 
 /// The most that one answer of a function may hold, in bytes.
 const ANSWER_LIMIT: usize = 1 << 30;
@@ -42,6 +44,8 @@ pub struct Grants {
     pub settings: SettingsCtx,
     /// Collections of the document database.
     pub documents: DocumentsCtx,
+    /// Addresses.
+    pub http: HttpCtx,
 }
 
 /// The data of a sandbox's store.
@@ -58,6 +62,12 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.grants.http.view(&mut self.table)
+    }
+}
+
 /// The linker of all functions: WASI, which gives no file, no network and no environment, and ours.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine.inner());
@@ -68,6 +78,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     settings::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.settings)?;
     objects::add_to_linker(&mut linker, |state: &mut State| &mut state.table)?;
     documents::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.documents)?;
+    http::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -82,7 +93,8 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// A sandbox in which nothing has run yet.
-    pub fn new(engine: &Engine, limits: Limits, grants: Grants) -> Self {
+    pub fn new(engine: &Engine, limits: Limits, mut grants: Grants) -> Self {
+        grants.http = grants.http.anew();
         let output = Captured::default();
         let time = EventTime::default();
         let opened = Opened::default();
@@ -113,6 +125,7 @@ impl Sandbox {
     pub fn call<T>(&mut self, call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
         let ticks = self.deadline.as_millis().div_ceil(TICK.as_millis()) + 1;
         self.store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
+        self.store.data_mut().grants.http.bound(self.deadline);
         call(&mut self.store).map_err(|err| self.fault(self.cause(&err)))
     }
 
@@ -122,9 +135,9 @@ impl Sandbox {
         call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, types::Failure>>,
     ) -> Result<T, Failure> {
         self.call(call)?.map_err(|failure| match failure {
-            types::Failure::Reject(message) => Failure::Reject(cut(message)),
-            types::Failure::Retry(message) => Failure::Retry(cut(message)),
-            types::Failure::Other(message) => self.fault(Cause::Said(cut(message))),
+            types::Failure::Reject(message) => Failure::Reject(self.said_with_denied(message)),
+            types::Failure::Retry(message) => Failure::Retry(self.said_with_denied(message)),
+            types::Failure::Other(message) => self.fault(Cause::Said(self.said_with_denied(message))),
         })
     }
 
@@ -133,7 +146,26 @@ impl Sandbox {
         &mut self,
         call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Result<T, String>>,
     ) -> Result<T, Failure> {
-        self.call(call)?.map_err(|message| Failure::Reject(cut(message)))
+        self.call(call)?.map_err(|message| Failure::Reject(self.said_with_denied(message)))
+    }
+
+    /// The rejects that the function gave.
+    pub fn rejects(&self, stream: Option<Vec<u8>>) -> Result<Vec<Reject>, Failure> {
+        rows::read_rejects(stream, &|text| self.said(text)).map_err(|what| self.fault(Cause::Answer(what)))
+    }
+
+    /// What is kept of a text of the function's: as much as is of use, and no secret.
+    fn said(&self, text: String) -> String {
+        cut(self.store.data().grants.settings.redacted(text))
+    }
+
+    /// The same, with why a request of the function was denied, if one was.
+    fn said_with_denied(&self, text: String) -> String {
+        let said = self.said(text);
+        match self.store.data().grants.http.take_denied() {
+            Some(denied) => format!("{said}: {denied}"),
+            None => said,
+        }
     }
 
     /// How many documents had the id of another row since this was last asked.
@@ -144,7 +176,7 @@ impl Sandbox {
     /// How much memory the function has, in bytes, of which it never gives any back; and what it printed since this was
     /// last asked.
     pub fn memory_and_printed(&self) -> (u64, String) {
-        (self.store.data().memory.used as u64, self.output.take())
+        (self.store.data().memory.used as u64, self.printed())
     }
 
     /// The first setting that the function asked for.
@@ -169,7 +201,15 @@ impl Sandbox {
 
     /// A fault of this sandbox, with what it printed.
     pub fn fault(&self, cause: Cause) -> Failure {
-        Failure::Fault(Fault { cause, printed: self.output.take() })
+        let printed = match self.store.data().grants.http.take_denied() {
+            Some(denied) => format!("{}\n{denied}", self.printed()),
+            None => self.printed(),
+        };
+        Failure::Fault(Fault { cause, printed })
+    }
+
+    fn printed(&self) -> String {
+        self.store.data().grants.settings.redacted(self.output.take())
     }
 
     fn cause(&self, err: &wasmtime::Error) -> Cause {

@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -38,10 +38,13 @@ config = { inputs = [{ name = "x", columns = ["t"] }], outputs = [{ name = "y", 
 "#;
 
 /// The composed endpoint.
-static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| compose(PIPELINE).unwrap());
+
+/// The endpoint of a pipeline.
+fn compose(pipeline: &str) -> Result<Vec<u8>, String> {
     let place = tempfile::tempdir().unwrap();
     let manifest = place.path().join("pipeline.toml");
-    std::fs::write(&manifest, PIPELINE).unwrap();
+    std::fs::write(&manifest, pipeline).unwrap();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/tests/double.onnx");
     std::fs::copy(model, place.path().join("double.onnx")).unwrap();
     let components = folder("WASMILL_COMPONENTS");
@@ -49,8 +52,9 @@ static ENDPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let pipeline = Pipeline::load(&ENGINE, &plan, None).unwrap();
     let read = |name: &str| std::fs::read(components.join(name)).unwrap();
     let shells = Shells { gateway: read("endpoint/gateway.wasm"), chain: read("endpoint/chain.wasm") };
-    endpoint::compose(&ENGINE, &plan, &pipeline, None, &shells).unwrap().component
-});
+    let endpoint = endpoint::compose(&ENGINE, &plan, &pipeline, None, &shells);
+    endpoint.map(|endpoint| endpoint.component).map_err(|err| err.to_string())
+}
 
 fn start(settings: Settings) -> Server {
     Server::start(&ENDPOINT, settings, Gate::new(None), None)
@@ -174,4 +178,31 @@ fn a_client_that_hangs_up_is_no_harm() {
         }
     }
     assert_eq!(score(&server, 50.0).0, 200);
+}
+
+#[test]
+fn a_function_that_sends_requests_sends_none_in_an_endpoint() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (read, score) = (PIPELINE.split_once("[[step]]\nid = \"clean\"").unwrap().0, PIPELINE.split_once("[[step]]\nid = \"score\"").unwrap().1);
+    let asking = |grants: &str| {
+        let url = format!("http://127.0.0.1:{port}/");
+        let config = format!("{{ when = \"process\", harm = \"fetch\", url = \"{url}\", setting = \"NONE\" }}");
+        let step = format!("[[step]]\nid = \"ask\"\ncomponent = \"hostile\"\nconfig = {config}\n{grants}\n[[step]]\nid = \"score\"");
+        format!("{}{step}{score}", read.replace("fahrenheit", "t"))
+    };
+    let component = compose(&asking("")).unwrap();
+    let server = Server::start(&component, Settings::default(), Gate::new(None), None);
+    let (status, _) = server.ask("POST", "/v1/score", "", b"{\"t\": 1.0, \"city\": \"Bern\"}");
+    assert_eq!(status, 500);
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    // What would let it through elsewhere is not even imported.
+    let component = wasmtime::component::Component::new(ENGINE.inner(), &component).unwrap();
+    let imports: Vec<String> = component.component_type().imports(ENGINE.inner()).map(|(name, _)| name.to_owned()).collect();
+    assert!(imports.iter().any(|name| name.starts_with("wasi:http/types@")), "{imports:?}");
+    assert!(!imports.iter().any(|name| name.starts_with("wasi:http/outgoing-handler@")), "{imports:?}");
+
+    let refused = compose(&asking(&format!("grants = {{ http = [\"http://127.0.0.1:{port}\"] }}"))).unwrap_err();
+    assert!(refused.starts_with("step `ask` cannot be part of an endpoint: it is granted requests"), "{refused}");
 }

@@ -58,6 +58,10 @@ impl Outcome {
 /// A large object is worked on in `lanes` lanes; after `timeout` it is a fault.
 pub fn attempt(pipeline: &Pipeline, job: &Job, lanes: usize, timeout: Option<Duration>, handle: &Handle) -> Outcome {
     let held = &job.held;
+    // It waited for too long. Whoever has it now has all of its effects.
+    if held.is_lost() {
+        return Outcome::Lost;
+    }
     let skip = if pipeline.resumes() { held.chunks() } else { 0 };
     let options = RunOptions { skip, lanes: Some(lanes), timeout, ..RunOptions::default() };
     let mut teller = Teller { held, handle, letters: Vec::new(), done: skip, told: Instant::now() };

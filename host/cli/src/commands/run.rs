@@ -67,7 +67,7 @@ impl Run {
     /// Runs every event, one after the other, and prints the summary.
     pub fn run(self) -> Result<Exit> {
         let started = Instant::now();
-        let session = Session::open(&self.pipeline)?;
+        let session = if self.dry_run { Session::open_dry } else { Session::open }(&self.pipeline)?;
         let events = self.events(&session.plan)?;
         let database = match (&self.until, self.dry_run) {
             (Some(_), _) => None,

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use wasmill_journal::{Journal, Terms};
 use wasmill_runtime::documents::Database;
+use wasmill_runtime::engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{Plan, TriggerPlan};
 use wasmill_serve::{Settings, server};
@@ -239,7 +240,7 @@ impl Baking {
         Self(Some(tokio::task::spawn_blocking(move || {
             // It was loaded before.
             let mut pipeline = session.load(database).ok()?;
-            let baked = pipeline.bake_where_it_pays(&session.plan, MANY);
+            let baked = engine::in_background(|| pipeline.bake_where_it_pays(&session.plan, MANY)).ok()?;
             for baked in &baked {
                 match baked {
                     Ok(step) => tracing::info!("step `{step}` was baked, so that it starts faster"),

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod documents;
+pub mod http;
 pub mod objects;
 pub mod output;
 pub mod settings;

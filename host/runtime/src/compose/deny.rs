@@ -14,9 +14,9 @@ use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_compone
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WasmExport, WasmExportKind, WorldId, WorldItem, WorldKey};
 
-/// What the world `wasi:http/proxy` of WASI 0.2 gives.
+/// What the world `wasi:http/proxy` of WASI 0.2 gives, but for requests of one's own: an endpoint is granted none.
 const GRANTED: [&str; 9] = [
-    "wasi:http/",
+    "wasi:http/types",
     "wasi:io/",
     "wasi:clocks/monotonic-clock",
     "wasi:clocks/wall-clock",

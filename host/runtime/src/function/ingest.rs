@@ -55,9 +55,7 @@ impl Ingest {
         let Some(decoder) = self.decoder else { return Ok(None) };
         let guest = self.function.wasmill_pipeline_ingest().decoder();
         match self.sandbox.ask(|store| guest.call_next(store, decoder))? {
-            Some(output) => {
-                Output::read(output, &self.schema).map(Some).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
-            }
+            Some(output) => Output::read(output, &self.schema, &self.sandbox).map(Some),
             None => Ok(None),
         }
     }

@@ -5,7 +5,7 @@ use arrow_schema::Schema;
 use crate::bindings::publish::PublishFunction;
 use crate::documents::DocumentCounts;
 use crate::event::Event;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::function::{Bound, context};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::Sandbox;
@@ -46,7 +46,7 @@ impl Publish {
         self.sandbox.set_time(event.time);
         let guest = self.function.wasmill_pipeline_publish();
         let receipt = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
-        let rejects = rows::read_rejects(receipt.rejects).map_err(|what| self.sandbox.fault(Cause::Answer(what)))?;
+        let rejects = self.sandbox.rejects(receipt.rejects)?;
         let duplicates = self.sandbox.take_duplicates();
         Ok(Receipt { written: DocumentCounts { duplicates, ..receipt.written.into() }, rejects })
     }

@@ -64,6 +64,6 @@ impl Score {
         self.sandbox.set_time(event.time);
         let guest = self.function.wasmill_pipeline_score();
         let output = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
-        Output::read(output, &self.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
+        Output::read(output, &self.schema, &self.sandbox)
     }
 }

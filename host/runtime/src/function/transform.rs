@@ -26,10 +26,14 @@ pub struct Output {
 
 impl Output {
     /// Reads what a function gave; the rows must be of the schema it promised.
-    pub fn read(output: types::Output, promised: &Schema) -> Result<Self, String> {
-        let rows = Rows::read(output.batch, promised)?;
-        let routes = rows::read_routes(output.routes, rows.len())?;
-        Ok(Self { rejects: rows::read_rejects(output.rejects)?, rows, routes })
+    pub fn read(output: types::Output, promised: &Schema, sandbox: &Sandbox) -> Result<Self, Failure> {
+        let read = || {
+            let rows = Rows::read(output.batch, promised)?;
+            let routes = rows::read_routes(output.routes, rows.len())?;
+            Ok((rows, routes))
+        };
+        let (rows, routes) = read().map_err(|what| sandbox.fault(Cause::Answer(what)))?;
+        Ok(Self { rejects: sandbox.rejects(output.rejects)?, rows, routes })
     }
 }
 
@@ -70,7 +74,7 @@ impl Transform {
         self.sandbox.set_time(event.time);
         let guest = self.function.wasmill_pipeline_transform();
         let output = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
-        Output::read(output, &self.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
+        Output::read(output, &self.schema, &self.sandbox)
     }
 
     /// With scope `object`: what came of the event's rows.
@@ -78,6 +82,6 @@ impl Transform {
         self.sandbox.set_time(event.time);
         let guest = self.function.wasmill_pipeline_transform();
         let output = self.sandbox.ask(|store| guest.call_finish(store, &context(event, attempt)))?;
-        Output::read(output, &self.schema).map_err(|what| self.sandbox.fault(Cause::Answer(what)))
+        Output::read(output, &self.schema, &self.sandbox)
     }
 }

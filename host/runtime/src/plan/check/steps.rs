@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Check, as_path, list};
 use crate::engine::MEMORY_CEILING;
-use crate::manifest::{RetryOn, Step, StepLimits, StepRetry};
+use crate::manifest::{RetryOn, Step, StepGrants, StepLimits, StepRetry};
+use crate::outbound::Outbound;
 use crate::plan::{Edge, RetryPlan, StepPlan};
 use crate::sandbox::Limits;
 
@@ -38,6 +39,7 @@ impl Check<'_> {
                     format!("step `{}` may write documents, but there is no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`", step.id),
                 );
             }
+            let outbound = self.outbound(&step.grants, &as_path(&at("grants")));
             let (Some(component), Some(config), Some(limits), Some(retry)) = (component, config, limits, retry) else {
                 continue;
             };
@@ -50,6 +52,7 @@ impl Check<'_> {
                 config,
                 documents: step.grants.documents.clone(),
                 settings: step.grants.settings.clone(),
+                outbound,
                 limits,
                 concurrency: step.limits.concurrency,
                 retry,
@@ -84,6 +87,25 @@ impl Check<'_> {
             edges.push(edge);
         }
         edges
+    }
+
+    fn outbound(&mut self, grants: &StepGrants, at: &[&str]) -> Outbound {
+        let mut outbound = Outbound::default();
+        for (index, origin) in grants.http.iter().enumerate() {
+            if let Err(message) = outbound.grant(origin) {
+                self.reporter.at(&[at, &["http", &index.to_string()]].concat(), message);
+            }
+        }
+        for (index, network) in grants.networks.iter().enumerate() {
+            if let Err(message) = outbound.grant_network(network) {
+                self.reporter.at(&[at, &["networks", &index.to_string()]].concat(), message);
+            }
+        }
+        if grants.http.is_empty() && !grants.networks.is_empty() {
+            let message = "`networks` says which addresses names in `http` may lead to, and there are none\nhint: add `http = [\"https://HOST\"]`";
+            self.reporter.at(&[at, &["networks"]].concat(), message);
+        }
+        outbound
     }
 
     fn step_tables(&mut self, step: &Step, at: &[String; 3]) -> Vec<usize> {
