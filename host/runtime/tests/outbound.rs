@@ -155,7 +155,7 @@ fn a_secret_goes_to_where_it_is_meant_for_and_into_no_text() {
     let (outcome, rejects) = case.run(&pipeline, b"a\n1\n");
     assert!(server.asked()[0].contains(&format!("Bearer {secret}")), "{:?}", server.asked());
     let [(_, reject)] = &*rejects else { panic!("{rejects:?}") };
-    assert_eq!(reject.reason, format!("it is [setting {SETTING}]"));
+    assert_eq!(reject.reason, format!("the batch was refused: it is [setting {SETTING}]"));
     let report = format!("{:?}", outcome.unwrap());
     assert!(report.contains(&format!("asking {origin}/tell with [setting {SETTING}]")), "{report}");
     assert!(!report.contains(&secret), "{report}");
