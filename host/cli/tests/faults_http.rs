@@ -60,7 +60,7 @@ impl Store {
                 self.count("gone");
                 return None;
             }
-            let fault = if self.is_well.load(Ordering::Relaxed) { u8::MAX } else { random.random_range(0..200) };
+            let fault = if self.is_well.load(Ordering::Relaxed) { u16::MAX } else { random.random_range(0..400_u16) };
             let status = match fault {
                 0 => self.failed("429", "429 Too Many Requests\r\nretry-after: 1"),
                 1 => self.failed("500", "500 Internal Server Error"),
@@ -156,7 +156,7 @@ component = "webhook"
 config = {{ url = "http://127.0.0.1:{port}/numbers", id = "id" }}
 grants = {{ http = ["http://127.0.0.1:{port}"] }}
 limits = {{ deadline_seconds = 2 }}
-retry = {{ attempts = 2, backoff_seconds = 0.02 }}
+retry = {{ attempts = 4, backoff_seconds = 0.02 }}
 "#
     );
     let read = before.replace("format = \"csv\"", "format = \"csv\"\nbatch_rows = 20");

@@ -1,5 +1,7 @@
 //! `wasmill up` over a pipeline that reads lines of `id,value` and publishes each as a document.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
