@@ -2,7 +2,7 @@
 CACHE := $(or $(WASMILL_CACHE),$(HOME)/.cache/wasmill)
 export WASMILL_CACHE := $(CACHE)
 HOST := CARGO_TARGET_DIR=$(CACHE)/host cargo
-FUNCTIONS := cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
+FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help

@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 
+tools/steady.sh
 check() { # NAME FOLDER: one workspace
   export CARGO_TARGET_DIR=$cache/$1
   tools/step.sh "$1: formatting" cargo fmt --manifest-path "$2/Cargo.toml" --all --check

@@ -23,6 +23,7 @@ if [ "$(cat "$from" 2>/dev/null)" != "$PWD" ]; then
   echo "$PWD" >"$from"
 fi
 
+tools/steady.sh
 # From their folder, because cargo reads functions/.cargo/config.toml (SIMD) only there.
 cd functions
 RUSTC=$rustc CARGO_TARGET_DIR=$cache/guests ../tools/step.sh "building the functions ($profile)" \

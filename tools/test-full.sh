@@ -9,6 +9,7 @@ zoo=$(tools/made.sh "the models of the zoo" tests/zoo zoo)
 # ONNX's cases of its operators, and what tract by itself makes of them.
 cases=$(tools/made.sh "ONNX's cases of its operators" tests/operators operators)
 operators=${cases%/*}
+tools/steady.sh
 (cd functions && CARGO_TARGET_DIR=$cache/functions cargo build -q -p operators)
 mkdir -p "$operators/tract"
 for constants in none parameters all; do
