@@ -45,7 +45,9 @@ mod component {
 
         fn process(ctx: Context, rows: Vec<u8>) -> Result<Output, Failure> {
             match HARM.with_borrow(|(_, harm)| harm.clone()).as_str() {
-                "fetch" => return fetch().map(|()| Output { batch: rows, rejects: None, routes: None }).map_err(Into::into),
+                "fetch" => {
+                    return fetch().map(|()| Output { batch: rows, rejects: None, routes: None }).map_err(Into::into);
+                }
                 "long-reject" => return Err(Failure::Reject("x".repeat(10 << 20))),
                 "retry-twice" if ctx.attempt <= 2 => return Err(Failure::Retry(format!("attempt {}", ctx.attempt))),
                 "trap-twice" if ctx.attempt <= 2 => std::process::abort(),
@@ -132,7 +134,11 @@ mod component {
                 Some(next) => url = next.to_str().unwrap().to_owned(),
                 None => {
                     wasmill_sdk::http::accepted(answer)?;
-                    return if url.ends_with("/tell") { Err(wasmill_sdk::Failure::Reject(format!("it is {secret}"))) } else { Ok(()) };
+                    return if url.ends_with("/tell") {
+                        Err(wasmill_sdk::Failure::Reject(format!("it is {secret}")))
+                    } else {
+                        Ok(())
+                    };
                 }
             }
         }

@@ -65,7 +65,9 @@ mod wasi {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         outgoing.set_method(&method(&head.method)).map_err(|()| bad("its method is refused"))?;
         outgoing.set_scheme(Some(&scheme)).map_err(|()| bad("its scheme is refused"))?;
-        outgoing.set_authority(head.uri.authority().map(|authority| authority.as_str())).map_err(|()| bad("its host is refused"))?;
+        outgoing
+            .set_authority(head.uri.authority().map(|authority| authority.as_str()))
+            .map_err(|()| bad("its host is refused"))?;
         outgoing.set_path_with_query(Some(path)).map_err(|()| bad("its path is refused"))?;
         let sink = outgoing.body().map_err(|()| bad("it has no body"))?;
 

@@ -92,7 +92,9 @@ impl Outbound {
         };
         if self.only_asks && !method.is_safe() {
             return Err(Denied {
-                what: format!("a {method} to `{origin}` was denied: a dry run sends only what asks and changes nothing"),
+                what: format!(
+                    "a {method} to `{origin}` was denied: a dry run sends only what asks and changes nothing"
+                ),
                 hint: "run it without `--dry-run`".into(),
             });
         }
@@ -124,9 +126,14 @@ impl Outbound {
         if local.is_empty() { self.allowed(&name, other) } else { Ok(local) }
     }
 
-    fn allowed(&self, name: &impl fmt::Display, found: impl IntoIterator<Item = IpAddr>) -> Result<Vec<IpAddr>, Denied> {
+    fn allowed(
+        &self,
+        name: &impl fmt::Display,
+        found: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<Vec<IpAddr>, Denied> {
         let (allowed, denied): (Vec<_>, Vec<_>) = found.into_iter().partition(|address| {
-            network::is_public(*address) || self.networks.iter().any(|granted| granted.contains(&address.to_canonical()))
+            network::is_public(*address)
+                || self.networks.iter().any(|granted| granted.contains(&address.to_canonical()))
         });
         match denied.first() {
             Some(address) if allowed.is_empty() => Err(Denied {
@@ -173,7 +180,11 @@ impl Origin {
                     _ if name == "*" => Hosts::Any,
                     Some(parent) if !parent.contains('*') => Hosts::Below(parent.to_owned()),
                     None if !name.contains('*') => Hosts::One(Host::Domain(name.to_owned())),
-                    _ => return Err(format!("`{url}` has a `*` where none may be: it stands for the first words of a name")),
+                    _ => {
+                        return Err(format!(
+                            "`{url}` has a `*` where none may be: it stands for the first words of a name"
+                        ));
+                    }
                 }
             }
             // What is written as IPv6 and means IPv4 is that.
@@ -255,8 +266,15 @@ mod tests {
     #[test]
     fn what_is_no_origin_is_not_granted() {
         for bad in [
-            "api.example.com", "ftp://example.com", "https://", "https://a.com/path", "https://a.com?q",
-            "https://user@a.com", "https://a.*.com", "https://*a.com", "https://a.com:99999",
+            "api.example.com",
+            "ftp://example.com",
+            "https://",
+            "https://a.com/path",
+            "https://a.com?q",
+            "https://user@a.com",
+            "https://a.*.com",
+            "https://*a.com",
+            "https://a.com:99999",
         ] {
             assert!(Outbound::default().grant(bad).is_err(), "{bad}");
         }
@@ -270,12 +288,23 @@ mod tests {
         let any = outbound(&["http://*:8080"], &[]);
         // However it is written.
         for url in [
-            "http://127.0.0.1:8080/", "http://127.1:8080/", "http://0x7f.1:8080/", "http://2130706433:8080/",
-            "http://[::1]:8080/", "http://[::ffff:127.0.0.1]:8080/", "http://[::ffff:a00:1]:8080/", "http://0:8080/",
-            "http://169.254.169.254:8080/", "http://[fe80::1]:8080/", "http://[64:ff9b::7f00:1]:8080/",
+            "http://127.0.0.1:8080/",
+            "http://127.1:8080/",
+            "http://0x7f.1:8080/",
+            "http://2130706433:8080/",
+            "http://[::1]:8080/",
+            "http://[::ffff:127.0.0.1]:8080/",
+            "http://[::ffff:a00:1]:8080/",
+            "http://0:8080/",
+            "http://169.254.169.254:8080/",
+            "http://[fe80::1]:8080/",
+            "http://[64:ff9b::7f00:1]:8080/",
         ] {
             let denied = host(&any, url).unwrap_err();
-            assert!(denied.to_string().contains("public internet\nhint: if it is meant, add `networks = ["), "{denied}");
+            assert!(
+                denied.to_string().contains("public internet\nhint: if it is meant, add `networks = ["),
+                "{denied}"
+            );
         }
         let granted = outbound(&["http://*:8080"], &["127.0.0.0/8", "fd00::/8"]);
         for url in ["http://127.1:8080/", "http://[::ffff:127.0.0.1]:8080/", "http://[fd00::7]:8080/"] {

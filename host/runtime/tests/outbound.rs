@@ -104,14 +104,20 @@ fn names_and_numbers_that_lead_to_this_machine_need_a_grant_of_their_own() {
     // By the resolver of the system, by a URL's own rules for numbers, and by addresses within addresses.
     for host in ["localhost", "LOCALHOST.", "127.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"] {
         let denied = ask(&format!("http://{host}:{port}/"), &format!("http = [\"http://*:{port}\"]")).unwrap_err();
-        assert!(denied.contains("is not on the public internet\nhint: if it is meant, add `networks = ["), "{host}: {denied}");
+        assert!(
+            denied.contains("is not on the public internet\nhint: if it is meant, add `networks = ["),
+            "{host}: {denied}"
+        );
     }
     assert_eq!(server.asked(), [String::new(); 0]);
     let networks = format!("http = [\"http://*:{port}\"], networks = [\"127.0.0.0/8\"]");
     for host in ["localhost", "127.1", "[::ffff:127.0.0.1]"] {
         assert_eq!(ask(&format!("http://{host}:{port}/"), &networks), Ok(Vec::new()), "{host}");
     }
-    assert_eq!(ask(&format!("http://localhost:{port}/"), &format!("http = [\"http://localhost:{port}\"]")), Ok(Vec::new()));
+    assert_eq!(
+        ask(&format!("http://localhost:{port}/"), &format!("http = [\"http://localhost:{port}\"]")),
+        Ok(Vec::new())
+    );
     assert_eq!(server.asked().len(), 4);
 }
 

@@ -184,11 +184,16 @@ fn a_client_that_hangs_up_is_no_harm() {
 fn a_function_that_sends_requests_sends_none_in_an_endpoint() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (read, score) = (PIPELINE.split_once("[[step]]\nid = \"clean\"").unwrap().0, PIPELINE.split_once("[[step]]\nid = \"score\"").unwrap().1);
+    let (read, score) = (
+        PIPELINE.split_once("[[step]]\nid = \"clean\"").unwrap().0,
+        PIPELINE.split_once("[[step]]\nid = \"score\"").unwrap().1,
+    );
     let asking = |grants: &str| {
         let url = format!("http://127.0.0.1:{port}/");
         let config = format!("{{ when = \"process\", harm = \"fetch\", url = \"{url}\", setting = \"NONE\" }}");
-        let step = format!("[[step]]\nid = \"ask\"\ncomponent = \"hostile\"\nconfig = {config}\n{grants}\n[[step]]\nid = \"score\"");
+        let step = format!(
+            "[[step]]\nid = \"ask\"\ncomponent = \"hostile\"\nconfig = {config}\n{grants}\n[[step]]\nid = \"score\""
+        );
         format!("{}{step}{score}", read.replace("fahrenheit", "t"))
     };
     let component = compose(&asking("")).unwrap();
@@ -199,7 +204,8 @@ fn a_function_that_sends_requests_sends_none_in_an_endpoint() {
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     // What would let it through elsewhere is not even imported.
     let component = wasmtime::component::Component::new(ENGINE.inner(), &component).unwrap();
-    let imports: Vec<String> = component.component_type().imports(ENGINE.inner()).map(|(name, _)| name.to_owned()).collect();
+    let imports: Vec<String> =
+        component.component_type().imports(ENGINE.inner()).map(|(name, _)| name.to_owned()).collect();
     assert!(imports.iter().any(|name| name.starts_with("wasi:http/types@")), "{imports:?}");
     assert!(!imports.iter().any(|name| name.starts_with("wasi:http/outgoing-handler@")), "{imports:?}");
 

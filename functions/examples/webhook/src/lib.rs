@@ -33,7 +33,8 @@ impl Publish for Webhook {
         let token = self.token.as_deref().and_then(wasmill_sdk::setting);
         for index in 0..rows.num_rows() {
             let (id, body) = self.document(&rows.slice(index, 1))?;
-            let mut request = Request::put(format!("{}/{id}", self.url)).header(header::CONTENT_TYPE, "application/json");
+            let mut request =
+                Request::put(format!("{}/{id}", self.url)).header(header::CONTENT_TYPE, "application/json");
             if let Some(token) = &token {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
             }

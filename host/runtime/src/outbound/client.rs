@@ -158,7 +158,8 @@ impl Service<Name> for Resolver {
         let outbound = self.0.clone();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let found: Vec<IpAddr> = found.map_err(|err| NotFound(err.to_string()))?.map(|address| address.ip()).collect();
+            let found: Vec<IpAddr> =
+                found.map_err(|err| NotFound(err.to_string()))?.map(|address| address.ip()).collect();
             let allowed = outbound.addresses(name.as_str(), found)?;
             Ok(allowed.into_iter().map(|address| SocketAddr::new(address, 0)).collect::<Vec<_>>().into_iter())
         })

@@ -8,33 +8,33 @@ use ipnet::IpNet;
 /// Blocks that are not, of IANA's registries of special-purpose addresses (RFC 6890 and its updates), of multicast
 /// (RFC 5771, RFC 4291), and what clouds have at 168.63.129.16.
 const SPECIAL: [&str; 27] = [
-    "0.0.0.0/8", // this network
-    "10.0.0.0/8", // private
-    "100.64.0.0/10", // shared by customers of a carrier, and by clouds
-    "127.0.0.0/8", // loopback
+    "0.0.0.0/8",        // this network
+    "10.0.0.0/8",       // private
+    "100.64.0.0/10",    // shared by customers of a carrier, and by clouds
+    "127.0.0.0/8",      // loopback
     "168.63.129.16/32", // Azure's host
-    "169.254.0.0/16", // link-local, with the clouds' metadata
-    "172.16.0.0/12", // private
-    "192.0.0.0/24", // protocols
-    "192.0.2.0/24", // documentation
-    "192.88.99.0/24", // relays from IPv6
-    "192.168.0.0/16", // private
-    "198.18.0.0/15", // benchmarks
-    "198.51.100.0/24", // documentation
-    "203.0.113.0/24", // documentation
-    "224.0.0.0/4", // multicast
-    "240.0.0.0/4", // reserved, and broadcast
-    "::/96", // unspecified, loopback, and IPv4 as it once was written
-    "64:ff9b:1::/48", // translation to private IPv4
-    "100::/64", // discarded
-    "2001::/23", // protocols, with tunnels (Teredo)
-    "2001:db8::/32", // documentation
-    "3fff::/20", // documentation
-    "5f00::/16", // segment routing
-    "fc00::/7", // private
-    "fe80::/10", // link-local
-    "fec0::/10", // private, as it once was
-    "ff00::/8", // multicast
+    "169.254.0.0/16",   // link-local, with the clouds' metadata
+    "172.16.0.0/12",    // private
+    "192.0.0.0/24",     // protocols
+    "192.0.2.0/24",     // documentation
+    "192.88.99.0/24",   // relays from IPv6
+    "192.168.0.0/16",   // private
+    "198.18.0.0/15",    // benchmarks
+    "198.51.100.0/24",  // documentation
+    "203.0.113.0/24",   // documentation
+    "224.0.0.0/4",      // multicast
+    "240.0.0.0/4",      // reserved, and broadcast
+    "::/96",            // unspecified, loopback, and IPv4 as it once was written
+    "64:ff9b:1::/48",   // translation to private IPv4
+    "100::/64",         // discarded
+    "2001::/23",        // protocols, with tunnels (Teredo)
+    "2001:db8::/32",    // documentation
+    "3fff::/20",        // documentation
+    "5f00::/16",        // segment routing
+    "fc00::/7",         // private
+    "fe80::/10",        // link-local
+    "fec0::/10",        // private, as it once was
+    "ff00::/8",         // multicast
 ];
 
 static BLOCKS: LazyLock<Vec<IpNet>> = LazyLock::new(|| SPECIAL.iter().filter_map(|block| block.parse().ok()).collect());
