@@ -16,9 +16,9 @@ folders[operators]=programs/
 if [ "$profile" = quick ]; then names+=(hostile operators scale webhook probe); fi
 
 # cargo gives components of two clones the same file: what another clone linked is not ours.
-from=$cache/guests/built-from
+from=$cache/guests/built-from-$profile
 if [ "$(cat "$from" 2>/dev/null)" != "$PWD" ]; then
-  rm -f "$cache"/guests/wasm32-wasip2/*/deps/*.wasm
+  rm -f "$cache/guests/wasm32-wasip2/$profile"/deps/*.wasm
   mkdir -p "$cache/guests"
   echo "$PWD" >"$from"
 fi
