@@ -83,7 +83,8 @@ impl Outbound {
     /// written, it is one.
     pub fn host(&self, method: &Method, uri: &Uri) -> Result<Host<String>, Denied> {
         let url = Url::parse(&uri.to_string()).map_err(|err| Denied {
-            what: format!("`{uri}` is no URL: {err}"),
+            // Paths and queries may hold secrets.
+            what: format!("`{}` is in no URL: {err}", uri.authority().map_or("", |authority| authority.as_str())),
             hint: "it is like `https://api.example.com/path`".into(),
         })?;
         let origin = Origin::of(&url).map_err(|what| Denied { what, hint: "leave it out".into() })?;

@@ -163,7 +163,7 @@ impl Sandbox {
     fn said_with_denied(&self, text: String) -> String {
         let said = self.said(text);
         match self.store.data().grants.http.take_denied() {
-            Some(denied) => format!("{said}: {denied}"),
+            Some(denied) => format!("{said}: {}", self.said(denied)),
             None => said,
         }
     }
@@ -202,7 +202,7 @@ impl Sandbox {
     /// A fault of this sandbox, with what it printed.
     pub fn fault(&self, cause: Cause) -> Failure {
         let printed = match self.store.data().grants.http.take_denied() {
-            Some(denied) => format!("{}\n{denied}", self.printed()),
+            Some(denied) => format!("{}\n{}", self.printed(), self.said(denied)),
             None => self.printed(),
         };
         Failure::Fault(Fault { cause, printed })

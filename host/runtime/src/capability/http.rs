@@ -51,6 +51,8 @@ impl HttpCtx {
     /// no fault of its own.
     pub fn bound(&mut self, deadline: Duration) {
         self.hooks.until = Instant::now() + deadline.mul_f64(0.9);
+        // What a call before made the best of is no reason why this one failed.
+        self.take_denied();
     }
 
     /// Why a request was denied since this was last asked; of several the first.

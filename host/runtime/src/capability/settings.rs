@@ -29,8 +29,10 @@ impl SettingsCtx {
     /// A text of the function's, with the names of settings in the place of their values: texts go to logs, dead letters
     /// and the journal.
     pub fn redacted(&self, text: String) -> String {
-        let secrets = self.told.iter().filter(|(_, value)| value.len() >= SECRET);
-        secrets.fold(text, |text, (name, value)| {
+        let mut secrets: Vec<_> = self.told.iter().filter(|(_, value)| value.len() >= SECRET).collect();
+        // One may hold another: a URL its host.
+        secrets.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        secrets.into_iter().fold(text, |text, (name, value)| {
             if text.contains(value.as_str()) { text.replace(value, &format!("[setting {name}]")) } else { text }
         })
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 /// Blocks that are not, of IANA's registries of special-purpose addresses (RFC 6890 and its updates), of multicast
 /// (RFC 5771, RFC 4291), and what clouds have at 168.63.129.16.
-const SPECIAL: [&str; 27] = [
+const SPECIAL: [&str; 28] = [
     "0.0.0.0/8",        // this network
     "10.0.0.0/8",       // private
     "100.64.0.0/10",    // shared by customers of a carrier, and by clouds
@@ -25,6 +25,7 @@ const SPECIAL: [&str; 27] = [
     "224.0.0.0/4",      // multicast
     "240.0.0.0/4",      // reserved, and broadcast
     "::/96",            // unspecified, loopback, and IPv4 as it once was written
+    "::ffff:0:0:0/96",  // translation from IPv4
     "64:ff9b:1::/48",   // translation to private IPv4
     "100::/64",         // discarded
     "2001::/23",        // protocols, with tunnels (Teredo)
