@@ -1,8 +1,8 @@
 //! `wasi:http/outgoing-handler`: requests to where the manifest grants, by `wasmtime-wasi-http`. What is denied is noted,
 //! so that the function's error can tell what to write to grant it, whatever the function makes of it.
 //!
-//! Time stands still for a function, so it bounds a request by the options of `wasi:http`; the deadline of the call
-//! bounds it in any case.
+//! Time stands still for a function, so it bounds a request by the options of `wasi:http`. The deadline of the call bounds
+//! the wait for an answer's head, and each wait for a piece of its body.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
