@@ -12,7 +12,8 @@ pub const BODY_LIMIT: usize = 64 << 20;
 /// Sends a request and waits for the whole answer, whatever its status. Redirects are not followed. What does not answer
 /// is [`Failure::Retry`]; what is not granted is [`Failure::Other`], and the host says what to write to grant it.
 ///
-/// The wait ends with the deadline of the call (`limits = { deadline_seconds = … }` of the step).
+/// The wait for the answer's head ends a little before the deadline of the call (`limits = { deadline_seconds = … }` of the
+/// step), so that there is time left to return the failure.
 pub fn send(request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
     #[cfg(target_family = "wasm")]
     return wasi::send(request);
