@@ -55,8 +55,7 @@ fn main() -> Result<()> {
         let (event, plan) = (&event, &plan);
         let reader = scope.spawn(move || -> Result<usize> {
             let ingest = configure::<wasmill_ingest::Function>(&first(plan)?.config)?;
-            let source = FileSource(File::open(&event.path)?, event.size);
-            let mut decoder = ingest.open(&context(event), Box::new(source))?;
+            let mut decoder = ingest.open(&context(event), Box::new(FileSource::open(Path::new(object))?))?;
             let mut rows = 0;
             while let Some(output) = decoder.next()? {
                 rows += output.batch.num_rows() + output.rejects.len();
@@ -114,9 +113,11 @@ impl<'a> Chain<'a> {
         let ingest = configure::<wasmill_ingest::Function>(&first(plan)?.config)?;
         let mut steps = vec![Step { function: Function::Ingest, schema: Some(ingest.schema()), whole: false }];
         for plan in plan.steps.iter().skip(1) {
-            let (from, route) = plan.from.as_ref().context("a step takes no rows")?;
-            anyhow::ensure!(route.is_none(), "step `{}` takes a route", plan.id);
-            let from = &steps[*from];
+            let [from] = plan.from.as_slice() else {
+                return Err(anyhow!("step `{}` does not take the rows of one step", plan.id));
+            };
+            anyhow::ensure!(from.route.is_none(), "step `{}` takes a route", plan.id);
+            let from = &steps[from.step];
             let input = from.schema.clone().context("a step takes the rows of one that gives none")?;
             let step = start(plan, tables, input, &mut Embedded(database))
                 .map_err(|err| anyhow!("step `{}`: {err}", plan.id))?;
@@ -134,7 +135,7 @@ impl<'a> Chain<'a> {
     ) -> Result<()> {
         let plan = self.plan;
         let children =
-            (0..plan.steps.len()).filter(|child| plan.steps[*child].from.as_ref().is_some_and(|from| from.0 == step));
+            (0..plan.steps.len()).filter(|child| plan.steps[*child].from.iter().any(|from| from.step == step));
         for child in children {
             if self.steps[child].whole {
                 defer(child, rows.clone())?;
@@ -212,8 +213,7 @@ fn read_tables(plan: &Plan) -> Result<Vec<(String, RecordBatch)>> {
     for table in &plan.tables {
         let ingest = configure::<wasmill_ingest::Function>(&table.config)?;
         let event = Event::of_file(&table.object)?;
-        let mut decoder =
-            ingest.open(&context(&event), Box::new(FileSource(File::open(&table.object)?, event.size)))?;
+        let mut decoder = ingest.open(&context(&event), Box::new(FileSource::open(&table.object)?))?;
         let mut batches = Vec::new();
         while let Some(output) = decoder.next()? {
             batches.push(output.batch);
@@ -230,6 +230,14 @@ fn context(event: &Event) -> Context {
 
 /// A file as a source.
 struct FileSource(File, u64);
+
+impl FileSource {
+    fn open(path: &Path) -> std::io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self(file, size))
+    }
+}
 
 impl Source for FileSource {
     fn size(&self) -> u64 {

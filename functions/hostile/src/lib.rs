@@ -10,6 +10,8 @@ mod component {
 
     use wasmill_sdk::arrow;
     use wasmill_sdk::bindings::imports::wasmill::pipeline::types::{Context, Failure, Output};
+    use wasmill_sdk::bindings::outbound::wasi::http0_2_0::outgoing_handler::handle;
+    use wasmill_sdk::bindings::outbound::wasi::http0_2_0::types::{Fields, IncomingBody, OutgoingRequest, Scheme};
     use wasmill_sdk::bindings::transform::exports::wasmill::pipeline::transform::{Bound, Guest, Scope};
 
     struct Hostile;
@@ -85,7 +87,45 @@ mod component {
                 None
             }
             // Depends on the attempt, which `process` knows.
-            "retry-twice" | "trap-twice" | "fetch" => None,
+            "retry-twice" | "trap-twice" => None,
+            "fetch" => {
+                let _ = fetch();
+                None
+            }
+            // Into a request that is never sent.
+            "stuck" => {
+                let request = OutgoingRequest::new(Fields::new());
+                let body = request.body().unwrap();
+                let stream = body.write().unwrap();
+                loop {
+                    stream.blocking_write_and_flush(&[0; 4096]).unwrap();
+                }
+            }
+            // Before an answer that has no end.
+            "trailers" => {
+                let request = OutgoingRequest::new(Fields::new());
+                let url: http::Uri = FETCH.with_borrow(|(url, _)| url.parse()).unwrap();
+                request.set_scheme(Some(&Scheme::Http)).unwrap();
+                request.set_authority(url.authority().map(|authority| authority.as_str())).unwrap();
+                request.set_path_with_query(Some("/")).unwrap();
+                let answer = handle(request, None).unwrap();
+                answer.subscribe().block();
+                let answer = answer.get().unwrap().unwrap().unwrap();
+                let trailers = IncomingBody::finish(answer.consume().unwrap());
+                loop {
+                    trailers.subscribe().block();
+                }
+            }
+            "handles" => loop {
+                std::mem::forget(Fields::new());
+            },
+            "headers" => {
+                let fields = Fields::new();
+                for index in 0.. {
+                    fields.append(&format!("x-{index}"), &[b'x'; 1000]).expect("more headers");
+                }
+                None
+            }
             "trap" => std::process::abort(),
             "panic" => panic!("harm was asked for"),
             "loop" => loop {
@@ -125,7 +165,8 @@ mod component {
     /// Asks for the URL with what is secret, follows where it leads, and tells everybody.
     fn fetch() -> Result<(), wasmill_sdk::Failure> {
         let (mut url, setting) = FETCH.with_borrow(Clone::clone);
-        let secret = wasmill_sdk::setting(&setting).unwrap_or_default();
+        let asked = Some(setting).filter(|setting| !setting.is_empty());
+        let secret = asked.and_then(|setting| wasmill_sdk::setting(&setting)).unwrap_or_default();
         loop {
             println!("asking {url} with {secret}");
             let request = http::Request::get(&url).header("authorization", format!("Bearer {secret}"));

@@ -18,7 +18,7 @@ use arrow_schema::{ArrowError, DataType, SchemaRef};
 
 /// A stream of one batch; of none if the batch has no rows.
 pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-    let mut bytes = Vec::with_capacity(batch.get_array_memory_size() + 4096);
+    let mut bytes = Vec::with_capacity(size(batch));
     if Known::find(|known| known.is(batch.schema_ref()).then(|| bytes.extend_from_slice(&known.message))).is_some() {
         if batch.num_rows() > 0 {
             let (options, mut context) = (IpcWriteOptions::default(), IpcWriteContext::default());
@@ -37,6 +37,13 @@ pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     writer.finish()?;
     drop(writer);
     Ok(bytes)
+}
+
+/// About how long a batch is as a stream, in bytes. (Arrow's own `get_array_memory_size` counts all of what a column is a slice of,
+/// and the columns of a batch that was decoded are slices of the same stream.)
+pub fn size(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
+    columns.sum::<usize>() + 256 * batch.num_columns() + 4096
 }
 
 /// A stream of no batch, whose schema is remembered.
@@ -207,6 +214,20 @@ mod tests {
         // Wherever a stream is cut it is refused, or has the batches before.
         let boundaries = (0..two.len()).filter(|length| decode(two[..*length].to_vec()).is_ok()).count();
         assert_eq!(boundaries, 3, "after the schema and each batch");
+    }
+
+    #[test]
+    fn as_much_memory_is_taken_as_a_stream_needs() {
+        let mut rejects = Rejects::default();
+        (0..1000).for_each(|row| rejects.push(row, "why", Some("a,b")));
+        let decoded = decode_one(encode(&rejects.finish().unwrap()).unwrap()).unwrap();
+        let bytes = encode(&decoded).unwrap();
+        assert!(
+            bytes.len() <= size(&decoded) && size(&decoded) < 2 * bytes.len(),
+            "{} for {}",
+            size(&decoded),
+            bytes.len()
+        );
     }
 
     #[test]

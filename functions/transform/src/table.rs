@@ -21,6 +21,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
 };
 use wasmill_sdk::ROW;
+use wasmill_sdk::arrow::size;
 
 /// The name of the table of the rows that come in.
 pub const INPUT: &str = "input";
@@ -92,7 +93,7 @@ impl Table {
             (INPUT_ROWS, INPUT_BYTES)
         } else {
             let batches = self.rows.get();
-            let bytes = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+            let bytes = batches.iter().map(size).sum();
             (batches.iter().map(RecordBatch::num_rows).sum(), bytes)
         };
         statistics.num_rows = Precision::Inexact(rows);

@@ -50,6 +50,11 @@ pub enum BakeError {
         "it reads the setting `{0}` while it is set up, and a setting may be a secret, which must not be baked\nhint: read settings in `open` or `process`"
     )]
     Setting(String),
+    /// It sent requests while it was set up.
+    #[error(
+        "it sends requests while it is set up, and what is baked does so once, long before\nhint: send them in `open` or `process`"
+    )]
+    Requests,
     /// It would be slower.
     #[error("its memory would be slower to start with: {0}")]
     Sparse(Image),
@@ -146,6 +151,9 @@ pub fn bake(engine: &Engine, function: &[u8], setup: &Setup) -> Result<Vec<u8>, 
     let sandbox = instance.sandbox();
     if let Some(name) = sandbox.setting_asked() {
         return Err(BakeError::Setting(name.to_owned()));
+    }
+    if sandbox.has_requested() {
+        return Err(BakeError::Requests);
     }
     let bound = bound.map_err(BakeError::SetUp)?;
     let sandbox = instance.sandbox();

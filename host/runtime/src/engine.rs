@@ -48,8 +48,11 @@ const BACKGROUND: i32 = 15;
 /// functions.
 pub fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().stack_size(THREAD_STACK).start_handler(|_| {
-        // Of this thread alone. Where it is refused, the work is done all the same.
-        let _ = rustix::process::setpriority_process(None, BACKGROUND);
+        // Linux has priorities of threads; elsewhere it would be the whole process's. Where it is refused, the work is
+        // done all the same.
+        if cfg!(target_os = "linux") {
+            let _ = rustix::process::setpriority_process(None, BACKGROUND);
+        }
     });
     Ok(pool.build().map_err(std::io::Error::other)?.install(work))
 }

@@ -50,7 +50,7 @@ impl Rows {
 
     /// Rows of the host's own making.
     pub fn new(batch: RecordBatch) -> Result<Self, ArrowError> {
-        let mut stream = Vec::with_capacity(batch.get_array_memory_size() + 4096);
+        let mut stream = Vec::new();
         let mut writer = StreamWriter::try_new(&mut stream, &batch.schema())?;
         writer.write(&batch)?;
         writer.finish()?;

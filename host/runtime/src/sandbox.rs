@@ -1,8 +1,8 @@
 //! A sandbox: one instance's store, with its limits, its clock and what it prints.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Linker, ResourceTable, ResourceTableError};
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::{Deterministic, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
@@ -11,15 +11,20 @@ use crate::bindings::imports::wasmill::pipeline::types;
 use crate::capability::clock::{EventTime, StillClock};
 use crate::capability::documents::DocumentsCtx;
 use crate::capability::http::HttpCtx;
+use crate::capability::io::BoundedIo;
 use crate::capability::output::{Captured, Opened, Standard, Stream};
 use crate::capability::settings::SettingsCtx;
-use crate::capability::{clock, documents, http, objects, settings};
+use crate::capability::{clock, documents, http, io, objects, settings};
 use crate::engine::{Engine, TICK};
 use crate::failure::{Cause, Failure, Fault};
 use crate::rows::{self, Reject, cut};
 
 /// The most that one answer of a function may hold, in bytes.
 const ANSWER_LIMIT: usize = 1 << 30;
+
+/// How many things of the host a function may hold on to: streams, requests, things to wait for. Their memory is the
+/// host's, and no limit of the function's own counts it.
+const HELD_LIMIT: usize = 1024;
 
 /// What a sandbox may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub struct State {
     pub(crate) table: ResourceTable,
     grants: Grants,
     memory: MemoryLimit,
+    /// When the call that the function works on must be over.
+    until: Instant,
 }
 
 impl WasiView for State {
@@ -74,6 +81,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     linker.allow_shadowing(true);
     clock::add_to_linker(&mut linker, |state: &mut State| StillClock(&mut state.table))?;
+    io::add_to_linker(&mut linker, |state: &mut State| BoundedIo { table: &mut state.table, until: state.until })?;
     linker.allow_shadowing(false);
     settings::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.settings)?;
     objects::add_to_linker(&mut linker, |state: &mut State| &mut state.table)?;
@@ -110,7 +118,9 @@ impl Sandbox {
             .insecure_random_seed(0)
             .build();
         let memory = MemoryLimit { limit: limits.memory, used: 0, growing: 0, denied: false };
-        let mut store = Store::new(engine.inner(), State { wasi, table: ResourceTable::new(), grants, memory });
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HELD_LIMIT);
+        let mut store = Store::new(engine.inner(), State { wasi, table, grants, memory, until: Instant::now() });
         store.set_hostcall_fuel(ANSWER_LIMIT);
         store.limiter(|state| &mut state.memory);
         Self { store, deadline: limits.deadline, output, opened, time }
@@ -125,7 +135,9 @@ impl Sandbox {
     pub fn call<T>(&mut self, call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> Result<T, Failure> {
         let ticks = self.deadline.as_millis().div_ceil(TICK.as_millis()) + 1;
         self.store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
-        self.store.data_mut().grants.http.bound(self.deadline);
+        let state = self.store.data_mut();
+        state.until = Instant::now() + self.deadline;
+        state.grants.http.bound(state.until, self.deadline);
         call(&mut self.store).map_err(|err| self.fault(self.cause(&err)))
     }
 
@@ -184,6 +196,11 @@ impl Sandbox {
         self.store.data().grants.settings.asked.as_deref()
     }
 
+    /// Whether the function asked for a request to be sent.
+    pub fn has_requested(&self) -> bool {
+        self.store.data().grants.http.has_requested()
+    }
+
     /// The standard streams that the function opened, in order.
     pub fn opened(&self) -> Vec<Stream> {
         self.opened.streams()
@@ -205,11 +222,17 @@ impl Sandbox {
             Some(denied) => format!("{}\n{}", self.printed(), self.said(denied)),
             None => self.printed(),
         };
+        let cause = match cause {
+            Cause::Trap(text) => Cause::Trap(self.said(text)),
+            Cause::Answer(text) => Cause::Answer(self.said(text)),
+            cause => cause,
+        };
         Failure::Fault(Fault { cause, printed })
     }
 
     fn printed(&self) -> String {
-        self.store.data().grants.settings.redacted(self.output.take())
+        let settings = &self.store.data().grants.settings;
+        settings.redacted(self.output.take_without(|text| settings.rest_of_secret(text)))
     }
 
     fn cause(&self, err: &wasmtime::Error) -> Cause {
@@ -220,7 +243,13 @@ impl Sandbox {
             // A function that gets no memory gives up, which looks like any other trap.
             _ if memory.denied => Cause::Memory(memory.limit),
             Some(trap) => Cause::Trap(trap.to_string().trim_start_matches("wasm trap: ").to_owned()),
-            None => Cause::Trap(format!("{err:#}")),
+            None => match err.downcast_ref::<ResourceTableError>() {
+                Some(ResourceTableError::Full) => Cause::Trap(format!(
+                    "it holds on to {HELD_LIMIT} things of the host already: streams, requests, things to wait for"
+                )),
+                // What the host said; before it stands where in the function, in numbers.
+                _ => Cause::Trap(err.root_cause().to_string()),
+            },
         }
     }
 }

@@ -154,7 +154,7 @@ config = {{ format = "csv", columns = [{{ name = "a", type = "int64" }}] }}
 [[step]]
 id = "harm"
 component = "hostile"
-config = {{ when = "{when}", harm = "{harm}" }}
+config = {{ when = "{when}", harm = "{harm}", url = "http://127.0.0.1:1/" }}
 "#
     ))
 }
@@ -172,6 +172,13 @@ fn a_function_that_reads_a_setting_while_it_is_set_up_is_refused() {
     let (_, baked) = bake_hostile("configure", "setting");
     let message = baked.unwrap_err().to_string();
     assert!(message.starts_with("it reads the setting `API_KEY` while it is set up"), "{message}");
+}
+
+#[test]
+fn a_function_that_sends_requests_while_it_is_set_up_is_refused() {
+    let (_, baked) = bake_hostile("configure", "fetch");
+    let message = baked.unwrap_err().to_string();
+    assert!(message.starts_with("it sends requests while it is set up"), "{message}");
 }
 
 #[test]

@@ -133,19 +133,36 @@ fn a_redirect_leads_nowhere_else() {
     assert_eq!((outside.asked().len(), inside.asked().len()), (1, 0));
 }
 
+/// What comes of doing this harm with a server, if a call may take half a second.
+fn ask_briefly(harm: &str, port: u16) -> String {
+    let origin = format!("http://127.0.0.1:{port}");
+    let case = asking(&format!("{origin}/"), &format!("http = [\"{origin}\"]"));
+    let manifest = case.folder.path().join("pipeline.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("deadline_seconds = 5", "deadline_seconds = 0.5");
+    std::fs::write(&manifest, text.replace("harm = \"fetch\"", &format!("harm = \"{harm}\""))).unwrap();
+    let pipeline = case.load().unwrap();
+    case.run(&pipeline, b"a\n1\n").0.unwrap_err().to_string()
+}
+
+#[test]
+fn an_answer_without_an_end_is_not_waited_for_longer_than_a_call_may_take() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut connection = listener.accept().unwrap().0;
+        let lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+        lines.take_while(|line| !line.is_empty()).for_each(drop);
+        connection.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+        while connection.write_all(b"5\r\nagain\r\n").is_ok() {}
+    });
+    let message = ask_briefly("trailers", port);
+    assert!(message.contains("deadline: no answer within 500ms"), "{message}");
+}
+
 #[test]
 fn a_server_that_never_answers_is_not_waited_for_longer_than_a_call_may_take() {
     let server = Server::start("");
-    let case = asking(
-        &format!("http://127.0.0.1:{}/", server.port),
-        &format!("http = [\"http://127.0.0.1:{}\"]", server.port),
-    );
-    let manifest = case.folder.path().join("pipeline.toml");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("deadline_seconds = 5", "deadline_seconds = 0.5")).unwrap();
-    let pipeline = case.load().unwrap();
-    let (outcome, _) = case.run(&pipeline, b"a\n1\n");
-    let message = outcome.unwrap_err().to_string();
+    let message = ask_briefly("fetch", server.port);
     // The function is told, and has the rest of its time to make something of it.
     assert!(message.contains("ReadTimeout") || message.contains("deadline: no answer within 500ms"), "{message}");
     assert_eq!(server.asked().len(), 1);

@@ -107,7 +107,11 @@ fn in_turns(mut one: impl FnMut() -> Result<()>, mut other: impl FnMut() -> Resu
     while started.elapsed() < PATIENCE || times[0].len() < 5 {
         for (turn, times) in times.iter_mut().enumerate() {
             let started = Instant::now();
-            if turn == 0 { one()? } else { other()? }
+            if turn == 0 {
+                one()?
+            } else {
+                other()?
+            }
             times.push(started.elapsed());
         }
     }

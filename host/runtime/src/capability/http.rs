@@ -1,17 +1,30 @@
 //! `wasi:http/outgoing-handler`: requests to where the manifest grants, by `wasmtime-wasi-http`. What is denied is noted,
 //! so that the function's error can tell what to write to grant it, whatever the function makes of it.
 //!
-//! Time stands still for a function, so it bounds a request by the options of `wasi:http`. The deadline of the call bounds
-//! the wait for an answer's head, and each wait for a piece of its body.
+//! Time stands still for a function, so it bounds a request by the options of `wasi:http`. A little before the deadline of
+//! the call the function is told that there is no answer; what it waits for otherwise, `io.rs` bounds.
+//!
+//! What requests and answers hold is the host's memory: their number, their headers and the pieces of their bodies are
+//! bounded.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::outbound::{Client, Outbound, SendError, Times};
+
+/// How many requests of a sandbox may be on their way at once, with the answers that it has not done with.
+const REQUESTS: usize = 32;
+
+/// How long the headers of a request may be together, and how much of its body is taken at once, in bytes.
+const HEADERS: usize = 32 << 10;
+const PIECE: usize = 64 << 10;
 
 /// The requests of one sandbox.
 #[derive(Debug, Clone)]
@@ -25,7 +38,15 @@ struct Hooks {
     client: Arc<Client>,
     /// When the call that the function works on must be over.
     until: Instant,
-    denied: Arc<Mutex<Option<String>>>,
+    noted: Arc<Noted>,
+    free: Arc<Semaphore>,
+}
+
+/// What became of the requests.
+#[derive(Debug, Default)]
+struct Noted {
+    any: AtomicBool,
+    denied: Mutex<Option<String>>,
 }
 
 /// No requests at all.
@@ -38,8 +59,11 @@ impl Default for HttpCtx {
 impl HttpCtx {
     /// Requests that this client sends.
     pub fn new(client: Arc<Client>) -> Self {
-        let hooks = Hooks { client, until: Instant::now(), denied: Arc::default() };
-        Self { hooks, wasi: WasiHttpCtx::new() }
+        let free = Arc::new(Semaphore::new(REQUESTS));
+        let hooks = Hooks { client, until: Instant::now(), noted: Arc::default(), free };
+        let mut wasi = WasiHttpCtx::new();
+        wasi.set_field_size_limit(HEADERS);
+        Self { hooks, wasi }
     }
 
     /// The same for another sandbox.
@@ -47,17 +71,22 @@ impl HttpCtx {
         Self::new(self.hooks.client.clone())
     }
 
-    /// Bounds the requests of a call. A tenth of its time is left for the function to say what did not answer, which is
-    /// no fault of its own.
-    pub fn bound(&mut self, deadline: Duration) {
-        self.hooks.until = Instant::now() + deadline.mul_f64(0.9);
+    /// Bounds the requests of a call, which must be over then and may take so long. A tenth of that is left for the
+    /// function to say what did not answer, which is no fault of its own.
+    pub fn bound(&mut self, until: Instant, deadline: Duration) {
+        self.hooks.until = until - deadline.mul_f64(0.1);
         // What a call before made the best of is no reason why this one failed.
         self.take_denied();
     }
 
     /// Why a request was denied since this was last asked; of several the first.
     pub fn take_denied(&self) -> Option<String> {
-        self.hooks.denied.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.hooks.noted.denied.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether a request was asked for, be it denied or not.
+    pub fn has_requested(&self) -> bool {
+        self.hooks.noted.any.load(Ordering::Relaxed)
     }
 
     /// How `wasi:http` is implemented.
@@ -75,8 +104,10 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Io), Error>> + Send> {
-        let Self { client, until, denied } = self.clone();
+        let Self { client, until, noted, free } = self.clone();
+        noted.any.store(true, Ordering::Relaxed);
         Box::new(async move {
+            let Ok(permit) = free.try_acquire_owned() else { return Err(Error::ConnectionLimitReached) };
             let left = until.saturating_duration_since(Instant::now());
             let asked = options.unwrap_or_default();
             let within = |asked: Option<Duration>| asked.map_or(left, |asked| asked.min(left));
@@ -87,14 +118,27 @@ impl WasiHttpHooks for Hooks {
             let times = Times { head, between: within(asked.between_bytes_timeout) };
             match client.send(request, times).await {
                 // Connections are driven by whoever keeps them.
-                Ok(response) => Ok((response, Box::new(async { Ok(()) }) as Io)),
+                Ok(response) => {
+                    let response = response.map(|body| {
+                        body.map_frame(move |frame| {
+                            let _until_it_is_read = &permit;
+                            frame
+                        })
+                        .boxed_unsync()
+                    });
+                    Ok((response, Box::new(async { Ok(()) }) as Io))
+                }
                 Err(SendError::Other(err)) => Err(err),
                 Err(SendError::Denied(reason)) => {
-                    denied.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason.to_string());
+                    noted.denied.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason.to_string());
                     Err(Error::HttpRequestDenied)
                 }
             }
         })
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        PIECE
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod documents;
 pub mod http;
+pub mod io;
 pub mod objects;
 pub mod output;
 pub mod settings;

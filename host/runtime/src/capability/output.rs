@@ -118,8 +118,14 @@ struct Kept {
 impl Captured {
     /// What was printed so far, as text; then it starts anew.
     pub fn take(&self) -> String {
+        self.take_without(|_| 0)
+    }
+
+    /// The same. Where something before was dropped, `rest` says how many bytes at the beginning are to be dropped with it.
+    pub fn take_without(&self, rest: impl FnOnce(&[u8]) -> usize) -> String {
         let kept = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let text = String::from_utf8_lossy(&kept.bytes);
+        let dropped = if kept.cut { rest(&kept.bytes) } else { 0 };
+        let text = String::from_utf8_lossy(kept.bytes.get(dropped..).unwrap_or_default());
         // The rest of a line that was cut says nothing, unless there is no other.
         let whole = if kept.cut { text.split_once('\n').map_or(&*text, |(_, rest)| rest) } else { &text };
         whole.trim().to_owned()

@@ -29,12 +29,24 @@ impl SettingsCtx {
     /// A text of the function's, with the names of settings in the place of their values: texts go to logs, dead letters
     /// and the journal.
     pub fn redacted(&self, text: String) -> String {
-        let mut secrets: Vec<_> = self.told.iter().filter(|(_, value)| value.len() >= SECRET).collect();
+        let mut secrets: Vec<_> = self.secrets().collect();
         // One may hold another: a URL its host.
         secrets.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
         secrets.into_iter().fold(text, |text, (name, value)| {
             if text.contains(value.as_str()) { text.replace(value, &format!("[setting {name}]")) } else { text }
         })
+    }
+
+    /// How many bytes at the beginning of a text, of which something before was dropped, are the rest of a value.
+    pub fn rest_of_secret(&self, text: &[u8]) -> usize {
+        let rest = |value: &str| {
+            (1..value.len()).map(|at| &value.as_bytes()[at..]).find(|rest| text.starts_with(rest)).map(<[u8]>::len)
+        };
+        self.secrets().filter_map(|(_, value)| rest(value)).max().unwrap_or(0)
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.told.iter().filter(|(_, value)| value.len() >= SECRET)
     }
 }
 
@@ -78,5 +90,10 @@ mod tests {
         ctx.get("PATH".into()).unwrap();
         assert_eq!(ctx.redacted(text()), format!("denied: [setting {name}] at 0.1, [setting {name}]"));
         assert_eq!(ctx.asked.as_deref(), Some(name));
+
+        // Of lines of which the first ones were dropped, as well.
+        let (_, rest) = value.split_at(2);
+        assert_eq!(ctx.rest_of_secret(format!("{rest} and more").as_bytes()), rest.len());
+        assert_eq!(ctx.rest_of_secret(b"nothing of the kind"), 0);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::uri::{Authority, Uri};
+use http::uri::{Authority, Scheme, Uri};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -18,6 +18,7 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
 use tower_http::timeout::TimeoutBody;
 use tower_service::Service;
 use url::Host;
@@ -29,6 +30,9 @@ use super::{Denied, Outbound};
 const CONNECT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How many unused connections to an origin are kept.
+const IDLE_CONNECTIONS: usize = 8;
+
 type Sender = Pool<TimeoutConnector<HttpsConnector<HttpConnector<Resolver>>>, WasiBody>;
 
 /// Sends requests of one step, as it is granted.
@@ -38,7 +42,14 @@ pub struct Client {
     /// The longest that a connection may stand still: as long as a call of the function may take.
     deadline: Duration,
     /// Made when it is first used: it reads the certificates that the system trusts.
-    sender: OnceLock<Result<Sender, String>>,
+    sender: OnceLock<Sending>,
+}
+
+#[derive(Debug)]
+struct Sending {
+    pool: Sender,
+    /// Why no certificate is trusted, if none is.
+    untrusting: Option<String>,
 }
 
 /// How long parts of a request may take.
@@ -60,9 +71,13 @@ impl Client {
     pub async fn send(&self, mut request: Request<WasiBody>, times: Times) -> Result<Response<WasiBody>, SendError> {
         let host = self.outbound.host(request.method(), request.uri()).map_err(SendError::Denied)?;
         *request.uri_mut() = at(request.uri(), &host)?;
-        let sender = self.sender.get_or_init(|| sender(&self.outbound, self.deadline)).as_ref();
-        let sender = sender.map_err(|err| Error::InternalError(Some(err.clone())))?;
-        let response = tokio::time::timeout(times.head, sender.request(request)).await;
+        let Sending { pool, untrusting } = self.sender.get_or_init(|| Sending::new(&self.outbound, self.deadline));
+        if let Some(reason) = untrusting
+            && request.uri().scheme() == Some(&Scheme::HTTPS)
+        {
+            return Err(Error::InternalError(Some(reason.clone())).into());
+        }
+        let response = tokio::time::timeout(times.head, pool.request(request)).await;
         let response = response.map_err(|_| Error::ConnectionReadTimeout)?.map_err(|err| SendError::of(&err))?;
         Ok(response.map(|body| {
             let body = TimeoutBody::new(times.between, body);
@@ -123,17 +138,28 @@ fn at(uri: &Uri, host: &Host<String>) -> Result<Uri, Error> {
     Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)
 }
 
-fn sender(outbound: &Arc<Outbound>, deadline: Duration) -> Result<Sender, String> {
-    let mut http = HttpConnector::new_with_resolver(Resolver(outbound.clone()));
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    let https = HttpsConnectorBuilder::new().with_native_roots();
-    let https = https.map_err(|err| format!("the certificates that this system trusts cannot be read: {err}"))?;
-    let mut connector = TimeoutConnector::new(https.https_or_http().enable_http1().enable_http2().wrap_connector(http));
-    connector.set_connect_timeout(Some(CONNECT));
-    connector.set_read_timeout(Some(deadline));
-    connector.set_write_timeout(Some(deadline));
-    Ok(Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector))
+impl Sending {
+    fn new(outbound: &Arc<Outbound>, deadline: Duration) -> Self {
+        let mut http = HttpConnector::new_with_resolver(Resolver(outbound.clone()));
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        let (https, untrusting) = match HttpsConnectorBuilder::new().with_native_roots() {
+            Ok(https) => (https, None),
+            Err(err) => {
+                let none = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+                let reason = format!("the certificates that this system trusts cannot be read: {err}");
+                (HttpsConnectorBuilder::new().with_tls_config(none), Some(reason))
+            }
+        };
+        let https = https.https_or_http().enable_http1().enable_http2().wrap_connector(http);
+        let mut connector = TimeoutConnector::new(https);
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_read_timeout(Some(deadline));
+        connector.set_write_timeout(Some(deadline));
+        let mut pool = Pool::builder(TokioExecutor::new());
+        pool.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_CONNECTIONS);
+        Self { pool: pool.build(connector), untrusting }
+    }
 }
 
 /// Looks names up, and gives only addresses that may be connected to. (What is an address already does not come here.)
