@@ -14,6 +14,7 @@ macro_rules! say {
 
 mod commands;
 mod log;
+mod objects;
 mod registry;
 mod session;
 mod telemetry;
@@ -22,6 +23,7 @@ mod text;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _points = fail::FailScenario::setup();
+    give_memory_back();
     match commands::Cli::parse().run() {
         Ok(exit) => exit.into(),
         // Whoever read has seen enough.
@@ -29,6 +31,20 @@ fn main() -> ExitCode {
         Err(err) => {
             eprintln!("error: {err:#}");
             commands::Exit::Unusable.into()
+        }
+    }
+}
+
+/// Has glibc give back to the system what is larger than this, in bytes. Left alone it raises that to the size of the largest
+/// component that was ever read, and keeps what batches took: a seventh of the peak of `make bench`.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const KEPT: libc::c_int = 16 << 20;
+        // SAFETY: it sets a number, before there are other threads.
+        #[expect(unsafe_code, reason = "the allocator is C's")]
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, KEPT);
         }
     }
 }

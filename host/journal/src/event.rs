@@ -14,7 +14,7 @@ pub struct NewEvent {
     pub trigger: String,
     /// When it happened, in microseconds since 1970-01-01T00:00:00Z.
     pub time: i64,
-    /// What it is about; the journal keeps bytes, of a file only the path.
+    /// What it is about; the journal keeps bytes, of what is in a store only where.
     pub object: Object,
     /// What its attempts are traced under, as `traceparent` of W3C's Trace Context has it; none if it is not traced.
     pub trace: Option<String>,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wasmill_runtime::event::{EventId, Object};
+use wasmill_runtime::store::Location;
 
 use crate::event::Sequence;
 use crate::journal::{Journal, JournalError};
@@ -86,7 +87,7 @@ fn ended(db: &dyn Db, mut row: Row) -> Result<Ended, JournalError> {
         at: row.integer(5)?.saturating_sub(db.skew()),
         time: row.integer(6)?,
         object: match row.optional_text(7)? {
-            Some(path) => Object::File { path: path.into(), size, changed },
+            Some(path) => Object::Stored { location: Location::of(&path), size, changed },
             None => Object::Bytes(row.bytes(10)?.into()),
         },
         trace: row.optional_text(11)?,

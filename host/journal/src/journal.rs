@@ -411,12 +411,12 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// What is kept of an object: of a file only where it is.
+    /// What is kept of an object: of one in a store only where it is.
     pub fn of(object: &'a Object) -> Self {
         let size = i64::try_from(object.size()).unwrap_or(i64::MAX);
         match object {
-            Object::File { path, changed, .. } => {
-                Self { path: Some(path.to_string_lossy().into_owned()), size, changed: *changed, body: None }
+            Object::Stored { location, changed, .. } => {
+                Self { path: Some(location.to_string()), size, changed: *changed, body: None }
             }
             Object::Bytes(bytes) => Self { path: None, size, changed: None, body: Some(bytes) },
         }

@@ -1,8 +1,7 @@
 //! Leases: who works on an event, and for how long nobody else does.
 
-use std::path::PathBuf;
-
 use wasmill_runtime::event::{EventId, Object};
+use wasmill_runtime::store::Location;
 
 use crate::event::Sequence;
 use crate::journal::JournalError;
@@ -133,7 +132,7 @@ pub(crate) fn give(
         time: row.integer(1)?,
         object: match row.optional_text(2)? {
             Some(path) => {
-                Object::File { path: PathBuf::from(path), size: row.count(3)?, changed: row.optional_integer(8)? }
+                Object::Stored { location: Location::of(&path), size: row.count(3)?, changed: row.optional_integer(8)? }
             }
             None => Object::Bytes(row.bytes(4)?.into()),
         },

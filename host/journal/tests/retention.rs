@@ -8,6 +8,7 @@ use wasmill_journal::{Journal, NewEvent, Terms};
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::Id;
 use wasmill_runtime::plan::JournalPlan;
+use wasmill_runtime::store::Location;
 
 fn event(id: &str, trigger: &str, object: Object) -> NewEvent {
     NewEvent { id: EventId::from(id.to_owned()), generation: 0, trigger: trigger.into(), time: 0, object, trace: None }
@@ -20,7 +21,7 @@ async fn what_ended_long_ago_is_forgotten_but_for_objects_dead_letters_and_the_l
     let pipeline = Id::try_from("numbers".to_owned()).unwrap();
     let journal = Journal::open(&place, &pipeline, Box::new(|| Ok(()))).unwrap();
     let bytes = || Object::Bytes([1].into());
-    let file = || Object::File { path: "/a.csv".into(), size: 1, changed: Some(0) };
+    let file = || Object::Stored { location: Location::of("/a.csv"), size: 1, changed: Some(0) };
     let all = [
         event("old", "http", bytes()),
         event("rejected", "http", bytes()),

@@ -43,4 +43,5 @@ pub mod rows;
 pub mod run;
 pub mod sandbox;
 pub mod sqlite;
+pub mod store;
 pub mod toml_file;

@@ -56,7 +56,8 @@ pub struct Manifest {
 /// A place that holds objects.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Store {
-    /// `file:FOLDER`, relative to the manifest.
+    /// `file:FOLDER`, relative to the manifest; `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`,
+    /// `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX` or `gs://BUCKET/PREFIX`, with credentials from the environment.
     pub url: String,
 }
 

@@ -3,7 +3,6 @@
 mod baking;
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -32,6 +31,7 @@ use crate::permits::Permits;
 use crate::plan::{Artifact, Edge, Plan, RetryPlan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
+use crate::store::Location;
 
 /// The most that a reference table can hold, in bytes of Arrow: every instance that joins it has a copy.
 const TABLE_LIMIT: usize = 1 << 30;
@@ -243,7 +243,7 @@ impl<'a> Loader<'a> {
                 Some((plan.name.to_string(), rows.into_stream()))
             }
             Err(failure) => {
-                self.reporter.at(&at, format!("table `{}`: {}: {failure}", plan.name, plan.object.display()));
+                self.reporter.at(&at, format!("table `{}`: {}: {failure}", plan.name, plan.object));
                 None
             }
         }
@@ -492,9 +492,9 @@ fn digest(plan: &Plan, tables: &[Option<Table>]) -> i64 {
     digest.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
 }
 
-fn read_table(ingest: &mut Ingest, object: &Path) -> Result<(Rows, Vec<Reject>), Failure> {
+fn read_table(ingest: &mut Ingest, object: &Location) -> Result<(Rows, Vec<Reject>), Failure> {
     let unreadable = |err: std::io::Error| Failure::Reject(err.to_string());
-    let event = Event::of_file(object).map_err(unreadable)?;
+    let event = Event::at(object).map_err(unreadable)?;
     ingest.open(&event, OpenObject::open(&event, Arc::new(AtomicU64::new(0))).map_err(unreadable)?)?;
     let mut batches = Vec::new();
     let mut rejects = Vec::new();

@@ -13,10 +13,12 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use croner::Cron;
 use sha2::{Digest, Sha256};
+use wasmtime_wasi::runtime::in_tokio;
 
 use crate::manifest::{ChainedObject, Id, Missed, Overlap, TableName};
 use crate::outbound::Outbound;
 use crate::sandbox::Limits;
+use crate::store::{Found, Location};
 
 pub use files::Files;
 pub use nats::NatsPlan;
@@ -78,7 +80,7 @@ pub struct TablePlan {
     /// Its name in SQL.
     pub name: TableName,
     /// The object with its rows.
-    pub object: PathBuf,
+    pub object: Location,
     /// The function that reads it.
     pub component: Artifact,
     /// The function's configuration, as JSON.
@@ -90,7 +92,7 @@ pub struct TablePlan {
 /// What starts a run.
 #[derive(Debug)]
 pub enum TriggerPlan {
-    /// Objects in a folder.
+    /// Objects in a store.
     Object {
         /// Which.
         objects: ObjectPattern,
@@ -101,8 +103,8 @@ pub enum TriggerPlan {
     Http {
         /// The path of the URL.
         path: String,
-        /// The folder that notifications name objects of.
-        folder: Option<PathBuf>,
+        /// The store that notifications name objects of.
+        store: Option<Location>,
         /// The longest body, in bytes.
         body_limit: usize,
     },
@@ -142,8 +144,17 @@ pub struct SchedulePlan {
     pub missed: Missed,
     /// What happens if the run before is not over.
     pub overlap: Overlap,
-    /// The object's file, in which `%Y` and others stand for parts of the time; none: the time itself.
-    pub object: Option<PathBuf>,
+    /// The object, in whose path `%Y` and others stand for parts of the time; none: the time itself.
+    pub object: Option<ScheduledObject>,
+}
+
+/// The object of a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledObject {
+    /// The store.
+    pub store: Location,
+    /// The path in the store, in which `%Y` and others stand for parts of the time.
+    pub path: String,
 }
 
 /// How events are delivered.
@@ -167,12 +178,12 @@ pub struct DeliveryPlan {
     pub keep: Duration,
 }
 
-/// Objects in a folder.
+/// Objects in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectPattern {
-    /// The folder.
-    pub folder: PathBuf,
-    /// The file's name, in which `*` stands for anything.
+    /// What they are in.
+    pub within: Location,
+    /// The object's name, in which `*` stands for anything.
     pub name: String,
 }
 
@@ -288,19 +299,19 @@ impl Plan {
 }
 
 impl ObjectPattern {
-    /// The files that are there, by name, but for those whose name says that they are not whole yet.
-    pub fn find(&self) -> std::io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if !is_temporary(&name) && matches(&self.name, &name) && entry.path().is_file() {
-                found.push(entry.path());
-            }
-        }
-        found.sort();
+    /// The objects that are there, by name, but for those whose name says that they are not whole yet.
+    pub async fn find(&self) -> std::io::Result<Vec<Found>> {
+        let mut found = self.within.list().await?;
+        found.retain(|found| {
+            let name = found.location.name();
+            !is_temporary(&name) && matches(&self.name, &name)
+        });
         Ok(found)
+    }
+
+    /// The same where nothing else waits.
+    pub fn find_now(&self) -> std::io::Result<Vec<Found>> {
+        in_tokio(self.find())
     }
 }
 

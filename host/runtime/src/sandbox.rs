@@ -63,6 +63,12 @@ pub struct State {
     until: Instant,
 }
 
+impl State {
+    fn io(&mut self) -> BoundedIo<'_> {
+        BoundedIo { table: &mut self.table, until: self.until }
+    }
+}
+
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
@@ -81,10 +87,10 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     linker.allow_shadowing(true);
     clock::add_to_linker(&mut linker, |state: &mut State| StillClock(&mut state.table))?;
-    io::add_to_linker(&mut linker, |state: &mut State| BoundedIo { table: &mut state.table, until: state.until })?;
+    io::add_to_linker(&mut linker, State::io)?;
     linker.allow_shadowing(false);
     settings::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.settings)?;
-    objects::add_to_linker(&mut linker, |state: &mut State| &mut state.table)?;
+    objects::add_to_linker(&mut linker, State::io)?;
     documents::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.documents)?;
     http::add_to_linker(&mut linker)?;
     Ok(linker)

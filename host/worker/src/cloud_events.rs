@@ -1,7 +1,6 @@
 //! CloudEvents 1.0 in both content modes, as the bindings to HTTP and NATS have them, and Azure Event Grid's notifications
 //! of blobs with the handshake that begins them.
 
-use std::path::{Component, Path};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use wasmill_runtime::event::{EventId, Object};
+use wasmill_runtime::store::Location;
 
 use crate::telemetry::TRACEPARENT;
 
@@ -71,10 +71,15 @@ struct Envelope<'a> {
     traceparent: Option<String>,
 }
 
-/// The events of a message; none if it does not say that it has any. Notifications name objects of `folder`; an event that
+/// The events of a message; none if it does not say that it has any. Notifications name objects of `store`; an event that
 /// does not say when it happened did so at `time`.
-pub fn read(headers: &HeaderMap, body: &Bytes, folder: Option<&Path>, time: i64) -> Result<Option<Received>, Invalid> {
-    let reader = Reader { folder, time };
+pub fn read(
+    headers: &HeaderMap,
+    body: &Bytes,
+    store: Option<&Location>,
+    time: i64,
+) -> Result<Option<Received>, Invalid> {
+    let reader = Reader { store, time };
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is = |prefix: &str| content_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if is("application/cloudevents-batch+json") || headers.contains_key(EVENT_GRID_TYPE) && body.starts_with(b"[") {
@@ -103,7 +108,7 @@ pub fn traceparent(headers: &HeaderMap) -> Option<String> {
 }
 
 struct Reader<'a> {
-    folder: Option<&'a Path>,
+    store: Option<&'a Location>,
     time: i64,
 }
 
@@ -152,19 +157,16 @@ impl Reader<'_> {
 
     /// The object that a notification names: `/blobServices/default/containers/NAME/blobs/PATH`.
     fn blob(&self, subject: &str) -> Result<Object, Invalid> {
-        let Some(folder) = self.folder else {
+        let Some(store) = self.store else {
             let message = "notifications of blobs are not taken here\nhint: add `store` to the trigger";
             return Err(Invalid(message.into()));
         };
-        let path = subject.split_once("/blobs/").map(|(_, path)| Path::new(path));
-        let path = path.filter(|path| path.components().all(|part| matches!(part, Component::Normal(_))));
-        let Some(path) = path else {
+        let path = subject.split_once("/blobs/").map(|(_, path)| path).filter(|path| !path.is_empty());
+        let Some(location) = path.and_then(|path| store.join(path)) else {
             return Err(Invalid(format!("the subject `{subject}` does not name a blob")));
         };
-        let path = folder.join(path);
         // It may appear a moment later; if it does not, the event becomes a dead letter.
-        let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        Ok(Object::File { path, size, changed: None })
+        Ok(location.expected())
     }
 }
 

@@ -1,19 +1,21 @@
 //! `wasmill backfill`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use wasmill_journal::backfill::Backfill as Begun;
 use wasmill_journal::{Journal, NewEvent};
 use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::plan::{Plan, TriggerPlan};
+use wasmill_runtime::store::Location;
 use wasmill_worker::clock;
 use wasmill_worker::trigger::schedule;
 
 use super::runs::{open, time, wait};
 use super::{Exit, Format, PipelineArgs};
+use crate::objects::{location, objects};
 use crate::session::Session;
 
 /// The most events of a backfill: all of them are accepted at once.
@@ -57,7 +59,8 @@ struct Start {
 
     /// Objects, instead of those that the triggers match.
     #[arg(conflicts_with = "schedule")]
-    objects: Vec<PathBuf>,
+    #[arg(value_parser = location)]
+    objects: Vec<Location>,
 
     /// The times of this schedule, instead of objects.
     #[arg(long, value_name = "ID", requires = "since")]
@@ -131,7 +134,7 @@ impl Start {
         if self.dry_run {
             for NewEvent { id, object, .. } in &events {
                 match object {
-                    Object::File { path, size, .. } => say!("{id}  {}  {size} bytes", path.display())?,
+                    Object::Stored { location, size, .. } => say!("{id}  {location}  {size} bytes")?,
                     Object::Bytes(_) => say!("{id}")?,
                 }
             }
@@ -151,7 +154,7 @@ impl Start {
         let mut words = match (&self.schedule, &*self.objects) {
             (Some(schedule), _) => vec![format!("schedule {schedule}")],
             (None, []) => vec!["objects".to_owned()],
-            (None, objects) => objects.iter().map(|object| object.display().to_string()).collect(),
+            (None, objects) => objects.iter().map(ToString::to_string).collect(),
         };
         let since = self.since.map(|since| format!("since {}", time(since)));
         let until = self.until.map(|until| format!("until {}", time(until)));
@@ -177,21 +180,9 @@ impl Start {
     }
 
     fn objects(&self, plan: &Plan) -> Result<Vec<NewEvent>> {
-        let mut paths = self.objects.clone();
-        if paths.is_empty() {
-            for objects in plan.objects() {
-                let found = objects.find();
-                paths.extend(found.with_context(|| format!("cannot list `{}`", objects.folder.display()))?);
-            }
-        }
-        // Two triggers may match one object.
-        paths.sort();
-        paths.dedup();
         let mut events = Vec::new();
-        for path in paths.iter().filter(|path| self.is_named(path)) {
-            let path = std::path::absolute(path)?;
-            let Event { id, time, object, .. } =
-                Event::of_file(&path).with_context(|| format!("cannot open `{}`", path.display()))?;
+        for found in objects(plan, &self.objects)?.into_iter().filter(|found| self.is_named(&found.location.name())) {
+            let Event { id, time, object, .. } = Event::of(found);
             if time < self.since.unwrap_or(i64::MIN) || time >= self.until.unwrap_or(i64::MAX) {
                 continue;
             }
@@ -200,10 +191,9 @@ impl Start {
         Ok(events)
     }
 
-    fn is_named(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_after = self.from.as_ref().is_none_or(|from| *name >= **from);
-        is_after && self.to.as_ref().is_none_or(|to| *name <= **to || name.starts_with(to))
+    fn is_named(&self, name: &str) -> bool {
+        let is_after = self.from.as_ref().is_none_or(|from| name >= from.as_str());
+        is_after && self.to.as_ref().is_none_or(|to| name <= to.as_str() || name.starts_with(to))
     }
 }
 

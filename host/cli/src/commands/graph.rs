@@ -106,7 +106,7 @@ fn tables<'a>(plan: &'a Plan, step: &'a StepPlan) -> impl Iterator<Item = &'a st
 fn trigger(trigger: &TriggerPlan) -> String {
     match trigger {
         TriggerPlan::Object { objects, .. } => {
-            format!("object {}/{}", name(&objects.folder), objects.name)
+            format!("object {}/{}", objects.within.name(), objects.name)
         }
         TriggerPlan::Http { path, .. } => format!("http POST {path}"),
         TriggerPlan::Pipeline(chain) => format!("pipeline {}", chain.pipeline),

@@ -7,15 +7,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_runtime::event::Event;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
 use wasmill_runtime::run::{EventReport, Progress, RunError, RunOptions};
+use wasmill_runtime::store::Location;
 
 use super::{Exit, Format, PipelineArgs};
+use crate::objects::{location, objects};
 use crate::session::Session;
 use crate::text;
 
@@ -35,8 +37,9 @@ pub struct Run {
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// Objects to run instead of those that the triggers match.
-    objects: Vec<PathBuf>,
+    /// Objects to run instead of those that the triggers match: files, or URLs as stores have them.
+    #[arg(value_parser = location)]
+    objects: Vec<Location>,
 
     /// Stop after this step and write its rows to --out.
     #[arg(long, value_name = "STEP", requires = "out")]
@@ -120,23 +123,11 @@ impl Run {
     }
 
     fn events(&self, plan: &Plan) -> Result<Vec<Event>> {
-        let mut paths = self.objects.clone();
-        if paths.is_empty() {
-            for objects in plan.objects() {
-                let found = objects.find();
-                paths.extend(found.with_context(|| format!("cannot list `{}`", objects.folder.display()))?);
-            }
-        }
-        // Two triggers may match one object.
-        paths.sort();
-        paths.dedup();
-        if paths.is_empty() {
+        let found = objects(plan, &self.objects)?;
+        if found.is_empty() {
             bail!("{}: no object matches a trigger\nhint: name one: wasmill run PIPELINE OBJECT", plan.file.display());
         }
-        paths
-            .iter()
-            .map(|path| Event::of_file(path).with_context(|| format!("cannot open `{}`", path.display())))
-            .collect()
+        Ok(found.into_iter().map(Event::of).collect())
     }
 }
 

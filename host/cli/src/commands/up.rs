@@ -335,8 +335,8 @@ async fn check_brokers(plan: &Plan) -> Result<()> {
 
 fn endpoints(plan: &Plan) -> Vec<Endpoint> {
     let endpoint = |trigger: &TriggerPlan| match trigger {
-        TriggerPlan::Http { path, folder, body_limit } => {
-            Some(Endpoint { path: path.clone(), folder: folder.clone(), body_limit: *body_limit })
+        TriggerPlan::Http { path, store, body_limit } => {
+            Some(Endpoint { path: path.clone(), store: store.clone(), body_limit: *body_limit })
         }
         _ => None,
     };

@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::bindings::sync::io::streams;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
 use wasmtime_wasi::runtime::in_tokio;
 
-/// The streams of a sandbox and what it waits for.
+/// The streams and open objects of a sandbox, and what it waits for.
 pub struct BoundedIo<'a> {
     /// Where they are kept.
     pub table: &'a mut ResourceTable,

@@ -16,9 +16,10 @@ use crate::manifest::{
 };
 use crate::plan::read::journal_of;
 use crate::plan::{
-    Artifact, ChainPlan, DeliveryPlan, Files, JournalPlan, ObjectPattern, Plan, SchedulePlan, Sources, TablePlan,
-    TestPlan, TriggerPlan,
+    Artifact, ChainPlan, DeliveryPlan, Files, JournalPlan, ObjectPattern, Plan, SchedulePlan, ScheduledObject, Sources,
+    TablePlan, TestPlan, TriggerPlan,
 };
+use crate::store::Location;
 
 /// How long events that are done are remembered, in days, if the manifest does not say.
 const KEEP_DAYS: f64 = 30.0;
@@ -115,7 +116,7 @@ pub(super) struct Check<'a> {
     pub(super) manifest: &'a Manifest,
     folder: &'a Path,
     sources: Sources<'a>,
-    stores: BTreeMap<&'a Id, PathBuf>,
+    stores: BTreeMap<&'a Id, Location>,
     /// Their values; of those that have none that was reported.
     parameters: BTreeMap<&'a str, serde_json::Value>,
     files: Files,
@@ -125,31 +126,24 @@ pub(super) struct Check<'a> {
 impl<'a> Check<'a> {
     fn stores(&mut self) {
         for (name, store) in &self.manifest.stores {
-            match store.url.strip_prefix("file:") {
-                Some(path) if !path.is_empty() => {
-                    let folder = self.folder.join(path);
-                    if !folder.is_dir() {
-                        self.reporter.at(
-                            &["stores", name.as_str(), "url"],
-                            format!("store `{name}`: there is no folder `{path}`"),
-                        );
-                    }
-                    self.stores.insert(name, folder);
+            let location = Location::of_store(&store.url, self.folder).and_then(|location| match &location {
+                Location::File(folder) if !folder.is_dir() => {
+                    Err(format!("there is no folder `{}`", store.url.trim_start_matches("file:")))
                 }
-                _ => self.reporter.at(
-                    &["stores", name.as_str(), "url"],
-                    format!(
-                        "store `{name}`: the url `{}` is not of a known kind\nhint: a folder is `file:FOLDER`",
-                        store.url
-                    ),
-                ),
+                _ => Ok(location),
+            });
+            match location {
+                Ok(location) => drop(self.stores.insert(name, location)),
+                Err(why) => {
+                    self.reporter.at(&["stores", name.as_str(), "url"], format!("store `{name}`: {why}"));
+                }
             }
         }
     }
 
-    pub(super) fn store(&mut self, name: &Id, at: &[&str]) -> Option<PathBuf> {
-        if let Some(folder) = self.stores.get(name) {
-            return Some(folder.clone());
+    pub(super) fn store(&mut self, name: &Id, at: &[&str]) -> Option<Location> {
+        if let Some(location) = self.stores.get(name) {
+            return Some(location.clone());
         }
         if !self.manifest.stores.contains_key(name) {
             let known = list(self.manifest.stores.keys());
@@ -170,16 +164,23 @@ impl<'a> Check<'a> {
             let component = self.component(&table.component, &[at[0], at[1], "component"]);
             let config = self.config(&table.config, &[at[0], at[1], "config"]);
             let limits = self.limits(&table.limits, &[at[0], at[1], "limits"]);
-            let Some(folder) = self.store(&table.store, &[at[0], at[1], "store"]) else { continue };
-            let object = folder.join(&table.path);
-            self.files.add(&object);
-            if !object.is_file() {
+            let Some(store) = self.store(&table.store, &[at[0], at[1], "store"]) else { continue };
+            let object = store.join(&table.path);
+            if let Some(Location::File(file)) = &object {
+                self.files.add(file);
+            }
+            // What a store over the network has shows when it is read.
+            let is_there = object.as_ref().is_some_and(|object| match object {
+                Location::File(file) => file.is_file(),
+                Location::Url(_) => true,
+            });
+            if !is_there {
                 self.reporter.at(
                     &[at[0], at[1], "path"],
                     format!("table `{name}`: there is no object `{}` in the store `{}`", table.path, table.store),
                 );
             }
-            if let (Some(component), Some(config), Some(limits)) = (component, config, limits) {
+            if let (Some(object), Some(component), Some(config), Some(limits)) = (object, component, config, limits) {
                 tables.push(TablePlan { name: name.clone(), object, component, config, limits });
             }
         }
@@ -210,16 +211,16 @@ impl<'a> Check<'a> {
         at: impl Fn(&'static str) -> [String; 3],
     ) -> Option<TriggerPlan> {
         let settle = self.seconds(trigger.settle_seconds, "settle_seconds", &at("settle_seconds"));
-        let mut folder = self.store(&trigger.store, &as_path(&at("store")))?;
+        let store = self.store(&trigger.store, &as_path(&at("store")))?;
         let (path, name) = trigger.pattern.rsplit_once('/').unwrap_or(("", &trigger.pattern));
-        if path.contains('*') || name.is_empty() {
+        let within = store.join(path).filter(|_| !path.contains('*') && !name.is_empty());
+        if within.is_none() {
             self.report(
                 &at("pattern"),
-                format!("the pattern `{}` is not a path whose last part may hold `*`", trigger.pattern),
+                format!("the pattern `{}` is not a path in the store whose last part may hold `*`", trigger.pattern),
             );
         }
-        folder.push(path);
-        Some(TriggerPlan::Object { objects: ObjectPattern { folder, name: name.to_owned() }, settle: settle? })
+        Some(TriggerPlan::Object { objects: ObjectPattern { within: within?, name: name.to_owned() }, settle: settle? })
     }
 
     fn http_trigger(&mut self, trigger: &HttpTrigger, at: impl Fn(&'static str) -> [String; 3]) -> Option<TriggerPlan> {
@@ -228,11 +229,11 @@ impl<'a> Check<'a> {
             let reserved = list(RESERVED_PATHS);
             self.report(&at("path"), format!("the path `{path}` does not begin with `/`, or is one of {reserved}"));
         }
-        let folder = match store {
+        let store = match store {
             Some(store) => Some(self.store(store, &as_path(&at("store")))?),
             None => None,
         };
-        Some(TriggerPlan::Http { path: path.clone(), folder, body_limit: (*body_limit_mib as usize) << 20 })
+        Some(TriggerPlan::Http { path: path.clone(), store, body_limit: (*body_limit_mib as usize) << 20 })
     }
 
     fn schedule(
@@ -249,7 +250,13 @@ impl<'a> Check<'a> {
         });
         let object = match (store, path) {
             (None, None) => None,
-            (Some(store), Some(path)) => Some(self.store(store, &as_path(&at("store")))?.join(path)),
+            (Some(store), Some(path)) => {
+                let store = self.store(store, &as_path(&at("store")))?;
+                if store.join(path).is_none() {
+                    self.report(&at("path"), format!("schedule `{id}`: the path `{path}` leads out of the store"));
+                }
+                Some(ScheduledObject { store, path: path.clone() })
+            }
             _ => {
                 let message = format!("schedule `{id}`: `store` and `path` go together\nhint: add the other");
                 self.report(&at(if store.is_some() { "store" } else { "path" }), message);

@@ -1,13 +1,13 @@
 //! The trigger `nats`, planned.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
 use super::check::{Check, as_path};
 use crate::manifest::{NatsTrigger, Trigger};
+use crate::store::Location;
 
 /// Messages of a stream of NATS JetStream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct NatsPlan {
     pub ahead: Option<usize>,
     /// How many bytes they have together, unless one has more by itself.
     pub bytes_ahead: usize,
-    /// The folder that notifications name objects of.
-    pub folder: Option<PathBuf>,
+    /// The store that notifications name objects of.
+    pub store: Option<Location>,
 }
 
 impl Check<'_> {
@@ -70,7 +70,7 @@ impl Check<'_> {
                 "ack_wait_seconds is 0: every message would be given to others at once",
             );
         }
-        let folder = match &trigger.store {
+        let store = match &trigger.store {
             Some(store) => Some(self.store(store, &as_path(&at("store")))?),
             None => None,
         };
@@ -83,7 +83,7 @@ impl Check<'_> {
             ack_wait: ack_wait?,
             ahead: ahead.map(|ahead| usize::from(ahead).max(1)),
             bytes_ahead: (*ahead_mib as usize).max(1) << 20,
-            folder,
+            store,
         })
     }
 

@@ -322,7 +322,7 @@ mod tests {
             ack_wait: Duration::from_secs(30),
             ahead: None,
             bytes_ahead: 1,
-            folder: None,
+            store: None,
         }
     }
 

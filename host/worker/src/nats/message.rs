@@ -104,7 +104,7 @@ impl Delivered {
 /// The CloudEvent in a message, if it says that it is one.
 fn read(feed: &Feed, message: &jetstream::Message, published: i64) -> Result<Option<CloudEvent>, String> {
     let Some(known) = headers(message) else { return Ok(None) };
-    let received = cloud_events::read(&known, &message.payload, feed.plan.folder.as_deref(), published);
+    let received = cloud_events::read(&known, &message.payload, feed.plan.store.as_ref(), published);
     match received.map_err(|err| err.to_string())? {
         None => Ok(None),
         Some(Received::Events(mut events)) if events.len() == 1 => Ok(events.pop()),

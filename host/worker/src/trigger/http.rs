@@ -1,7 +1,6 @@
 //! Events over HTTP: CloudEvents 1.0 in both content modes of its HTTP binding, Azure Event Grid's notifications of blobs
 //! with the handshake that begins them, and bare bodies. An event is answered with 202 once it is durable.
 
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use hyper::body::Incoming;
 use wasmill_journal::NewEvent;
 use wasmill_journal::event::Accepted;
 use wasmill_runtime::event::{EventId, Object};
+use wasmill_runtime::store::Location;
 use wasmill_serve::access::Gate;
 use wasmill_serve::service::{problem, text};
 use wasmtime_wasi_http::WasiBody;
@@ -28,8 +28,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub struct Endpoint {
     /// The path of the URL.
     pub path: String,
-    /// The folder that notifications name objects of.
-    pub folder: Option<PathBuf>,
+    /// The store that notifications name objects of.
+    pub store: Option<Location>,
     /// The longest body, in bytes.
     pub body_limit: usize,
 }
@@ -148,7 +148,7 @@ impl Events {
 fn read(endpoint: &Endpoint, headers: &HeaderMap, body: Bytes) -> Result<Received, Refusal> {
     let bad = |err: cloud_events::Invalid| (StatusCode::BAD_REQUEST, err.to_string());
     let now = clock::now();
-    if let Some(received) = cloud_events::read(headers, &body, endpoint.folder.as_deref(), now).map_err(bad)? {
+    if let Some(received) = cloud_events::read(headers, &body, endpoint.store.as_ref(), now).map_err(bad)? {
         return Ok(received);
     }
     // Named by its key, or else another event each time.

@@ -1,7 +1,6 @@
 //! Times of day. Which times there were is read from the journal, so a worker that starts knows what it missed, and of two
 //! workers one accepts each time.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use croner::Direction;
 use wasmill_journal::{JournalError, NewEvent};
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::{Missed, Overlap};
-use wasmill_runtime::plan::SchedulePlan;
+use wasmill_runtime::plan::{SchedulePlan, ScheduledObject};
 
 use super::Intake;
 use crate::clock;
@@ -103,11 +102,7 @@ fn event(plan: &SchedulePlan, trigger: &str, time: i64) -> Option<NewEvent> {
     let utc = local.with_timezone(&Utc).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let object = match &plan.object {
         None => Object::Bytes(Arc::from(format!("{{\"scheduled\":\"{utc}\"}}\n").into_bytes())),
-        Some(path) => {
-            let path = PathBuf::from(local.format(&path.to_string_lossy()).to_string());
-            let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            Object::File { path, size, changed: None }
-        }
+        Some(ScheduledObject { store, path }) => store.join(&local.format(path).to_string())?.expected(),
     };
     let id = EventId::from(format!("{}@{utc}", plan.id));
     Some(NewEvent { id, generation: 0, trigger: trigger.to_owned(), time, object, trace: None })

@@ -1,0 +1,201 @@
+//! Stores over the network, by the crate `object_store`. Where their credentials are is as each cloud's own programs have it
+//! in the environment: variables that begin with `AWS_`, `AZURE_` or `GOOGLE_`, or the identity of the machine.
+
+use std::collections::HashMap;
+use std::io::{Error, ErrorKind, Result};
+use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, parse_url_opts};
+use tokio::task::JoinHandle;
+use url::{Position, Url};
+use wasmtime_wasi::runtime::in_tokio;
+
+use super::{Found, Location};
+
+/// What the variables begin with that clouds keep credentials and settings in. Others are none of theirs, whatever they say.
+const VARIABLES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+
+/// How much is read ahead of what is read from its beginning on, in bytes.
+const AHEAD: u64 = 4 << 20;
+
+/// The longest wait for a store, however long a call may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much of what a store says is passed on, in bytes.
+const MESSAGE_LIMIT: usize = 300;
+
+/// A store, whose connections are kept for as long as the program runs.
+type Client = Arc<dyn ObjectStore>;
+
+/// Clients, by scheme and bucket or container.
+static CLIENTS: LazyLock<Mutex<HashMap<String, Client>>> = LazyLock::new(Mutex::default);
+
+/// The store of a URL, and what is named in it.
+fn client(url: &Url) -> Result<(Client, Path)> {
+    let path = Path::from_url_path(url.path()).map_err(|err| Error::new(ErrorKind::InvalidInput, err))?;
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = &url[..Position::AfterPort];
+    if let Some(client) = clients.get(key) {
+        return Ok((client.clone(), path));
+    }
+    let variables = std::env::vars().filter(|(name, _)| VARIABLES.iter().any(|prefix| name.starts_with(prefix)));
+    let (client, _) = parse_url_opts(url, variables).map_err(|err| failed(url, &err))?;
+    let client = Client::from(client);
+    clients.insert(key.to_owned(), client.clone());
+    Ok((client, path))
+}
+
+/// The last part of a URL's path, as its store knows it.
+pub fn name(url: &Url) -> String {
+    Path::from_url_path(url.path()).ok().and_then(|path| path.filename().map(str::to_owned)).unwrap_or_default()
+}
+
+/// What is there now.
+pub async fn look(url: &Url) -> Result<Found> {
+    let (client, path) = client(url)?;
+    let meta = in_time(url, client.head(&path)).await?;
+    Ok(found(Location::Url(url.clone()), &meta))
+}
+
+/// What is under a URL, page after page, without what is further down.
+pub async fn list(url: &Url) -> Result<Vec<Found>> {
+    let (client, path) = client(url)?;
+    let under = Location::Url(url.clone());
+    let listed = in_time(url, client.list_with_delimiter(Some(&path))).await?;
+    let named = |meta: &ObjectMeta| {
+        let name = meta.location.filename()?;
+        Some(found(under.join(name)?, meta))
+    };
+    Ok(listed.objects.iter().filter_map(named).collect())
+}
+
+fn found(location: Location, meta: &ObjectMeta) -> Found {
+    // Azure has quotes around it in some answers, and none in others.
+    let version = meta.e_tag.as_deref().map(|tag| tag.trim_matches('"').to_owned());
+    Found { location, size: meta.size, changed: meta.last_modified.timestamp_micros(), version }
+}
+
+async fn in_time<T>(url: &Url, asked: impl Future<Output = object_store::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|err| failed(url, &err)),
+        Err(_) => Err(Error::new(ErrorKind::TimedOut, format!("no answer within {PATIENCE:?}\nhint: {}", hint(url)))),
+    }
+}
+
+/// What a store said, without the way there that `object_store` tells several times.
+fn failed(url: &Url, err: &object_store::Error) -> Error {
+    let mut cause: &dyn std::error::Error = err;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.get(..text.floor_char_boundary(MESSAGE_LIMIT)).unwrap_or_default();
+    match err {
+        object_store::Error::NotFound { .. } => Error::new(ErrorKind::NotFound, "there is no such object"),
+        object_store::Error::Precondition { .. } => Error::new(ErrorKind::NotFound, "it changed while it was read"),
+        _ => Error::other(format!("{text}\nhint: {}", hint(url))),
+    }
+}
+
+/// What a store needs from the environment.
+fn hint(url: &Url) -> &'static str {
+    match url.scheme() {
+        "s3" => {
+            "stores at `s3:` take AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for servers that are not Amazon's, \
+             AWS_ENDPOINT_URL from the environment, or the identity of the machine"
+        }
+        "gs" => {
+            "stores at `gs:` take GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT from the environment, or the identity \
+             of the machine"
+        }
+        _ => {
+            "stores at `az:` and `abfss:` take AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN, or \
+             AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET from the environment, or the identity of the machine"
+        }
+    }
+}
+
+/// An object that is read piece by piece. It stays the one that was opened: if it is replaced meanwhile, reading it fails.
+#[derive(Debug)]
+pub struct RemoteObject {
+    url: Url,
+    client: Client,
+    path: Path,
+    /// As it was when it was opened.
+    pub found: Found,
+    version: Option<String>,
+    /// A piece that was read, and where it begins.
+    held: (u64, Bytes),
+    /// The next one, and where it will begin.
+    ahead: Option<(u64, JoinHandle<Result<Bytes>>)>,
+}
+
+impl RemoteObject {
+    /// Opens the object at a URL. It waits for the store: not to be called where others wait.
+    pub fn open(url: &Url) -> Result<Self> {
+        let (client, path) = client(url)?;
+        let meta = in_tokio(in_time(url, client.head(&path)))?;
+        let found = found(Location::Url(url.clone()), &meta);
+        Ok(Self { url: url.clone(), client, path, found, version: meta.e_tag, held: (0, Bytes::new()), ahead: None })
+    }
+
+    /// Bytes from `offset` on, at most `len` of them, but at least one if there is any; an error after `until`.
+    pub fn read(&mut self, offset: u64, len: u64, until: Instant) -> Result<Vec<u8>> {
+        let len = len.min(self.found.size.saturating_sub(offset));
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        if self.held(offset).is_none() {
+            self.held = (offset, in_tokio(self.fetch(offset, len, until))?);
+        }
+        let held = self.held(offset).ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?;
+        Ok(held.get(..len as usize).unwrap_or(held).to_vec())
+    }
+
+    /// What is held from `offset` on.
+    fn held(&self, offset: u64) -> Option<&[u8]> {
+        let (start, bytes) = &self.held;
+        let skipped = usize::try_from(offset.checked_sub(*start)?).ok()?;
+        bytes.get(skipped..).filter(|rest| !rest.is_empty())
+    }
+
+    /// A piece from `offset` on. Whoever reads on from where a piece ended is expected to go on so.
+    async fn fetch(&mut self, offset: u64, len: u64, until: Instant) -> Result<Bytes> {
+        let (start, bytes) = &self.held;
+        let goes_on = offset == start + bytes.len() as u64;
+        let piece = match self.ahead.take() {
+            Some((start, piece)) if start == offset => piece,
+            _ => self.begin(offset, if goes_on { len.max(AHEAD) } else { len }),
+        };
+        let late = || Error::new(ErrorKind::TimedOut, "the store gave no answer in time");
+        let bytes = tokio::time::timeout_at(until.into(), piece).await.map_err(|_| late())?.map_err(Error::other)??;
+        let next = offset + bytes.len() as u64;
+        if goes_on && next < self.found.size {
+            self.ahead = Some((next, self.begin(next, AHEAD)));
+        }
+        Ok(bytes)
+    }
+
+    fn begin(&self, offset: u64, len: u64) -> JoinHandle<Result<Bytes>> {
+        let (url, client, path) = (self.url.clone(), self.client.clone(), self.path.clone());
+        let range: Range<u64> = offset..offset.saturating_add(len).min(self.found.size);
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            if_match: self.version.clone(),
+            ..GetOptions::default()
+        };
+        tokio::spawn(async move { in_time(&url, async { client.get_opts(&path, options).await?.bytes().await }).await })
+    }
+}
+
+impl Drop for RemoteObject {
+    fn drop(&mut self) {
+        if let Some((_, piece)) = &self.ahead {
+            piece.abort();
+        }
+    }
+}
