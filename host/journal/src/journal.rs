@@ -220,7 +220,8 @@ impl Journal {
             for (state, most) in [(State::Waiting, limit), (State::Backfill, backfills)] {
                 let most = most.min(limit.saturating_sub(leases.len()));
                 for due in due(db, pipeline, state, &terms, most, now)? {
-                    left = left.saturating_sub(due.size);
+                    // What an object is long that is not looked at yet is not known.
+                    left = left.saturating_sub(if due.size > 0 { due.size } else { left.max(1) });
                     if left < 0 && !leases.is_empty() {
                         return Ok(leases);
                     }

@@ -31,7 +31,7 @@ use crate::permits::Permits;
 use crate::plan::{Artifact, Edge, Plan, RetryPlan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
-use crate::store::Location;
+use crate::store::{Found, Location};
 
 /// The most that a reference table can hold, in bytes of Arrow: every instance that joins it has a copy.
 const TABLE_LIMIT: usize = 1 << 30;
@@ -50,6 +50,8 @@ pub struct Pipeline {
     pub steps: Vec<Step>,
     /// Rows of reference tables that could not be read, by the table's name.
     pub table_rejects: Vec<(String, Reject)>,
+    /// The objects of reference tables that are in stores over the network, as they were read.
+    pub remote_tables: Vec<Found>,
 }
 
 /// A step that is ready to run.
@@ -186,13 +188,15 @@ struct Loader<'a> {
     database: Option<Arc<Database>>,
     reporter: Reporter,
     rejects: Vec<(String, Reject)>,
+    remote_tables: Vec<Found>,
     /// Of what makes the pipeline's rows.
     digest: i64,
 }
 
 impl<'a> Loader<'a> {
     fn new(engine: &'a Engine, linker: Linker<State>, database: Option<Arc<Database>>, reporter: Reporter) -> Self {
-        Self { engine, linker, functions: HashMap::new(), database, reporter, rejects: Vec::new(), digest: 0 }
+        let (functions, rejects, remote_tables) = (HashMap::new(), Vec::new(), Vec::new());
+        Self { engine, linker, functions, database, reporter, rejects, remote_tables, digest: 0 }
     }
 
     fn pipeline(mut self, plan: &Plan) -> Result<Pipeline, Diagnostics> {
@@ -204,13 +208,15 @@ impl<'a> Loader<'a> {
             steps.push(step);
         }
         let steps: Option<Vec<Step>> = steps.into_iter().collect();
-        let (engine, digest, table_rejects) = (self.engine.clone(), self.digest, self.rejects);
+        let (engine, digest, table_rejects, remote_tables) =
+            (self.engine.clone(), self.digest, self.rejects, self.remote_tables);
         self.reporter.finish(steps.map(|steps| Pipeline {
             engine,
             name: plan.name.clone(),
             digest,
             steps,
             table_rejects,
+            remote_tables,
         }))
     }
 
@@ -238,7 +244,8 @@ impl<'a> Loader<'a> {
             }
         };
         match read_table(&mut ingest, &plan.object) {
-            Ok((rows, rejects)) => {
+            Ok((rows, rejects, found)) => {
+                self.remote_tables.extend(Some(found).filter(|found| matches!(found.location, Location::Url(_))));
                 self.rejects.extend(rejects.into_iter().map(|reject| (plan.name.to_string(), reject)));
                 Some((plan.name.to_string(), rows.into_stream()))
             }
@@ -492,9 +499,10 @@ fn digest(plan: &Plan, tables: &[Option<Table>]) -> i64 {
     digest.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
 }
 
-fn read_table(ingest: &mut Ingest, object: &Location) -> Result<(Rows, Vec<Reject>), Failure> {
+fn read_table(ingest: &mut Ingest, object: &Location) -> Result<(Rows, Vec<Reject>, Found), Failure> {
     let unreadable = |err: std::io::Error| Failure::Reject(err.to_string());
-    let event = Event::at(object).map_err(unreadable)?;
+    let found = object.look().map_err(unreadable)?;
+    let event = Event::of(found.clone());
     ingest.open(&event, OpenObject::open(&event, Arc::new(AtomicU64::new(0))).map_err(unreadable)?)?;
     let mut batches = Vec::new();
     let mut rejects = Vec::new();
@@ -518,5 +526,5 @@ fn read_table(ingest: &mut Ingest, object: &Location) -> Result<(Rows, Vec<Rejec
         .and_then(|rows| rows::without_numbers(&rows))
         .and_then(Rows::new)
         .map_err(|err| Failure::Reject(err.to_string()))?;
-    Ok((rows, rejects))
+    Ok((rows, rejects, found))
 }

@@ -34,7 +34,7 @@ use crate::manifest::Id;
 use crate::pipeline::Pipeline;
 use crate::rows::Reject;
 
-use calls::{Timeout, with_retries};
+use calls::Timeout;
 use chain::{Chain, Outcome};
 use collect::Collector;
 use usage::Meter;
@@ -233,7 +233,8 @@ impl Pipeline {
         }));
         let step = self.steps.first();
         let next = move |ingest: &mut Ingest| match step {
-            Some(step) => with_retries(&step.retry, &timeout, |_| step.permits.with(|| ingest.next_rows())),
+            // A decoder that failed may be in the middle of something: whoever tries again begins anew.
+            Some(step) => timeout.check().and_then(|()| step.permits.with(|| ingest.next_rows())),
             None => Ok(None),
         };
         std::iter::from_fn(move || {

@@ -33,8 +33,10 @@ impl Location {
     /// Of a store's URL in a manifest; a folder is relative to `base`.
     pub fn of_store(url: &str, base: &Path) -> std::result::Result<Self, String> {
         let known = || {
+            // The rest may be a secret.
+            let shown = url.split_once("//").map_or(url, |(scheme, _)| scheme);
             format!(
-                "the url `{url}` is not of a known kind\nhint: a folder is `file:FOLDER`; over the network there are \
+                "the url `{shown}` is not of a known kind\nhint: a folder is `file:FOLDER`; over the network there are \
                  `s3://BUCKET`, `az://CONTAINER`, `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net` and `gs://BUCKET`, \
                  each with a `/PREFIX` or without"
             )
@@ -42,21 +44,24 @@ impl Location {
         if let Some(folder) = url.strip_prefix("file:") {
             return if folder.is_empty() { Err(known()) } else { Ok(Self::File(base.join(folder))) };
         }
-        let parsed = Url::parse(url).ok().filter(|url| is_remote(url));
-        let Some(mut parsed) = parsed else { return Err(known()) };
-        if parsed.password().is_some() || parsed.query().is_some() {
-            return Err(
-                "its url has a secret in it, and whoever reads the manifest could read that\nhint: remove it, and set it in \
-                 the environment"
-                    .into(),
-            );
-        }
+        let Some(mut parsed) = Url::parse(url).ok().filter(is_remote) else { return Err(known()) };
+        without_secrets(&parsed)?;
         let path = parsed.path().trim_end_matches('/').to_owned();
         parsed.set_path(&path);
         Ok(Self::Url(parsed))
     }
 
-    /// Of what was named on a command line, or in a journal.
+    /// Of what was named on a command line.
+    pub fn named(text: &str) -> std::result::Result<Self, String> {
+        let location = Self::of(text);
+        match &location {
+            Self::Url(url) => without_secrets(url)?,
+            Self::File(_) => {}
+        }
+        Ok(location)
+    }
+
+    /// Of what is in a journal.
     pub fn of(text: &str) -> Self {
         match Url::parse(text).ok().filter(is_remote) {
             Some(url) => Self::Url(url),
@@ -82,6 +87,18 @@ impl Location {
         is_within.then_some(joined)
     }
 
+    /// A blob that is named by its container and its path there. In a folder every container is the folder itself.
+    pub fn blob(&self, container: &str, path: &str) -> Option<Self> {
+        let Self::Url(url) = self else { return self.join(path) };
+        let own = if url.username().is_empty() { url.host_str()? } else { url.username() };
+        let prefix = remote::path(url)?;
+        let rest = match path.strip_prefix(prefix.as_str()) {
+            Some(rest) if prefix.is_empty() || rest.starts_with('/') => rest,
+            _ => return None,
+        };
+        self.join(rest.trim_start_matches('/')).filter(|_| own == container)
+    }
+
     /// The last part of its path.
     pub fn name(&self) -> String {
         match self {
@@ -95,6 +112,14 @@ impl Location {
         match self {
             Self::File(path) => Found::of_file(path, &std::fs::metadata(path)?),
             Self::Url(url) => in_tokio(remote::look(url)),
+        }
+    }
+
+    /// The same, where others wait.
+    pub async fn look_while_others_wait(&self) -> Result<Found> {
+        match self {
+            Self::File(_) => self.look(),
+            Self::Url(url) => remote::look(url).await,
         }
     }
 
@@ -165,6 +190,18 @@ impl fmt::Display for Location {
     }
 }
 
+/// An error if there is more in a URL than where something is.
+fn without_secrets(url: &Url) -> std::result::Result<(), String> {
+    if url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        let shown = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+        return Err(format!(
+            "the url at `{shown}` has a password, a `?` or a `#` in it, and whoever reads it could read a secret\nhint: remove it, \
+             and set it in the environment; in names write `%3F` and `%23`"
+        ));
+    }
+    Ok(())
+}
+
 fn is_remote(url: &Url) -> bool {
     SCHEMES.contains(&url.scheme()) && url.has_host()
 }
@@ -205,6 +242,16 @@ mod tests {
         ] {
             assert!(store(bad).is_err(), "{bad}");
         }
+        let prefixed = store("az://flights/landing").unwrap();
+        let blob = |container, path| prefixed.blob(container, path).map(|blob| blob.to_string());
+        assert_eq!(blob("flights", "landing/a/b.csv").as_deref(), Some("az://flights/landing/a/b.csv"));
+        for (container, path) in [("other", "landing/b.csv"), ("flights", "b.csv"), ("flights", "landings/b.csv")] {
+            assert_eq!(blob(container, path), None, "{container} {path}");
+        }
+        let account = store("abfss://flights@wasmill.dfs.core.windows.net").unwrap();
+        assert!(account.blob("flights", "b.csv").is_some() && account.blob("wasmill", "b.csv").is_none());
+        assert_eq!(store("file:data").unwrap().blob("any", "b.csv").unwrap().name(), "b.csv");
+        assert!(Location::named("az://flights/b.csv?sig=x").is_err());
         for out in ["../b.csv", "/etc/passwd", "a/../../b"] {
             assert_eq!(store("s3://flights/landing").unwrap().join(out), None, "{out}");
             assert_eq!(store("file:data").unwrap().join(out), None, "{out}");

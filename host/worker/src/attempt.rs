@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use wasmill_journal::Journal;
 use wasmill_journal::journal::{Blame, JournalError, Reason};
 use wasmill_journal::letters::Letter;
+use wasmill_runtime::event::Object;
 use wasmill_runtime::failure::Failure;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::run::{Chunk, EventReport, Progress, RunError, RunOptions};
@@ -62,7 +63,9 @@ pub fn attempt(pipeline: &Pipeline, job: &Job, lanes: usize, timeout: Option<Dur
     if held.is_lost() {
         return Outcome::Lost;
     }
-    let skip = if pipeline.resumes() { held.chunks() } else { 0 };
+    // Of an object that may be another by now nothing is done already.
+    let is_same = !matches!(job.event.object, Object::Stored { changed: None, .. });
+    let skip = if pipeline.resumes() && is_same { held.chunks() } else { 0 };
     let options = RunOptions { skip, lanes: Some(lanes), timeout, ..RunOptions::default() };
     let mut teller = Teller { held, handle, letters: Vec::new(), done: skip, told: Instant::now() };
     let outcome = pipeline.run_here(&job.event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));

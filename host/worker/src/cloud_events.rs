@@ -161,9 +161,11 @@ impl Reader<'_> {
             let message = "notifications of blobs are not taken here\nhint: add `store` to the trigger";
             return Err(Invalid(message.into()));
         };
-        let path = subject.split_once("/blobs/").map(|(_, path)| path).filter(|path| !path.is_empty());
-        let Some(location) = path.and_then(|path| store.join(path)) else {
-            return Err(Invalid(format!("the subject `{subject}` does not name a blob")));
+        let named =
+            subject.strip_prefix("/blobServices/default/containers/").and_then(|rest| rest.split_once("/blobs/"));
+        let named = named.filter(|(_, path)| !path.is_empty());
+        let Some(location) = named.and_then(|(container, path)| store.blob(container, path)) else {
+            return Err(Invalid(format!("the subject `{subject}` does not name a blob of the store `{store}`")));
         };
         // It may appear a moment later; if it does not, the event becomes a dead letter.
         Ok(location.expected())

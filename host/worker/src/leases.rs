@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use wasmill_journal::journal::{Blame, JournalError};
 use wasmill_journal::{Journal, Lease, Sequence, Terms};
 use wasmill_runtime::backoff;
-use wasmill_runtime::event::Event;
+use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::plan::DeliveryPlan;
 
 use crate::attempt::Outcome;
@@ -24,6 +24,14 @@ pub const AHEAD: usize = 32;
 
 /// The most bytes of events that are leased ahead. Large events are left to other workers.
 const BYTES_AHEAD: u64 = 4 << 20;
+
+/// What an event counts for, in bytes: one whose length is not known yet may be large.
+fn weight(object: &Object) -> u64 {
+    match object {
+        Object::Stored { size: 0, changed: None, .. } => BYTES_AHEAD,
+        object => object.size(),
+    }
+}
 
 /// How long to wait at most before the journal is asked again: another process may have accepted an event.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -119,7 +127,7 @@ impl Leases {
             Event { id: lease.id.clone(), time: lease.time, attempt: lease.attempt, object: lease.object.clone() };
         let leased = Leased { lease: Arc::new(lease), lost: Arc::default() };
         let Lease { sequence, attempt, object, .. } = &*leased.lease;
-        if let Some(before) = self.holding.hold(*sequence, *attempt, leased.clone(), object.size()) {
+        if let Some(before) = self.holding.hold(*sequence, *attempt, leased.clone(), weight(object)) {
             before.lose();
         }
         let trace = leased.lease.trace.clone();
@@ -131,7 +139,7 @@ impl Leases {
         let DeliveryPlan { concurrency, backfill_share, .. } = self.delivery;
         let held = self.holding.all();
         let held = held.iter().map(|held| &held.lease).filter(|lease| lease.generation > 0);
-        let (count, bytes) = held.fold((0, 0), |(count, bytes), lease| (count + 1, bytes + lease.object.size()));
+        let (count, bytes) = held.fold((0, 0), |(count, bytes), lease| (count + 1, bytes + weight(&lease.object)));
         // Of large ones no more are leased than may be worked on at once, or they would be in the way for long.
         let capacity = if bytes < BYTES_AHEAD { concurrency * AHEAD } else { concurrency };
         ((capacity as f64 * backfill_share) as usize).max(1).saturating_sub(count)

@@ -2,6 +2,7 @@
 
 pub mod nats;
 pub mod registry;
+pub mod store;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

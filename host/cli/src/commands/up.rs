@@ -1,7 +1,8 @@
 //! `wasmill up`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -30,6 +31,9 @@ use crate::telemetry::Telemetry;
 
 /// How often the manifest is looked at, and with --drain the journal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often tables in stores over the network are looked at.
+const LOOK_AGAIN_FAR: Duration = Duration::from_secs(10);
 
 /// How often it is looked for what ended long ago, and how long to wait while there is more of it.
 const FORGET_AGAIN: Duration = Duration::from_secs(600);
@@ -144,11 +148,13 @@ impl Up {
             let plan = &session.plan;
             events.set_endpoints(endpoints(plan));
             let (stop, stopped) = watch::channel(());
-            let mut triggers = JoinSet::new();
+            let (mut triggers, mut lists) = (JoinSet::new(), Vec::new());
             for trigger in &plan.triggers {
                 match trigger {
                     TriggerPlan::Object { objects, settle } => {
-                        triggers.spawn(object::watch(objects.clone(), *settle, intake.clone()));
+                        let is_listed = Arc::new(AtomicBool::new(false));
+                        lists.push(is_listed.clone());
+                        triggers.spawn(object::watch(objects.clone(), *settle, intake.clone(), is_listed));
                     }
                     TriggerPlan::Schedule(schedule) => {
                         triggers.spawn(schedule::keep(*schedule.clone(), intake.clone()));
@@ -164,12 +170,12 @@ impl Up {
             let working = tokio::spawn(worker.run(stopped));
             let next = tokio::select! {
                 _ = &mut asked => None,
-                next = self.changed(plan, &common) => {
+                next = self.changed(plan, &pipeline, &common) => {
                     baking = Baking::of(&next.0, &next.1, &common);
                     Some(next)
                 }
                 baked = baking.done() => Some((session.clone(), baked)),
-                () = drained(plan, &common, &feeds), if self.drain => None,
+                () = drained(plan, &common, &feeds, &lists), if self.drain => None,
             };
             triggers.shutdown().await;
             if next.is_none() {
@@ -192,12 +198,21 @@ impl Up {
     }
 
     /// What the pipeline became, once its manifest, or a file that it was made of, changed to something that works.
-    async fn changed(&self, plan: &Plan, common: &Common) -> (Arc<Session>, Arc<Pipeline>) {
+    async fn changed(&self, plan: &Plan, pipeline: &Pipeline, common: &Common) -> (Arc<Session>, Arc<Pipeline>) {
         let mut seen = plan.files.clone();
+        let (tables, mut looked) = (&pipeline.remote_tables, Instant::now());
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             let now = plan.files.now();
-            let changed: Vec<String> = now.changed(&seen).map(|path| format!("`{}`", path.display())).collect();
+            let mut changed: Vec<String> = now.changed(&seen).map(|path| format!("`{}`", path.display())).collect();
+            if looked.elapsed() >= LOOK_AGAIN_FAR {
+                for table in tables {
+                    // One that cannot be looked at is taken for what it was.
+                    let now = table.location.look_while_others_wait().await;
+                    changed.extend(now.ok().filter(|now| now != table).map(|now| format!("`{}`", now.location)));
+                }
+                looked = Instant::now();
+            }
             if changed.is_empty() {
                 continue;
             }
@@ -344,7 +359,7 @@ fn endpoints(plan: &Plan) -> Vec<Endpoint> {
 }
 
 /// Over when nothing waits or runs, in the journal and in brokers, twice in a row with time for triggers to look between.
-async fn drained(plan: &Plan, common: &Common, feeds: &[Arc<Feed>]) {
+async fn drained(plan: &Plan, common: &Common, feeds: &[Arc<Feed>], lists: &[Arc<AtomicBool>]) {
     let settle = plan.triggers.iter().map(|trigger| match trigger {
         TriggerPlan::Object { settle, .. } => *settle,
         _ => Duration::ZERO,
@@ -353,7 +368,9 @@ async fn drained(plan: &Plan, common: &Common, feeds: &[Arc<Feed>]) {
     let mut before = None;
     loop {
         tokio::time::sleep(wait).await;
-        if !all_drained(feeds).await {
+        // A store over the network may take its time to say what is there.
+        let are_listed = lists.iter().all(|is_listed| is_listed.load(Ordering::Relaxed));
+        if !are_listed || !all_drained(feeds).await {
             before = None;
             continue;
         }

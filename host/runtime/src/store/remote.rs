@@ -17,7 +17,7 @@ use wasmtime_wasi::runtime::in_tokio;
 use super::{Found, Location};
 
 /// What the variables begin with that clouds keep credentials and settings in. Others are none of theirs, whatever they say.
-const VARIABLES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+const VARIABLES: [&str; 4] = ["AWS_", "AZURE_", "GOOGLE_", "IDENTITY_ENDPOINT"];
 
 /// How much is read ahead of what is read from its beginning on, in bytes.
 const AHEAD: u64 = 4 << 20;
@@ -42,11 +42,18 @@ fn client(url: &Url) -> Result<(Client, Path)> {
     if let Some(client) = clients.get(key) {
         return Ok((client.clone(), path));
     }
-    let variables = std::env::vars().filter(|(name, _)| VARIABLES.iter().any(|prefix| name.starts_with(prefix)));
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = variables.filter(|(name, _)| VARIABLES.iter().any(|prefix| name.starts_with(prefix)));
     let (client, _) = parse_url_opts(url, variables).map_err(|err| failed(url, &err))?;
     let client = Client::from(client);
     clients.insert(key.to_owned(), client.clone());
     Ok((client, path))
+}
+
+/// A URL's path, as its store knows it.
+pub fn path(url: &Url) -> Option<String> {
+    Path::from_url_path(url.path()).ok().map(String::from)
 }
 
 /// The last part of a URL's path, as its store knows it.
@@ -65,10 +72,13 @@ pub async fn look(url: &Url) -> Result<Found> {
 pub async fn list(url: &Url) -> Result<Vec<Found>> {
     let (client, path) = client(url)?;
     let under = Location::Url(url.clone());
-    let listed = in_time(url, client.list_with_delimiter(Some(&path))).await?;
+    // As many pages as there are, each of which the client bounds.
+    let listed = client.list_with_delimiter(Some(&path)).await.map_err(|err| failed(url, &err))?;
     let named = |meta: &ObjectMeta| {
-        let name = meta.location.filename()?;
-        Some(found(under.join(name)?, meta))
+        // Consoles make objects that stand for folders, whose name is the prefix itself.
+        let mut parts = meta.location.prefix_match(&path)?;
+        let (name, None) = (parts.next()?, parts.next()) else { return None };
+        Some(found(under.join(name.as_ref())?, meta))
     };
     Ok(listed.objects.iter().filter_map(named).collect())
 }
@@ -76,7 +86,9 @@ pub async fn list(url: &Url) -> Result<Vec<Found>> {
 fn found(location: Location, meta: &ObjectMeta) -> Found {
     // Azure has quotes around it in some answers, and none in others.
     let version = meta.e_tag.as_deref().map(|tag| tag.trim_matches('"').to_owned());
-    Found { location, size: meta.size, changed: meta.last_modified.timestamp_micros(), version }
+    // Lists may tell times by the millisecond, where a single answer's header has seconds.
+    let changed = meta.last_modified.timestamp().saturating_mul(1_000_000);
+    Found { location, size: meta.size, changed, version }
 }
 
 async fn in_time<T>(url: &Url, asked: impl Future<Output = object_store::Result<T>>) -> Result<T> {
@@ -95,7 +107,12 @@ fn failed(url: &Url, err: &object_store::Error) -> Error {
     let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.get(..text.floor_char_boundary(MESSAGE_LIMIT)).unwrap_or_default();
     match err {
-        object_store::Error::NotFound { .. } => Error::new(ErrorKind::NotFound, "there is no such object"),
+        object_store::Error::NotFound { .. } => {
+            Error::new(ErrorKind::NotFound, "there is no such object, bucket or container")
+        }
+        object_store::Error::InvalidPath { .. } => Error::other(format!(
+            "an object has a name that is no path: {text}\nhint: rename it, or use a prefix without it"
+        )),
         object_store::Error::Precondition { .. } => Error::new(ErrorKind::NotFound, "it changed while it was read"),
         _ => Error::other(format!("{text}\nhint: {}", hint(url))),
     }
@@ -167,12 +184,19 @@ impl RemoteObject {
     async fn fetch(&mut self, offset: u64, len: u64, until: Instant) -> Result<Bytes> {
         let (start, bytes) = &self.held;
         let goes_on = offset == start + bytes.len() as u64;
-        let piece = match self.ahead.take() {
+        let mut piece = match self.ahead.take() {
             Some((start, piece)) if start == offset => piece,
-            _ => self.begin(offset, if goes_on { len.max(AHEAD) } else { len }),
+            other => {
+                other.iter().for_each(|(_, piece)| piece.abort());
+                self.begin(offset, if goes_on { len.max(AHEAD) } else { len })
+            }
         };
-        let late = || Error::new(ErrorKind::TimedOut, "the store gave no answer in time");
-        let bytes = tokio::time::timeout_at(until.into(), piece).await.map_err(|_| late())?.map_err(Error::other)??;
+        let Ok(bytes) = tokio::time::timeout_at(until.into(), &mut piece).await else {
+            // Who asks again has waited for a part of it.
+            self.ahead = Some((offset, piece));
+            return Err(Error::new(ErrorKind::TimedOut, "the store gave no answer in time"));
+        };
+        let bytes = bytes.map_err(Error::other)??;
         let next = offset + bytes.len() as u64;
         if goes_on && next < self.found.size {
             self.ahead = Some((next, self.begin(next, AHEAD)));

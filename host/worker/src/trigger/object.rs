@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
@@ -23,8 +24,8 @@ use crate::clock;
 /// How often a store is looked through, whatever the system says.
 const RESCAN: Duration = Duration::from_secs(10);
 
-/// Watches a store, for as long as it is polled.
-pub async fn watch(objects: ObjectPattern, settle: Duration, intake: Intake) {
+/// Watches a store, for as long as it is polled. `is_listed` is told once all that was there is accepted, or too young.
+pub async fn watch(objects: ObjectPattern, settle: Duration, intake: Intake, is_listed: Arc<AtomicBool>) {
     let changed = Arc::new(Notify::new());
     let _watcher = match &objects.within {
         Location::File(folder) => watcher(folder, changed.clone()),
@@ -35,7 +36,7 @@ pub async fn watch(objects: ObjectPattern, settle: Duration, intake: Intake) {
     loop {
         // A change while it is looked through is looked at after it.
         let again = changed.notified();
-        let wait = scan(&objects, settle, &intake, &mut known).await;
+        let wait = scan(&objects, settle, &intake, &mut known, &is_listed).await;
         // Over by then, or something changed.
         let _ = tokio::time::timeout(wait.min(RESCAN), again).await;
     }
@@ -74,6 +75,7 @@ async fn scan(
     settle: Duration,
     intake: &Intake,
     known: &mut HashMap<Location, EventId>,
+    is_listed: &AtomicBool,
 ) -> Duration {
     let mut wait = RESCAN;
     let found = match objects.find().await {
@@ -109,6 +111,7 @@ async fn scan(
             Err(err) => intake.metrics.journal_failed(&err),
         }
     }
+    is_listed.store(true, Ordering::Relaxed);
     wait
 }
 
