@@ -40,7 +40,10 @@ impl SettingsCtx {
     /// How many bytes at the beginning of a text, of which something before was dropped, are the rest of a value.
     pub fn rest_of_secret(&self, text: &[u8]) -> usize {
         let rest = |value: &str| {
-            (1..value.len()).map(|at| &value.as_bytes()[at..]).find(|rest| text.starts_with(rest)).map(<[u8]>::len)
+            (1..value.len())
+                .filter_map(|at| value.as_bytes().get(at..))
+                .find(|rest| text.starts_with(rest))
+                .map(<[u8]>::len)
         };
         self.secrets().filter_map(|(_, value)| rest(value)).max().unwrap_or(0)
     }

@@ -126,17 +126,16 @@ pub(super) struct Check<'a> {
 impl<'a> Check<'a> {
     fn stores(&mut self) {
         for (name, store) in &self.manifest.stores {
-            let location = Location::of_store(&store.url, self.folder).and_then(|location| match &location {
-                Location::File(folder) if !folder.is_dir() => {
-                    Err(format!("there is no folder `{}`", store.url.trim_start_matches("file:")))
+            let at = ["stores", name.as_str(), "url"];
+            match Location::of_store(&store.url, self.folder) {
+                Ok(location) => {
+                    if matches!(&location, Location::File(folder) if !folder.is_dir()) {
+                        let folder = store.url.trim_start_matches("file:");
+                        self.reporter.at(&at, format!("store `{name}`: there is no folder `{folder}`"));
+                    }
+                    self.stores.insert(name, location);
                 }
-                _ => Ok(location),
-            });
-            match location {
-                Ok(location) => drop(self.stores.insert(name, location)),
-                Err(why) => {
-                    self.reporter.at(&["stores", name.as_str(), "url"], format!("store `{name}`: {why}"));
-                }
+                Err(why) => self.reporter.at(&at, format!("store `{name}`: {why}")),
             }
         }
     }
