@@ -4,14 +4,6 @@ use anyhow::{Context, Result};
 use wasmill_runtime::plan::Plan;
 use wasmill_runtime::store::{Found, Location};
 
-/// An object as it is named on the command line: a file, or a URL as stores have them.
-pub fn location(text: &str) -> Result<Location, String> {
-    Ok(match Location::named(text)? {
-        Location::File(path) => Location::File(std::path::absolute(path).map_err(|err| err.to_string())?),
-        url => url,
-    })
-}
-
 /// The objects that were named, or if none was those that the triggers match; each once, by name.
 pub fn objects(plan: &Plan, named: &[Location]) -> Result<Vec<Found>> {
     let looked = named.iter().map(|object| object.look().with_context(|| format!("cannot open `{object}`")));

@@ -61,6 +61,14 @@ impl Location {
         Ok(location)
     }
 
+    /// The same from whatever folder a program is in.
+    pub fn absolute(self) -> Result<Self> {
+        match self {
+            Self::File(path) => std::path::absolute(path).map(Self::File),
+            url => Ok(url),
+        }
+    }
+
     /// Of what is in a journal.
     pub fn of(text: &str) -> Self {
         match Url::parse(text).ok().filter(is_remote) {

@@ -120,10 +120,12 @@ impl Source for Failing {
 #[test]
 fn a_failure_of_the_source_stays_what_it_is() {
     for object in [rows(100).into_bytes(), gzip(&rows(100)), zstd(&rows(100))] {
-        for at in [0, 3, 50] {
-            let config = with(two("csv"), json!({ "header": false }));
+        for at in [0, 3, 50, 200] {
+            let config = with(two("csv"), json!({ "header": false, "batch_rows": 3 }));
             let outcome = read(&config, Failing(object.clone(), at));
             assert_eq!(outcome.failure, Some(Failure::Retry("the store is away".into())));
+            // Whoever begins anew leaves out as many batches: none may be shorter than it will be then.
+            assert!(outcome.batches.iter().all(|rows| *rows == 3), "{:?}", outcome.batches);
         }
     }
 }

@@ -9,13 +9,13 @@ use wasmill_journal::backfill::Backfill as Begun;
 use wasmill_journal::{Journal, NewEvent};
 use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::plan::{Plan, TriggerPlan};
-use wasmill_runtime::store::Location;
+use wasmill_runtime::store::{Found, Location};
 use wasmill_worker::clock;
 use wasmill_worker::trigger::schedule;
 
 use super::runs::{open, time, wait};
 use super::{Exit, Format, PipelineArgs};
-use crate::objects::{location, objects};
+use crate::objects::objects;
 use crate::session::Session;
 
 /// The most events of a backfill: all of them are accepted at once.
@@ -59,7 +59,7 @@ struct Start {
 
     /// Objects, instead of those that the triggers match.
     #[arg(conflicts_with = "schedule")]
-    #[arg(value_parser = location)]
+    #[arg(value_parser = Location::named)]
     objects: Vec<Location>,
 
     /// The times of this schedule, instead of objects.
@@ -182,6 +182,7 @@ impl Start {
     fn objects(&self, plan: &Plan) -> Result<Vec<NewEvent>> {
         let mut events = Vec::new();
         for found in objects(plan, &self.objects)?.into_iter().filter(|found| self.is_named(&found.location.name())) {
+            let found = Found { location: found.location.absolute()?, ..found };
             let Event { id, time, object, .. } = Event::of(found);
             if time < self.since.unwrap_or(i64::MIN) || time >= self.until.unwrap_or(i64::MAX) {
                 continue;

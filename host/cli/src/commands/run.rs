@@ -17,7 +17,7 @@ use wasmill_runtime::run::{EventReport, Progress, RunError, RunOptions};
 use wasmill_runtime::store::Location;
 
 use super::{Exit, Format, PipelineArgs};
-use crate::objects::{location, objects};
+use crate::objects::objects;
 use crate::session::Session;
 use crate::text;
 
@@ -38,7 +38,7 @@ pub struct Run {
     pipeline: PipelineArgs,
 
     /// Objects to run instead of those that the triggers match: files, or URLs as stores have them.
-    #[arg(value_parser = location)]
+    #[arg(value_parser = Location::named)]
     objects: Vec<Location>,
 
     /// Stop after this step and write its rows to --out.
