@@ -337,7 +337,8 @@ pub struct Step {
     /// Bounds on the function.
     #[serde(default)]
     pub limits: StepLimits,
-    /// What happens when a call of the function fails.
+    /// What happens when a call of the function fails. Reading an object is not called again: after a read that failed the
+    /// event begins anew, as `[delivery]` says.
     #[serde(default)]
     pub retry: StepRetry,
 }
