@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 list=$2/package.json
 folder=${WASMILL_CACHE:-$HOME/.cache/wasmill}/node/$1
+if ! command -v npm >/dev/null; then
+  printf 'there is no `npm`\nhint: install Node.js 20 or later\n' >&2
+  exit 2
+fi
 if ! cmp -s "$list" "$folder/installed.json"; then
   printf 'installing %s …\n' "$list" >&2
   rm -rf "$folder"

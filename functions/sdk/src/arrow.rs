@@ -39,8 +39,8 @@ pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     Ok(bytes)
 }
 
-/// About how long a batch is as a stream, in bytes. (Arrow's own `get_array_memory_size` counts all of what a column is a slice of,
-/// and the columns of a batch that was decoded are slices of the same stream.)
+/// About how long a batch is as a stream, in bytes. (Arrow's own `get_array_memory_size` counts all of what a column is a
+/// slice of, and the columns of a batch that was decoded are slices of the same stream.)
 pub fn size(batch: &RecordBatch) -> usize {
     let columns = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
     columns.sum::<usize>() + 256 * batch.num_columns() + 4096

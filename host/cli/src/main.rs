@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Has glibc give back to the system what is larger than this, in bytes. Left alone it raises that to the size of the largest
-/// component that was ever read, and keeps what batches took: a seventh of the peak of `make bench`.
+/// Has glibc give back to the system what is larger than 16 MiB. Left alone it raises that to the size of the largest
+/// component that was ever read, and keeps what batches took: an eighth of the peak of `make bench`.
 fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -91,11 +91,6 @@ impl Event {
         Found::of_file(path, &std::fs::metadata(path)?).map(Self::of)
     }
 
-    /// The event of the object that is there now. It may wait for a store.
-    pub fn at(location: &Location) -> std::io::Result<Self> {
-        location.look().map(Self::of)
-    }
-
     /// The object's name, or the event's own name if it brings the bytes itself.
     pub fn name(&self) -> String {
         match &self.object {

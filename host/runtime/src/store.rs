@@ -1,6 +1,6 @@
-//! Where objects are: files in a folder, or objects in a bucket or container of a store over the network. A URL alone says
-//! which: `file:data`, `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX`,
-//! `gs://BUCKET/PREFIX`. Credentials come from the environment, as each cloud has it (`store/remote.rs`).
+//! Where objects are: files in a folder, or objects in a bucket or container of a store over the network. A URL alone
+//! says which: `file:data`, `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`,
+//! `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX`, `gs://BUCKET/PREFIX`. Credentials come from the environment, as each cloud has it (`store/remote.rs`).
 
 mod remote;
 
@@ -18,7 +18,7 @@ use crate::event::Object;
 pub use remote::RemoteObject;
 
 /// The schemes of stores over the network.
-pub const SCHEMES: [&str; 5] = ["s3", "az", "abfs", "abfss", "gs"];
+const SCHEMES: [&str; 5] = ["s3", "az", "abfs", "abfss", "gs"];
 
 /// Where an object is, or what objects are in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +30,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// Of a store's URL in a manifest; a folder is relative to `base`.
+    /// Of a store's URL in a manifest; a folder is relative to `base`. An error tells what to write.
     pub fn of_store(url: &str, base: &Path) -> std::result::Result<Self, String> {
         let known = || {
             // The rest may be a secret.
@@ -51,7 +51,7 @@ impl Location {
         Ok(Self::Url(parsed))
     }
 
-    /// Of what was named on a command line.
+    /// Of what was named on a command line; an error if a URL has more in it than where something is.
     pub fn named(text: &str) -> std::result::Result<Self, String> {
         let location = Self::of(text);
         match &location {
@@ -77,7 +77,7 @@ impl Location {
         }
     }
 
-    /// What is there under this path, which may not lead out of it.
+    /// What is there under this path; none if that leads out of it.
     pub fn join(&self, path: &str) -> Option<Self> {
         let parts = Path::new(path).components();
         let is_within = parts.clone().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -95,7 +95,8 @@ impl Location {
         is_within.then_some(joined)
     }
 
-    /// A blob that is named by its container and its path there. In a folder every container is the folder itself.
+    /// A blob that is named by its container and its path there; none if it is not in this store. In a folder every
+    /// container is the folder itself.
     pub fn blob(&self, container: &str, path: &str) -> Option<Self> {
         let Self::Url(url) = self else { return self.join(path) };
         let own = if url.username().is_empty() { url.host_str()? } else { url.username() };
@@ -115,7 +116,8 @@ impl Location {
         }
     }
 
-    /// The object that is there now. It waits for the store: not to be called where others wait.
+    /// The object that is there now; `NotFound` if there is none. It waits for the store: not to be called where others
+    /// wait.
     pub fn look(&self) -> Result<Found> {
         match self {
             Self::File(path) => Found::of_file(path, &std::fs::metadata(path)?),

@@ -58,8 +58,7 @@ struct Start {
     pipeline: PipelineArgs,
 
     /// Objects, instead of those that the triggers match.
-    #[arg(conflicts_with = "schedule")]
-    #[arg(value_parser = Location::named)]
+    #[arg(conflicts_with = "schedule", value_parser = Location::named)]
     objects: Vec<Location>,
 
     /// The times of this schedule, instead of objects.

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use wasmill_runtime::plan::{Edge, Plan, StepPlan, TriggerPlan};
+use wasmill_runtime::store::Location;
 
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
@@ -106,7 +107,11 @@ fn tables<'a>(plan: &'a Plan, step: &'a StepPlan) -> impl Iterator<Item = &'a st
 fn trigger(trigger: &TriggerPlan) -> String {
     match trigger {
         TriggerPlan::Object { objects, .. } => {
-            format!("object {}/{}", objects.within.name(), objects.name)
+            let within = match &objects.within {
+                Location::File(folder) => name(folder),
+                url => url.to_string(),
+            };
+            format!("object {within}/{}", objects.name)
         }
         TriggerPlan::Http { path, .. } => format!("http POST {path}"),
         TriggerPlan::Pipeline(chain) => format!("pipeline {}", chain.pipeline),

@@ -1,5 +1,5 @@
-//! Stores over the network, by the crate `object_store`. Where their credentials are is as each cloud's own programs have it
-//! in the environment: variables that begin with `AWS_`, `AZURE_` or `GOOGLE_`, or the identity of the machine.
+//! Stores over the network, by the crate `object_store`. Their credentials are in the environment, as each cloud's own
+//! programs have it: variables that begin with `AWS_`, `AZURE_` or `GOOGLE_`, or the identity of the machine.
 
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Result};
@@ -136,7 +136,8 @@ fn hint(url: &Url) -> &'static str {
     }
 }
 
-/// An object that is read piece by piece. It stays the one that was opened: if it is replaced meanwhile, reading it fails.
+/// An object that is read piece by piece. It stays the one that was opened: if it is replaced meanwhile, reading it fails
+/// (`NotFound`).
 #[derive(Debug)]
 pub struct RemoteObject {
     url: Url,
@@ -160,7 +161,7 @@ impl RemoteObject {
         Ok(Self { url: url.clone(), client, path, found, version: meta.e_tag, held: (0, Bytes::new()), ahead: None })
     }
 
-    /// Bytes from `offset` on, at most `len` of them, but at least one if there is any; an error after `until`.
+    /// Bytes from `offset` on, at most `len` of them, but at least one if there is any; `TimedOut` after `until`.
     pub fn read(&mut self, offset: u64, len: u64, until: Instant) -> Result<Vec<u8>> {
         let len = len.min(self.found.size.saturating_sub(offset));
         if len == 0 {
