@@ -1,6 +1,7 @@
 //! A column that grows value by value, and takes back what it got when its row is rejected.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::types::{
@@ -10,12 +11,13 @@ use arrow_array::types::{
 use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeListArray, PrimitiveArray, StringArray};
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType};
+use chrono::DateTime;
 use serde_json::value::RawValue;
 
 use crate::number::{Excess, boolean, decimal, float, integer};
 use crate::reason::{Problem, reason};
-use crate::schema::{ColumnPlan, Kind};
-use crate::time::date;
+use crate::schema::{ColumnPlan, Kind, MOST_DEPTH};
+use crate::time::{DAYS, date};
 
 /// A column of a batch being read.
 pub struct Column {
@@ -95,6 +97,7 @@ impl Column {
     pub fn append_json(&mut self, json: &str) -> Result<(), String> {
         let outcome = match json.as_bytes() {
             b"null" => return self.append_null(),
+            bytes if matches!(self.plan.kind, Kind::Json) => self.append(bytes),
             [b'"', ..] => match serde_json::from_str::<Text<'_>>(json) {
                 Ok(Text(text)) if self.is_null(text.as_bytes()) => return self.append_null(),
                 Ok(Text(text)) if self.takes_string() => self.append(text.as_bytes()),
@@ -106,6 +109,65 @@ impl Column {
             _ => Err(Problem::Malformed),
         };
         outcome.map_err(|problem| reason(&self.plan, problem, json))
+    }
+
+    /// Adds a value of a format with types; on an error, which is the reason, nothing. Text is read like a field of
+    /// separated values, numbers become whatever number holds them exactly (or a float, rounded).
+    pub fn append_value(&mut self, value: &Value<'_>) -> Result<(), String> {
+        let outcome = match (&mut self.values, &self.plan.kind, value) {
+            (_, _, Value::Null) => return self.append_null(),
+            (_, Kind::List(..), _) => Err(Problem::Malformed),
+            (_, _, Value::Text(text)) => return self.append_text(text.as_bytes()),
+            (Values::Bool(bits), _, Value::Bool(value)) => {
+                bits.append(*value);
+                Ok(())
+            }
+            (Values::Int32(values), _, Value::Integer(value)) => push(values, (*value).try_into().ok()),
+            (Values::Int64(values), _, Value::Integer(value)) => push(values, (*value).try_into().ok()),
+            (Values::Float32(values), _, Value::Float(value)) => push(values, Some(*value as f32)),
+            (Values::Float64(values), _, Value::Float(value)) => push(values, Some(*value)),
+            (Values::Date(values), _, Value::Date(days)) => {
+                push(values, Some(*days).filter(|days| DAYS.contains(days)))
+            }
+            (Values::Timestamp(values), Kind::Timestamp(format), Value::Time { micros, is_utc }) => {
+                let offset = is_utc.then_some(0);
+                format.instant(*micros, offset).map_err(Problem::from).map(|micros| values.push(micros))
+            }
+            (Values::Timestamp(values), Kind::Timestamp(format), Value::Date(days)) => {
+                let midnight = i64::from(*days) * 86_400_000_000;
+                format.instant(midnight, None).map_err(Problem::from).map(|micros| values.push(micros))
+            }
+            // The other numbers go the way of numbers in text.
+            (_, kind, Value::Integer(_) | Value::Float(_) | Value::Decimal(..)) if kind.is_number() => {
+                let text = value.to_string();
+                return self.append(text.as_bytes()).map_err(|problem| reason(&self.plan, problem, &text));
+            }
+            _ => Err(Problem::Malformed),
+        };
+        match outcome {
+            Ok(()) => self.validity.append_non_null(),
+            Err(problem) => return Err(reason(&self.plan, problem, &value.to_string())),
+        }
+        Ok(())
+    }
+
+    /// Adds a list of values, like [`Column::append_value`].
+    pub fn append_list<'a>(&mut self, values: impl ExactSizeIterator<Item = Value<'a>>) -> Result<(), String> {
+        let len = self.validity.len();
+        let Values::List(items, length) = &mut self.values else {
+            return Err(reason(&self.plan, Problem::Malformed, "[…]"));
+        };
+        if values.len() != *length {
+            return Err(reason(&self.plan, Problem::Malformed, &format!("a list of {}", values.len())));
+        }
+        for value in values {
+            if let Err(reason) = items.append_value(&value) {
+                items.truncate(len.saturating_mul(*length));
+                return Err(reason);
+            }
+        }
+        self.validity.append_non_null();
+        Ok(())
     }
 
     /// Adds a null, unless the column takes none.
@@ -201,7 +263,10 @@ impl Column {
             }
             (Values::Date(values), Kind::Date(layout)) => push(values, date(text, layout))?,
             (Values::Timestamp(values), Kind::Timestamp(format)) => values.push(format.parse(text)?),
-            (Values::Utf8(ends, all), _) => {
+            (Values::Utf8(ends, all), kind) => {
+                if matches!(kind, Kind::Json) && !is_json(text) {
+                    return Err(Problem::Malformed);
+                }
                 str::from_utf8(text).map_err(|_| Problem::NotUtf8)?;
                 if memchr::memchr(0, text).is_some() {
                     return Err(Problem::Nul);
@@ -235,7 +300,7 @@ impl Values {
             Kind::Decimal(..) => Self::Decimal(Vec::new()),
             Kind::Date(_) => Self::Date(Vec::new()),
             Kind::Timestamp(_) => Self::Timestamp(Vec::new()),
-            Kind::Utf8 => Self::Utf8(vec![0], Vec::new()),
+            Kind::Utf8 | Kind::Json => Self::Utf8(vec![0], Vec::new()),
             Kind::List(item, length) => {
                 Self::List(Box::new(Column::new(item.as_ref().clone())), usize::try_from(*length).unwrap_or(0))
             }
@@ -246,6 +311,91 @@ impl Values {
 /// A JSON string, borrowed if nothing in it is escaped.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A value as a format with types has it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// None.
+    Null,
+    /// Of any of the types.
+    Bool(bool),
+    /// Of any length.
+    Integer(i128),
+    /// Of either precision.
+    Float(f64),
+    /// Digits, and how many of them follow the point.
+    Decimal(i128, u8),
+    /// In days since 1970-01-01.
+    Date(i32),
+    /// In microseconds since 1970-01-01T00:00:00, in UTC or on clocks of the column's zone.
+    Time {
+        /// How many.
+        micros: i64,
+        /// Whether in UTC.
+        is_utc: bool,
+    },
+    /// In UTF-8.
+    Text(Cow<'a, str>),
+    /// Of a type that no column has: what it is.
+    Other(&'static str),
+}
+
+impl Value<'_> {
+    /// The value in JSON.
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Integer(_) | Self::Decimal(..) => self.to_string(),
+            Self::Float(value) if value.is_finite() => value.to_string(),
+            other => serde_json::Value::from(other.to_string()).to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Float(value) => write!(f, "{value}"),
+            Self::Decimal(digits, scale) => {
+                let (sign, scale) = (if *digits < 0 { "-" } else { "" }, usize::from(*scale));
+                let digits = format!("{:0>1$}", digits.unsigned_abs(), scale + 1);
+                let (whole, fraction) = digits.split_at(digits.len() - scale);
+                write!(f, "{sign}{whole}{}{fraction}", if scale > 0 { "." } else { "" })
+            }
+            Self::Date(days) => match DateTime::from_timestamp(i64::from(*days) * 86_400, 0) {
+                Some(time) => write!(f, "{}", time.format("%Y-%m-%d")),
+                None => write!(f, "day {days}"),
+            },
+            Self::Time { micros, is_utc } => match DateTime::from_timestamp_micros(*micros) {
+                Some(time) => write!(f, "{}{}", time.format("%Y-%m-%dT%H:%M:%S%.f"), if *is_utc { "Z" } else { "" }),
+                None => write!(f, "{micros} µs"),
+            },
+            Self::Text(text) => f.write_str(text),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Whether this is a JSON value that is not nested too deep.
+fn is_json(text: &[u8]) -> bool {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest <= MOST_DEPTH && serde_json::from_slice::<&RawValue>(text).is_ok()
+}
 
 /// Adds the items of a JSON array of this length to those of the lists before it; on an error, nothing.
 fn append_list(items: &mut Column, length: usize, lists: usize, json: &[u8]) -> Result<(), Problem> {

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::encoding::Charset;
+
 /// The configuration; see the crate's documentation.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,6 +13,24 @@ pub struct Config {
     /// How the object is packed.
     #[serde(default)]
     pub compression: Compression,
+    /// Whether the object is an archive.
+    #[serde(default)]
+    pub archive: Archive,
+    /// Which members of an archive are read: a pattern in which `*` stands for anything; all by default.
+    pub members: Option<String>,
+    /// The most members of an archive.
+    #[serde(default = "max_members")]
+    pub max_members: usize,
+    /// How many times its size an object may unpack to; up to 64 MiB it may in any case.
+    #[serde(default = "max_expansion")]
+    pub max_expansion: u64,
+    /// How text is encoded.
+    #[serde(default)]
+    pub encoding: Charset,
+    /// Where in a JSON document the rows are: a path to an array.
+    pub records: Option<String>,
+    /// An array in each JSON object, of which every item is a row: its path.
+    pub explode: Option<String>,
     /// Separates fields: `,` by default, a tab for `tsv`.
     pub delimiter: Option<Symbol>,
     /// Encloses fields: `"` by default.
@@ -23,7 +43,7 @@ pub struct Config {
     pub header: Option<bool>,
     /// Whether spaces around fields are dropped; false by default.
     pub trim: Option<bool>,
-    /// Texts that mean null: the empty one by default, for `jsonl` none.
+    /// Texts that mean null: the empty one by default for `csv` and `tsv`, else none.
     pub nulls: Option<Vec<String>>,
     /// The columns of the rows, in order.
     pub columns: Vec<ColumnConfig>,
@@ -45,6 +65,16 @@ fn max_row_bytes() -> usize {
     1024 * 1024
 }
 
+/// 65,536: what zip had room for at first.
+fn max_members() -> usize {
+    64 * 1024
+}
+
+/// 200: text seldom packs better than that.
+fn max_expansion() -> u64 {
+    200
+}
+
 /// What an object holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -55,6 +85,14 @@ pub enum Format {
     Tsv,
     /// A JSON object a line.
     Jsonl,
+    /// A JSON document, or several.
+    Json,
+    /// An Avro object container file.
+    Avro,
+    /// Arrow IPC: a stream, or a file.
+    Arrow,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// How an object is packed.
@@ -70,6 +108,21 @@ pub enum Compression {
     Gzip,
     /// RFC 8878, one frame or several.
     Zstd,
+}
+
+/// Whether an object is an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Archive {
+    /// As its first bytes say.
+    #[default]
+    Auto,
+    /// It is none.
+    None,
+    /// PKWARE's APPNOTE, 64 bits as well.
+    Zip,
+    /// POSIX.1-2001 (pax), ustar and GNU.
+    Tar,
 }
 
 /// A character that means something in a format, or `none`.
@@ -95,7 +148,7 @@ impl TryFrom<String> for Symbol {
 pub struct ColumnConfig {
     /// Its name in the rows.
     pub name: String,
-    /// Its name in the header, or its path in the JSON object; the same by default.
+    /// Its name in the header, or its path in the record; the same by default.
     pub from: Option<String>,
     /// The type of its values.
     #[serde(rename = "type")]
@@ -143,6 +196,8 @@ pub enum TypeName {
     Date,
     Timestamp,
     Utf8,
+    /// Any JSON value, as text.
+    Json,
 }
 
 /// What is meant by a time that the clocks of a place showed twice or skipped.

@@ -1,6 +1,6 @@
 //! Separated values: `csv` and `tsv`.
 
-mod split;
+pub(crate) mod split;
 
 use wasmill_sdk::Failure;
 

@@ -16,7 +16,7 @@ pub enum Problem {
     Null,
     /// It holds a NUL byte, which databases do not take in text.
     Nul,
-    /// It is not UTF-8.
+    /// It is not text in the object's encoding.
     NotUtf8,
 }
 
@@ -54,8 +54,15 @@ pub fn reason(column: &ColumnPlan, problem: Problem, found: &str) -> String {
         ),
         Problem::Null => format!("column `{name}`: null, and it is not nullable"),
         Problem::Nul => format!("column `{name}`: `{shown}` holds a NUL byte"),
-        Problem::NotUtf8 => format!("column `{name}`: `{shown}` is not UTF-8"),
+        Problem::NotUtf8 => {
+            format!("column `{name}`: `{shown}` is not text in the object's encoding; hint: encoding = \"latin1\"")
+        }
     }
+}
+
+/// Why an object is refused in which a column is of another type.
+pub fn unlike(column: &ColumnPlan, found: &str) -> String {
+    format!("column `{}`: the object has {}, which is never {}", column.name, shorten(found), column.label)
 }
 
 /// Text for a message: short, and without what would break its line.

@@ -22,6 +22,10 @@ pub struct Rows {
     rejects: Rejects,
     bytes: usize,
     limit: usize,
+    /// The member of an archive that is read and what is numbered in it, and how many lines the ones before it had.
+    member: Option<(String, &'static str)>,
+    before: u64,
+    last: u64,
 }
 
 impl Rows {
@@ -34,24 +38,44 @@ impl Rows {
             rejects: Rejects::default(),
             bytes: 0,
             limit,
+            member: None,
+            before: 0,
+            last: 0,
         }
+    }
+
+    /// Goes on to a member of an archive. Its lines, or whatever `unit` says, are numbered on from those of the one
+    /// before.
+    pub fn enter(&mut self, member: Option<String>, unit: &'static str) {
+        self.member = member.map(|member| (member, unit));
+        self.before = self.last;
     }
 
     /// Adds the row that starts at `line` and reads `raw`. `fill` gives every column one value; if it fails, the
     /// row is rejected.
     pub fn push(&mut self, line: u64, raw: &[u8], fill: impl FnOnce(&mut [Column]) -> Result<(), String>) {
-        match fill(&mut self.columns) {
-            Ok(()) => {
-                self.bytes += raw.len();
-                self.lines.push(line);
-            }
-            Err(reason) => {
-                for column in &mut self.columns {
-                    column.truncate(self.lines.len());
-                }
-                self.reject(line, raw, &reason);
-            }
+        if let Err(reason) = self.try_push(line, raw.len(), fill) {
+            self.reject(line, raw, &reason);
         }
+    }
+
+    /// Adds a row of about so many bytes, like [`Rows::push`]; on an error, which is the reason, nothing.
+    pub fn try_push(
+        &mut self,
+        line: u64,
+        bytes: usize,
+        fill: impl FnOnce(&mut [Column]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        if let Err(reason) = fill(&mut self.columns) {
+            for column in &mut self.columns {
+                column.truncate(self.lines.len());
+            }
+            return Err(reason);
+        }
+        self.bytes += bytes;
+        self.last = self.before.saturating_add(line);
+        self.lines.push(self.last);
+        Ok(())
     }
 
     /// Rejects a record that is no row.
@@ -61,7 +85,13 @@ impl Rows {
         let text = String::from_utf8_lossy(raw.get(..RAW_LIMIT + 4).unwrap_or(raw));
         // Databases that dead letters are kept in take no NUL.
         let text = if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text };
-        self.rejects.push(line, reason, Some(&text));
+        self.last = self.before.saturating_add(line);
+        match &self.member {
+            Some((member, unit)) => {
+                self.rejects.push(self.last, format!("{member}, {unit} {line}: {reason}"), Some(&text));
+            }
+            None => self.rejects.push(self.last, reason, Some(&text)),
+        }
     }
 
     /// Whether it is time for a batch.

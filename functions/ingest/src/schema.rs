@@ -46,6 +46,8 @@ pub enum Kind {
     Date(Layout),
     Timestamp(TimestampFormat),
     Utf8,
+    /// Any JSON value, as text.
+    Json,
     /// Lists: what is in them, and how many.
     List(Box<ColumnPlan>, i32),
 }
@@ -68,7 +70,7 @@ impl Kind {
             Self::Decimal(precision, scale) => DataType::Decimal128(*precision, scale.cast_signed()),
             Self::Date(_) => DataType::Date32,
             Self::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            Self::Utf8 => DataType::Utf8,
+            Self::Utf8 | Self::Json => DataType::Utf8,
             Self::List(item, length) => {
                 let item = Field::new_list_field(item.kind.data_type(), item.nullable);
                 DataType::FixedSizeList(Arc::new(item), *length)
@@ -79,12 +81,15 @@ impl Kind {
     /// Whether JSON has it as a number rather than a string.
     pub fn is_number(&self) -> bool {
         match self {
-            Self::Bool | Self::Date(_) | Self::Utf8 | Self::List(..) => false,
+            Self::Bool | Self::Date(_) | Self::Utf8 | Self::Json | Self::List(..) => false,
             Self::Timestamp(format) => matches!(format.layout, Layout::Unix(_)),
             _ => true,
         }
     }
 }
+
+/// How deep values of the type json may be nested; what most readers of JSON take.
+pub const MOST_DEPTH: usize = 127;
 
 /// Checks the columns of a configuration.
 pub fn plan(config: &Config) -> Result<Vec<ColumnPlan>, String> {
@@ -93,8 +98,8 @@ pub fn plan(config: &Config) -> Result<Vec<ColumnPlan>, String> {
     }
     let shared: Arc<[String]> = match (&config.nulls, config.format) {
         (Some(nulls), _) => nulls.clone().into(),
-        (None, Format::Jsonl) => Arc::new([]),
-        (None, _) => Arc::new([String::new()]),
+        (None, Format::Csv | Format::Tsv) => Arc::new([String::new()]),
+        (None, _) => Arc::new([]),
     };
     let mut columns: Vec<ColumnPlan> = Vec::with_capacity(config.columns.len());
     for column in &config.columns {
@@ -159,6 +164,7 @@ fn kind(column: &ColumnConfig) -> Result<Kind, String> {
         TypeName::Float32 => Kind::Float32,
         TypeName::Float64 => Kind::Float64,
         TypeName::Utf8 => Kind::Utf8,
+        TypeName::Json => Kind::Json,
         TypeName::Decimal => match (column.precision, column.scale) {
             (Some(precision @ 1..=38), Some(scale)) if scale <= precision => Kind::Decimal(precision, scale),
             _ => {
@@ -206,6 +212,7 @@ fn label(column: &ColumnConfig) -> String {
     let article = if name.starts_with('i') { "an" } else { "a" };
     match (column.precision, column.scale, &column.format) {
         _ if column.kind == TypeName::Utf8 => "text".to_owned(),
+        _ if column.kind == TypeName::Json => format!("JSON, nested at most {MOST_DEPTH} deep"),
         (Some(precision), Some(scale), _) => format!("a decimal({precision}, {scale})"),
         (_, _, Some(format)) => format!("a {name} of the format `{format}`"),
         _ => format!("{article} {name}"),

@@ -1,10 +1,15 @@
 //! The function as a host sees it: configuration and bytes in, rows and rejects out.
 
+mod archives;
 mod config;
 mod csv;
+mod encodings;
+mod infer;
+mod json;
 mod jsonl;
 mod packed;
 mod random;
+mod typed;
 mod values;
 
 use arrow_array::cast::AsArray;

@@ -1,16 +1,19 @@
 //! A window on an object's text that moves forward, and the line it is at.
 
-use wasmill_sdk::{Failure, Source};
+use std::io::Read;
 
-use crate::compression::Content;
-use crate::config::Compression;
+use wasmill_sdk::Failure;
+
+use crate::encoding::{Charset, transcode};
+use crate::stored::Account;
 
 /// How much is read at once, in bytes.
 const READ_SIZE: usize = 256 * 1024;
 
 /// Text from the record being read on; as long as that record, and one read more.
 pub struct Text {
-    content: Content,
+    content: Box<dyn Read>,
+    account: Account,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -19,17 +22,16 @@ pub struct Text {
 }
 
 impl Text {
-    /// Starts at the beginning of an object, after a byte order mark. What is surely not text in an encoding
-    /// that extends ASCII is refused.
-    pub fn open(source: Box<dyn Source>, compression: Compression) -> Result<Self, Failure> {
-        let content = Content::open(source, compression)?;
-        let mut text = Self { content, buffer: vec![0; READ_SIZE], start: 0, end: 0, line: 1, after_return: false };
+    /// Starts at the beginning of what an object holds, after a byte order mark. What is surely not text in the
+    /// encoding is refused.
+    pub fn open(content: Box<dyn Read>, charset: Charset, account: &Account) -> Result<Self, Failure> {
+        let content = transcode(content, charset, account)?;
+        let buffer = vec![0; READ_SIZE];
+        let mut text =
+            Self { content, account: account.clone(), buffer, start: 0, end: 0, line: 1, after_return: false };
         while text.unread().len() < LONGEST_MAGIC && text.more()? {}
         if let Some((_, what, hint)) = FOREIGN.iter().find(|(magic, ..)| text.unread().starts_with(magic)) {
             return Err(Failure::Reject(format!("the object is {what}, not text in UTF-8; hint: {hint}")));
-        }
-        if text.unread().starts_with(b"\xef\xbb\xbf") {
-            text.consume_in_line(3);
         }
         Ok(text)
     }
@@ -50,7 +52,8 @@ impl Text {
                 self.buffer.resize(2 * self.buffer.len(), 0);
             }
         }
-        let amount = self.content.read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let amount = self.content.read(free).map_err(|err| self.account.explain(&err))?;
         self.end += amount;
         Ok(amount > 0)
     }
@@ -79,17 +82,18 @@ impl Text {
 }
 
 /// The first bytes of what is not text, what it is, and what to do.
-const FOREIGN: [(&[u8], &str, &str); 10] = [
+const FOREIGN: [(&[u8], &str, &str); 11] = [
     (b"\xff\xfe\0\0", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
     (b"\0\0\xfe\xff", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
-    (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\x1f\x8b\x08", "packed by gzip", "compression = \"auto\", once"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd", "compression = \"auto\", once"),
-    (b"PK\x03\x04", "a zip archive", "unpack it, or pack it by gzip or zstd"),
+    (b"PK\x03\x04", "a zip archive", "archive = \"auto\", once"),
     (b"BZh", "packed by bzip2", "pack it by gzip or zstd"),
     (b"\xfd7zXZ\0", "packed by xz", "pack it by gzip or zstd"),
-    (b"PAR1", "a Parquet file", "write it as csv or jsonl"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "pack it as zip or tar"),
+    (b"PAR1", "a Parquet file", "format = \"parquet\""),
+    (b"ARROW1", "an Arrow file", "format = \"arrow\""),
+    (b"Obj\x01", "an Avro file", "format = \"avro\""),
 ];
 
 /// The longest of [`FOREIGN`], in bytes.

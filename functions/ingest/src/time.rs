@@ -45,6 +45,11 @@ impl TimestampFormat {
             }
         }
         .ok_or(NoInstant::Malformed)?;
+        self.instant(local, offset)
+    }
+
+    /// The instant when clocks showed `local`, with that offset in seconds or in the column's zone.
+    pub fn instant(&self, local: i64, offset: Option<i64>) -> Result<i64, NoInstant> {
         let instant = match offset {
             Some(seconds) => local.checked_sub(seconds * 1_000_000).ok_or(NoInstant::Malformed)?,
             None if self.zone == Tz::UTC => local,
@@ -56,6 +61,9 @@ impl TimestampFormat {
 
 /// The years 1 to 9999, which is what RFC 3339 and SQL can write; milliseconds taken for seconds fall outside.
 const INSTANTS: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+
+/// The same years, in days since 1970-01-01.
+pub const DAYS: std::ops::Range<i32> = -719_162..2_932_897;
 
 /// Days since 1970-01-01.
 pub fn date(text: &[u8], layout: &Layout) -> Option<i32> {

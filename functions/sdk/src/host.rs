@@ -1,7 +1,9 @@
 //! What a function may ask of its host. Outside a component, [`Source`] and [`Documents`] have the
 //! implementations that a test gives, and [`setting`] reads the environment.
 
-use std::io::{self, BufRead, Read};
+use std::cell::Cell;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use crate::types::Failure;
 
@@ -29,40 +31,90 @@ impl Source for Vec<u8> {
 /// against a sandbox's memory.
 pub const READ_SIZE: u32 = 256 * 1024;
 
-/// Reads a source from its beginning to its end.
+/// Reads a source, from its beginning unless told otherwise. A clone reads the same source at a place of its own.
 pub struct SourceReader {
-    source: Box<dyn Source>,
+    source: Rc<dyn Source>,
     offset: u64,
     buffer: Vec<u8>,
     position: usize,
-    failure: Option<Failure>,
+    failure: Rc<Cell<Option<Failure>>>,
 }
 
 impl SourceReader {
     /// Starts at the beginning.
     pub fn new(source: Box<dyn Source>) -> Self {
-        Self { source, offset: 0, buffer: Vec::new(), position: 0, failure: None }
+        Self { source: source.into(), offset: 0, buffer: Vec::new(), position: 0, failure: Rc::default() }
     }
 
-    /// How many bytes were asked of the source so far.
-    pub fn offset(&self) -> u64 {
-        self.offset
+    /// The source's length in bytes.
+    pub fn size(&self) -> u64 {
+        self.source.size()
     }
 
-    /// The source's own failure behind an [`io::Error`] of this reader, if it was one.
-    pub fn take_failure(&mut self) -> Option<Failure> {
+    /// The place of the next byte, from the source's beginning.
+    pub fn place(&self) -> u64 {
+        self.offset - (self.buffer.len() - self.position.min(self.buffer.len())) as u64
+    }
+
+    /// Bytes of the source, wherever they are: as many as asked for, or up to the end.
+    pub fn read_at(&self, mut offset: u64, len: u64) -> io::Result<Vec<u8>> {
+        let end = offset.saturating_add(len).min(self.size());
+        let mut bytes = Vec::new();
+        while offset < end {
+            let most = u32::try_from(end - offset).unwrap_or(u32::MAX);
+            let part = self.source.read(offset, most).map_err(|failure| self.fail(failure))?;
+            if part.is_empty() {
+                break;
+            }
+            offset += part.len() as u64;
+            if bytes.is_empty() { bytes = part } else { bytes.extend_from_slice(&part) }
+        }
+        Ok(bytes)
+    }
+
+    /// The source's own failure behind an [`io::Error`] of this reader or a clone, if it was one.
+    pub fn take_failure(&self) -> Option<Failure> {
         self.failure.take()
+    }
+
+    fn fail(&self, failure: Failure) -> io::Error {
+        let err = io::Error::other(failure.to_string());
+        self.failure.set(Some(failure));
+        err
+    }
+}
+
+impl Clone for SourceReader {
+    fn clone(&self) -> Self {
+        let (source, failure) = (self.source.clone(), self.failure.clone());
+        Self { source, offset: self.place(), buffer: Vec::new(), position: 0, failure }
+    }
+}
+
+impl Seek for SourceReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::End(by) => self.size().checked_add_signed(by),
+            SeekFrom::Current(by) => self.place().checked_add_signed(by),
+        };
+        let place = place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let start = self.offset - self.buffer.len() as u64;
+        match place.checked_sub(start).and_then(|at| usize::try_from(at).ok()) {
+            Some(at) if at <= self.buffer.len() => self.position = at,
+            _ => {
+                self.buffer.clear();
+                (self.offset, self.position) = (place, 0);
+            }
+        }
+        Ok(place)
     }
 }
 
 impl BufRead for SourceReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.position >= self.buffer.len() {
-            self.buffer = self.source.read(self.offset, READ_SIZE).map_err(|failure| {
-                let err = io::Error::other(failure.to_string());
-                self.failure = Some(failure);
-                err
-            })?;
+            self.buffer = self.source.read(self.offset, READ_SIZE).map_err(|failure| self.fail(failure))?;
             self.offset += self.buffer.len() as u64;
             self.position = 0;
         }
@@ -70,7 +122,7 @@ impl BufRead for SourceReader {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.position += amount;
+        self.position = (self.position + amount).min(self.buffer.len());
     }
 }
 

@@ -14,6 +14,12 @@ pub trait Ingest: Sized + 'static {
     /// Makes the function; called once.
     fn configure(config: Self::Config) -> Result<Self, String>;
 
+    /// Looks at the beginning of an object, and proposes a configuration for objects like it: TOML, as it stands under
+    /// `[step.config]`. Called instead of [`Ingest::configure`].
+    fn infer(_source: Box<dyn Source>) -> Result<String, Failure> {
+        Err(Failure::Reject("this function proposes no configuration".to_owned()))
+    }
+
     /// The schema of the rows it gives, with [`crate::row_field`] last.
     fn schema(&self) -> SchemaRef;
 
@@ -73,6 +79,10 @@ pub mod adapter {
             let schema = S::with(|function| arrow::encode_schema(&function.schema()).map_err(|err| err.to_string()))??;
             set_up();
             Ok(schema)
+        }
+
+        fn infer(source: objects::Source) -> Result<String, wit::Failure> {
+            Ok(S::Function::infer(Box::new(source))?)
         }
 
         fn open(ctx: wit::Context, source: objects::Source) -> Result<exports::Decoder, wit::Failure> {

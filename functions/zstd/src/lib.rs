@@ -1,6 +1,6 @@
 //! Stands in for the crate `zstd`, which builds C. DataFusion turns on arrow-ipc's `zstd` feature for its
 //! spill files and Flight; a function has neither, but the code is linked. This is the part of the API that
-//! arrow-ipc calls, on the pure Rust crate `ruzstd`: slower, and the same format.
+//! arrow-ipc and parquet call, on the pure Rust crate `ruzstd`: slower, and the same format.
 
 /// The compression levels there are: one, called by zstd's default number.
 pub fn compression_level_range() -> std::ops::RangeInclusive<zstd_safe::CompressionLevel> {
@@ -9,13 +9,25 @@ pub fn compression_level_range() -> std::ops::RangeInclusive<zstd_safe::Compress
 
 /// Names that the crate `zstd` takes from zstd-safe.
 pub mod zstd_safe {
+    use std::convert::Infallible;
+
     /// A compression level.
     pub type CompressionLevel = i32;
+
+    /// How long the content of a frame is, if that is known: here it never is.
+    pub fn get_frame_content_size(_frame: &[u8]) -> Result<Option<u64>, Infallible> {
+        Ok(None)
+    }
+
+    /// How long `len` bytes may be when they are compressed: no block is stored with more than three bytes around it.
+    pub fn compress_bound(len: usize) -> usize {
+        len + len / 128 + 64
+    }
 }
 
 /// Whole buffers at a time.
 pub mod bulk {
-    use std::io::{self, Read};
+    use std::io::{self, Cursor, Read, Write};
     use std::marker::PhantomData;
 
     use ruzstd::decoding::StreamingDecoder;
@@ -36,6 +48,13 @@ pub mod bulk {
         /// The compressed form of `data`.
         pub fn compress(&mut self, data: &[u8]) -> io::Result<Vec<u8>> {
             Ok(compress_to_vec(data, CompressionLevel::Fastest))
+        }
+
+        /// The compressed form of `data`, from the position of `out` on; how long it is.
+        pub fn compress_to_buffer(&mut self, data: &[u8], out: &mut Cursor<&mut Vec<u8>>) -> io::Result<usize> {
+            let packed = compress_to_vec(data, CompressionLevel::Fastest);
+            out.write_all(&packed)?;
+            Ok(packed.len())
         }
     }
 
@@ -60,6 +79,14 @@ pub mod bulk {
                 return Err(io::Error::other(format!("content is longer than {capacity} bytes")));
             }
             Ok(content)
+        }
+
+        /// The content of `data`, from the position of `out` on and within its capacity; how long it is.
+        pub fn decompress_to_buffer(&mut self, data: &[u8], out: &mut Cursor<&mut Vec<u8>>) -> io::Result<usize> {
+            let start = usize::try_from(out.position()).unwrap_or(usize::MAX);
+            let content = self.decompress(data, out.get_ref().capacity().saturating_sub(start))?;
+            out.write_all(&content)?;
+            Ok(content.len())
         }
     }
 

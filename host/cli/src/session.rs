@@ -7,9 +7,11 @@ use anyhow::{Context, Result};
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::endpoint::{self, Endpoint, Shells};
-use wasmill_runtime::engine::Engine;
+use wasmill_runtime::engine::{Engine, on_deep_stack};
+use wasmill_runtime::function::Function;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{self, Plan, Sources};
+use wasmill_runtime::sandbox;
 
 use crate::commands::PipelineArgs;
 use crate::registry;
@@ -76,6 +78,15 @@ pub fn components(given: Option<&Path>) -> Result<PathBuf> {
     }
     let program = std::env::current_exe().context("cannot find the bundled functions")?;
     Ok(program.parent().map(|folder| folder.join("components")).unwrap_or_default())
+}
+
+/// A bundled function, by its name.
+pub fn function(engine: &Engine, components: &Path, name: &str) -> Result<Function> {
+    let component = components.join(format!("{name}.wasm"));
+    let bytes = std::fs::read(&component).with_context(|| format!("cannot read `{}`", component.display()))?;
+    let linker = sandbox::linker(engine).map_err(anyhow::Error::from)?;
+    let function = on_deep_stack(|| Function::load(engine, &linker, &bytes))?;
+    function.with_context(|| format!("cannot load `{}`", component.display()))
 }
 
 /// Where compiled code is kept.

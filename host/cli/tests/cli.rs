@@ -96,6 +96,31 @@ fn a_run_reads_transforms_and_publishes_and_says_so() {
 }
 
 #[test]
+fn what_is_inferred_from_an_object_is_a_step_that_reads_it() {
+    let folder = folder(&[("orders.csv", "id;placed;amount\n1;31.01.2026;1.5\n2;01.02.2026;NA\n")]);
+    let (code, step, stderr) = common::wasmill(folder.path(), &["infer", "orders.csv"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(step.starts_with("[[step]]\nid = \"read\"\ncomponent = \"ingest\"\n[step.config]\n"), "{step}");
+    assert!(step.contains("delimiter = \";\"\n"), "{step}");
+    let manifest = format!("version = 1\nname = \"orders\"\n{step}");
+    std::fs::write(folder.path().join("pipeline.toml"), manifest).unwrap();
+    let (code, stdout, stderr) = wasmill(folder.path(), &["validate", "."]);
+    let columns = "read (ingest)\nid Int64\nplaced Date32\namount Float64";
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, columns, ""));
+    let (code, stdout, _) = wasmill(folder.path(), &["run", ".", "orders.csv"]);
+    assert!(code == 0 && stdout.contains("read 2 2 0"), "{stdout}");
+
+    std::fs::write(folder.path().join("empty.csv"), "").unwrap();
+    for (object, said) in [
+        ("empty.csv", "error: `empty.csv`: the object is empty"),
+        ("none.csv", "error: cannot open `none.csv`: No such file or directory (os error 2)"),
+    ] {
+        let (code, stdout, stderr) = wasmill(folder.path(), &["infer", object]);
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (2, "", said));
+    }
+}
+
+#[test]
 fn a_dry_run_counts_and_writes_nothing() {
     let folder = folder(&[("a.csv", "n\n1\n2\n")]);
     let dry_run = |expect: &str| {

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::Duration;
 
 use common::Case;
@@ -180,4 +181,43 @@ config = { collection = "numbers", id = "{a}" }
     assert_eq!(rejects[0].0, "read");
     assert_eq!(rejects[0].1.row, 3);
     assert_eq!(case.database.collections().unwrap()["numbers"], 2);
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_ends_its_sandbox_and_no_more() {
+    for (format, file) in [("parquet", "none.parquet"), ("parquet", "zstd.parquet"), ("arrow", "none.arrow")] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions/ingest/tests/formats").join(file);
+        let whole = std::fs::read(path).unwrap();
+        let case = Case::new(&format!(
+            r#"
+version = 1
+name = "damaged"
+[[step]]
+id = "read"
+component = "ingest"
+limits = {{ memory_mib = 256, deadline_seconds = 30.0 }}
+[step.config]
+format = "{format}"
+columns = [
+    {{ name = "small", type = "int64" }},
+    {{ name = "text", type = "utf8" }},
+    {{ name = "kind", type = "utf8" }},
+    {{ name = "city", from = "place.city", type = "utf8" }},
+]
+"#
+        ));
+        let pipeline = case.load().unwrap();
+        let mut failed = 0;
+        for at in (0..whole.len()).step_by(whole.len() / 60) {
+            let mut object = whole.clone();
+            object[at] ^= 0x41;
+            if let (Err(err), _) = case.run(&pipeline, &object) {
+                assert!(err.to_string().contains("step `read`: "), "{err}");
+                failed += 1;
+            }
+        }
+        assert!(failed > 0, "{file}");
+        let (outcome, rejects) = case.run(&pipeline, &whole);
+        assert_eq!((outcome.unwrap().steps[0].counts.rows_out, rejects.len()), (100, 0));
+    }
 }

@@ -27,9 +27,12 @@ fn the_schema_has_the_columns_in_order_and_the_row_number_last() {
 fn what_does_not_fit_is_said_with_what_does() {
     check(
         json!({ "delimeter": ";" }),
-        "`delimeter`: unknown field `delimeter`, expected one of `format`, `compression`, `delimiter`, `quote`, `escape`, `comment`, `header`, `trim`, `nulls`, `columns`, `batch_rows`, `max_row_bytes`",
+        "`delimeter`: unknown field `delimeter`, expected one of `format`, `compression`, `archive`, `members`, `max_members`, `max_expansion`, `encoding`, `records`, `explode`, `delimiter`, `quote`, `escape`, `comment`, `header`, `trim`, `nulls`, `columns`, `batch_rows`, `max_row_bytes`",
     );
-    check(json!({ "format": "xml" }), "`format`: unknown variant `xml`, expected one of `csv`, `tsv`, `jsonl`");
+    check(
+        json!({ "format": "xml" }),
+        "`format`: unknown variant `xml`, expected one of `csv`, `tsv`, `jsonl`, `json`, `avro`, `arrow`, `parquet`",
+    );
     check(
         json!({ "compression": "lz4" }),
         "`compression`: unknown variant `lz4`, expected one of `auto`, `none`, `gzip`, `zstd`",
@@ -57,7 +60,7 @@ fn what_does_not_fit_is_said_with_what_does() {
 fn a_column_is_checked_as_a_whole() {
     check_column(
         json!({ "type": "int15" }),
-        "`columns[0].type`: unknown variant `int15`, expected one of `bool`, `int8`, `int16`, `int32`, `int64`, `uint8`, `uint16`, `uint32`, `uint64`, `float32`, `float64`, `decimal`, `date`, `timestamp`, `utf8`",
+        "`columns[0].type`: unknown variant `int15`, expected one of `bool`, `int8`, `int16`, `int32`, `int64`, `uint8`, `uint16`, `uint32`, `uint64`, `float32`, `float64`, `decimal`, `date`, `timestamp`, `utf8`, `json`",
     );
     let hint = "a decimal needs a precision of 1 to 38 and a scale that is not larger; hint: precision = 12, scale = 2";
     for column in [

@@ -35,7 +35,7 @@ fn a_line_that_is_no_such_object_is_rejected() {
         (b"[1]", format!("{form} invalid type: sequence, expected an object at byte 1 of the line")),
         (b"{\"a\": 1} x", format!("{form} trailing characters at byte 10 of the line")),
         (b"{\"a\": 01}", format!("{form} invalid number at byte 8 of the line")),
-        (b"{\"b\": \"\xff\"}", "not UTF-8 at byte 8 of the line".to_owned()),
+        (b"{\"b\": \"\xff\"}", "not text in the object's encoding at byte 8 of the record".to_owned()),
         (b"{\"b\": \"\\u0000\"}", "column `b`: `\"\\u0000\"` holds a NUL byte".to_owned()),
         (b"{\"b\": \"\\ud800\"}", "column `b`: `\"\\ud800\"` is not text".to_owned()),
         (b"{\"a\": \"1\"}", "column `a`: `\"1\"` is not an int32".to_owned()),

@@ -28,6 +28,7 @@ fn arbitrary_separated_values_never_panic_and_all_is_accounted_for() {
     for round in 0..3_000 {
         let object = random.object(&alphabet);
         let options = json!({
+            "encoding": "utf-8",
             "header": round % 5 == 0,
             "comment": if round % 3 == 0 { "#" } else { "none" },
             "escape": if round % 2 == 0 { "\\" } else { "none" },

@@ -7,6 +7,7 @@ mod compose;
 mod dead_letters;
 mod documents;
 mod graph;
+mod infer;
 mod inspect;
 mod listen;
 mod new;
@@ -37,6 +38,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(new::New),
+    Infer(infer::Infer),
     Validate(validate::Validate),
     Graph(graph::Graph),
     Bake(bake::Bake),
@@ -61,6 +63,7 @@ impl Cli {
     pub fn run(self) -> Result<Exit> {
         match self.command {
             Command::New(command) => command.run(),
+            Command::Infer(command) => command.run(),
             Command::Validate(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Bake(command) => command.run(),

@@ -38,6 +38,15 @@ impl Ingest {
         Ok(schema.into())
     }
 
+    /// The configuration that it proposes for objects like this, instead of being configured.
+    pub(super) fn infer(&mut self, object: OpenObject) -> Result<String, Failure> {
+        let guest = self.function.wasmill_pipeline_ingest();
+        self.sandbox.ask(|store| {
+            let object = store.data_mut().table.push(object)?;
+            guest.call_infer(store, object)
+        })
+    }
+
     /// Starts reading an object.
     pub fn open(&mut self, event: &Event, object: OpenObject) -> Result<(), Failure> {
         self.sandbox.set_time(event.time);

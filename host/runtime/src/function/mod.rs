@@ -18,6 +18,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use crate::bake::Marker;
 use crate::bindings;
 use crate::bindings::imports::wasmill::pipeline::types::Context;
+use crate::capability::objects::OpenObject;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -128,6 +129,23 @@ impl Function {
         match instance {
             Instance::Score(mut score) => score.describe(setup.model.as_deref().map_or(&[][..], Vec::as_slice)),
             _ => Err(Failure::Reject(format!("a function of kind {} has no model", self.kind()))),
+        }
+    }
+
+    /// The configuration that a function of kind `ingest` proposes for objects like that of the event.
+    pub fn infer(&self, engine: &Engine, event: &Event) -> Result<String, Failure> {
+        let setup = Setup {
+            config: String::new(),
+            tables: Vec::new(),
+            model: None,
+            input: SchemaRef::new(arrow_schema::Schema::empty()),
+            limits: Limits::default(),
+            grants: Grants::default(),
+        };
+        let object = OpenObject::open(event, Arc::default()).map_err(|err| Failure::Retry(err.to_string()))?;
+        match self.instantiate(engine, &setup)?.0 {
+            Instance::Ingest(mut ingest) => ingest.infer(object),
+            _ => Err(Failure::Reject(format!("a function of kind {} reads no objects", self.kind()))),
         }
     }
 

@@ -10,9 +10,10 @@ use wasmill_runtime::engine::{Engine, on_deep_stack};
 use wasmill_runtime::failure::Failure;
 use wasmill_runtime::function::score::{Model as Described, Tensor};
 use wasmill_runtime::function::{Function, Setup};
-use wasmill_runtime::sandbox::{self, Grants, Limits};
+use wasmill_runtime::sandbox::{Grants, Limits};
 
 use super::columns::Input;
+use crate::session;
 
 /// A model's file and the function that knows what it is.
 pub struct Model<'a> {
@@ -33,13 +34,9 @@ pub struct Output {
 impl<'a> Model<'a> {
     /// Reads the file, and compiles the function.
     pub fn read(engine: &'a Engine, components: &Path, path: &'a Path) -> Result<Self> {
-        let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
-        let file = Arc::new(read(path)?);
-        let component = components.join("score.wasm");
-        let bytes = read(&component)?;
-        let linker = sandbox::linker(engine).map_err(anyhow::Error::from)?;
-        let function = on_deep_stack(|| Function::load(engine, &linker, &bytes))?;
-        let function = function.with_context(|| format!("cannot load `{}`", component.display()))?;
+        let file = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let function = session::function(engine, components, "score")?;
+        let file = Arc::new(file);
         Ok(Self { engine, function, path, file })
     }
 

@@ -5,8 +5,6 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::schema::ColumnPlan;
-
 /// What a JSON object is looked through for: a tree of keys.
 #[derive(Debug, Clone, Default)]
 pub struct Paths(Vec<(String, Target)>);
@@ -21,23 +19,8 @@ enum Target {
 }
 
 impl Paths {
-    /// The paths of columns. A column without `from` is where its name is, dots and all.
-    pub fn new(columns: &[ColumnPlan]) -> Result<Self, String> {
-        let mut paths = Self::default();
-        for (index, column) in columns.iter().enumerate() {
-            let keys = match &column.from {
-                Some(from) => split(from),
-                None => vec![column.name.clone()],
-            };
-            paths.insert(&keys, index).ok_or_else(|| {
-                let name = &column.name;
-                format!("column `{name}`: its path and another column's cannot both lead to a value")
-            })?;
-        }
-        Ok(paths)
-    }
-
-    fn insert(&mut self, keys: &[String], index: usize) -> Option<()> {
+    /// Looks for a value more: where it is, and its place among the values. None if it and another cannot both be.
+    pub fn insert(&mut self, keys: &[String], index: usize) -> Option<()> {
         let (key, rest) = keys.split_first()?;
         if !self.0.iter().any(|(name, _)| name == key) {
             let target = if rest.is_empty() { Target::Columns(Vec::new()) } else { Target::Object(Self::default()) };
@@ -50,10 +33,15 @@ impl Paths {
         }
         Some(())
     }
+
+    /// Whether nothing is looked for.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// The keys of a path: split at dots, but not at `\.`.
-fn split(path: &str) -> Vec<String> {
+pub fn split(path: &str) -> Vec<String> {
     let mut keys = vec![String::new()];
     let mut rest = path.chars();
     while let Some(char) = rest.next() {

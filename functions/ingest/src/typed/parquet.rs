@@ -1,0 +1,98 @@
+//! Parquet: the columns that are wanted, a row group at a time.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::DecodeResult;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataPushDecoder};
+use wasmill_sdk::Failure;
+
+use super::{BatchSource, path};
+use crate::schema::ColumnPlan;
+use crate::stored::Stored;
+
+/// The batches of a Parquet file.
+pub struct ParquetBatches {
+    stored: Stored,
+    decoder: ParquetPushDecoder,
+    schema: SchemaRef,
+}
+
+impl ParquetBatches {
+    /// Reads the footer of an object.
+    pub fn open(stored: Stored, columns: &[ColumnPlan], batch_rows: usize) -> Result<Self, Failure> {
+        let mut footer = ParquetMetaDataPushDecoder::try_new(stored.size())
+            .map_err(|err| damaged(&err))?
+            .with_page_index_policy(PageIndexPolicy::Skip);
+        let metadata = loop {
+            match footer.try_decode().map_err(|err| damaged(&err))? {
+                DecodeResult::NeedsData(ranges) => {
+                    let bytes = read(&stored, &ranges)?;
+                    footer.push_ranges(ranges, bytes).map_err(|err| damaged(&err))?;
+                }
+                DecodeResult::Data(metadata) => break metadata,
+                DecodeResult::Finished => return Err(Failure::Reject("the Parquet file has no footer".to_owned())),
+            }
+        };
+        let builder = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata)).map_err(|err| damaged(&err))?;
+        let schema = builder.schema().clone();
+        let paths: Vec<String> = columns.iter().map(|column| path(column).join(".")).collect();
+        let projection = ProjectionMask::columns(builder.parquet_schema(), paths.iter().map(String::as_str));
+        let builder = builder.with_projection(projection).with_batch_size(batch_rows.min(MOST_ROWS));
+        let decoder = builder.build().map_err(|err| damaged(&err))?;
+        Ok(Self { stored, decoder, schema })
+    }
+}
+
+/// The most rows that are decoded at once.
+const MOST_ROWS: usize = 16 * 1024;
+
+impl BatchSource for ParquetBatches {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        loop {
+            match self.decoder.try_decode().map_err(|err| damaged(&err))? {
+                DecodeResult::NeedsData(ranges) => {
+                    let bytes = read(&self.stored, &ranges)?;
+                    self.decoder.push_ranges(ranges, bytes).map_err(|err| damaged(&err))?;
+                }
+                DecodeResult::Data(batch) => return Ok(Some(batch)),
+                DecodeResult::Finished => return Ok(None),
+            }
+        }
+    }
+}
+
+/// The bytes of ranges, all of them.
+fn read(stored: &Stored, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Failure> {
+    ranges
+        .iter()
+        .map(|range| {
+            let len = range.end.saturating_sub(range.start);
+            let bytes = stored.read_at(range.start, len)?;
+            if bytes.len() as u64 == len {
+                Ok(Bytes::from(bytes))
+            } else {
+                Err(Failure::Reject(format!(
+                    "the Parquet file refers to bytes {} to {} of {}: was it cut off?",
+                    range.start,
+                    range.end,
+                    stored.size()
+                )))
+            }
+        })
+        .collect()
+}
+
+fn damaged(err: &ParquetError) -> Failure {
+    Failure::Reject(format!("the object is no Parquet file, or damaged, or uses what is not supported: {err}"))
+}
