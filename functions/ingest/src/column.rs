@@ -124,7 +124,10 @@ impl Column {
             }
             (Values::Int32(values), _, Value::Integer(value)) => push(values, (*value).try_into().ok()),
             (Values::Int64(values), _, Value::Integer(value)) => push(values, (*value).try_into().ok()),
-            (Values::Float32(values), _, Value::Float(value)) => push(values, Some(*value as f32)),
+            (Values::Float32(values), _, Value::Float(value)) => {
+                let single = *value as f32;
+                push(values, Some(single).filter(|single| single.is_finite() || !value.is_finite()))
+            }
             (Values::Float64(values), _, Value::Float(value)) => push(values, Some(*value)),
             (Values::Date(values), _, Value::Date(days)) => {
                 push(values, Some(*days).filter(|days| DAYS.contains(days)))
@@ -133,7 +136,7 @@ impl Column {
                 let offset = is_utc.then_some(0);
                 format.instant(*micros, offset).map_err(Problem::from).map(|micros| values.push(micros))
             }
-            (Values::Timestamp(values), Kind::Timestamp(format), Value::Date(days)) => {
+            (Values::Timestamp(values), Kind::Timestamp(format), Value::Date(days)) if DAYS.contains(days) => {
                 let midnight = i64::from(*days) * 86_400_000_000;
                 format.instant(midnight, None).map_err(Problem::from).map(|micros| values.push(micros))
             }

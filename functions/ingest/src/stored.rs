@@ -104,10 +104,15 @@ impl Seek for Stored {
 }
 
 impl Account {
+    /// The source's own failure, if it failed.
+    pub fn failure(&self) -> Option<Failure> {
+        self.0.source.take_failure()
+    }
+
     /// What an error of a reader means: the source failed, or the object is damaged, cut off, or a bomb.
     pub fn explain(&self, err: &io::Error) -> Failure {
         let state = &*self.0;
-        if let Some(failure) = state.source.take_failure() {
+        if let Some(failure) = self.failure() {
             return failure;
         }
         let (position, name) = (state.position.get(), state.damaged.get().unwrap_or("object"));

@@ -34,8 +34,6 @@ pub struct TypedRecords<B> {
     cells: Vec<Cells>,
     row: usize,
     rows: usize,
-    /// About how many bytes a row takes.
-    row_bytes: usize,
     count: u64,
 }
 
@@ -43,7 +41,7 @@ impl<B: BatchSource> TypedRecords<B> {
     /// Starts reading an object; it is refused if it does not have the columns.
     pub fn open(columns: &[ColumnPlan], batches: B) -> Result<Self, Failure> {
         places(columns, batches.schema())?;
-        Ok(Self { batches, columns: columns.to_vec(), cells: Vec::new(), row: 0, rows: 0, row_bytes: 0, count: 0 })
+        Ok(Self { batches, columns: columns.to_vec(), cells: Vec::new(), row: 0, rows: 0, count: 0 })
     }
 
     /// Goes to the next batch that has rows; false after the last.
@@ -56,7 +54,14 @@ impl<B: BatchSource> TypedRecords<B> {
                 .collect::<Result<_, _>>()
                 .map_err(|err| Failure::Reject(format!("rows {} and on cannot be read: {err}", self.count + 1)))?;
             (self.row, self.rows) = (0, batch.num_rows());
-            self.row_bytes = batch.get_array_memory_size() / self.rows.max(1);
+            // Nulls take no place, so a few bytes could be any number of rows.
+            if self.rows > FREE_ROWS && batch.get_array_memory_size() < self.rows / 8 {
+                return Err(Failure::Reject(format!(
+                    "there are {} rows from {} on without data",
+                    self.rows,
+                    self.count + 1
+                )));
+            }
         }
         Ok(true)
     }
@@ -70,7 +75,8 @@ impl<B: BatchSource> Records for TypedRecords<B> {
         let (row, cells) = (self.row, &self.cells);
         self.row += 1;
         self.count += 1;
-        let outcome = rows.try_push(self.count, self.row_bytes, |columns| {
+        let bytes = cells.iter().map(|cells| cells.len(row)).sum();
+        let outcome = rows.try_push(self.count, bytes, |columns| {
             columns.iter_mut().zip(cells).try_for_each(|(column, cells)| cells.append(row, column))
         });
         if let Err(reason) = outcome {
@@ -80,6 +86,9 @@ impl<B: BatchSource> Records for TypedRecords<B> {
         Ok(true)
     }
 }
+
+/// How many rows a batch may have whatever its size.
+const FREE_ROWS: usize = 1024 * 1024;
 
 /// Where the columns are in batches of a schema. The object is refused if one is not there, or never has values of the
 /// column's type.

@@ -12,6 +12,9 @@ use crate::stored::Account;
 /// A header's length in bytes; members are padded to a multiple of it.
 pub const HEADER: u64 = 512;
 
+/// The longest header, with what extends it, in bytes.
+const MOST_HEADER: u64 = 1024 * 1024;
+
 /// Whether an object that begins like this is a tar archive: POSIX's and GNU's have a mark.
 pub fn is_header(head: &[u8]) -> bool {
     head.get(257..262) == Some(b"ustar")
@@ -66,10 +69,22 @@ impl Tar {
     fn header(&mut self) -> io::Result<Option<Entry>> {
         self.skip()?;
         // An archive of the crate borrows its entries, so each header is read as the first of an archive.
-        let mut archive = tar::Archive::new(self.bytes.clone());
-        let Some(entry) = archive.entries()?.next().transpose()? else { return Ok(None) };
+        // What stands before one, a long name say, is held in memory.
+        let mut archive = tar::Archive::new(self.bytes.clone().take(MOST_HEADER));
+        let Some(mut entry) = archive.entries()?.next().transpose()? else {
+            if archive.into_inner().limit() == MOST_HEADER {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            // What packs the archive may have a checksum behind it.
+            io::copy(&mut self.bytes, &mut io::sink())?;
+            return Ok(None);
+        };
         let kind = entry.header().entry_type();
-        if kind.is_gnu_sparse() {
+        let mut is_sparse = kind.is_gnu_sparse();
+        for extension in entry.pax_extensions()?.into_iter().flatten() {
+            is_sparse |= extension?.key_bytes().starts_with(b"GNU.sparse.");
+        }
+        if is_sparse {
             return Err(io::Error::other("a member is a sparse file, which is not read"));
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();

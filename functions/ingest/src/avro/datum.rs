@@ -18,10 +18,18 @@ impl Default for Slot<'_> {
 }
 
 /// Bytes that are left to decode.
-pub struct Bytes<'a>(&'a [u8]);
+pub struct Bytes<'a> {
+    rest: &'a [u8],
+    /// How many there were, and how many values were decoded or passed over.
+    start: usize,
+    values: usize,
+}
 
 /// Why bytes are not what their schema says.
 pub type Outcome<T> = Result<T, &'static str>;
+
+/// How many values a record may have whatever its bytes.
+const FREE_VALUES: usize = 10_000;
 
 /// What all decoders say at the end of bytes.
 const CUT: &str = "it ends before it is complete";
@@ -29,25 +37,32 @@ const CUT: &str = "it ends before it is complete";
 impl<'a> Bytes<'a> {
     /// All of these.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self { rest: bytes, start: bytes.len(), values: 0 }
     }
 
     /// How many are left.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rest.len()
+    }
+
+    /// Counts a value. Records without fields, in records of them and so on, would be values without end and bytes.
+    pub fn count(&mut self) -> Outcome<()> {
+        self.values += 1;
+        let most = FREE_VALUES.saturating_add((self.start - self.rest.len()).saturating_mul(16));
+        if self.values > most { Err("it has more values than data") } else { Ok(()) }
     }
 
     /// The next `len` bytes.
     pub fn take(&mut self, len: usize) -> Outcome<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(len).ok_or(CUT)?;
-        self.0 = rest;
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(CUT)?;
+        self.rest = rest;
         Ok(bytes)
     }
 
     /// The next `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Outcome<[u8; N]> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(CUT)?;
-        self.0 = rest;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(CUT)?;
+        self.rest = rest;
         Ok(*bytes)
     }
 

@@ -6,7 +6,7 @@ use super::datum::{Bytes, Outcome, Slot};
 use super::types::{Index, Type, Types};
 use crate::column::Value;
 use crate::reason::unlike;
-use crate::schema::{ColumnPlan, MOST_DEPTH};
+use crate::schema::{ColumnPlan, Kind, MOST_DEPTH};
 use crate::typed::{Class, lacking, path};
 
 /// How a record is read.
@@ -14,6 +14,8 @@ use crate::typed::{Class, lacking, path};
 pub struct Plan {
     types: Types,
     root: Step,
+    /// The most items of a list that a column takes.
+    most_items: usize,
 }
 
 /// What is done with a value.
@@ -41,7 +43,7 @@ impl Plan {
         let paths: Vec<Vec<String>> = columns.iter().map(path).collect();
         let wanted: Vec<Wanted<'_>> = paths.iter().enumerate().map(|(index, path)| (index, path.as_slice())).collect();
         let mut found = vec![None; columns.len()];
-        let root = step(&types, 0, &wanted, &mut found, 0)?;
+        let root = step(&types, 0, &wanted, &mut found, &mut 0, 0)?;
         let missing: Vec<&str> = columns
             .iter()
             .zip(&found)
@@ -57,7 +59,12 @@ impl Plan {
                 return Err(unlike(column, &format!("{class:?}").to_lowercase()));
             }
         }
-        Ok(Self { types, root })
+        let lengths = columns.iter().filter_map(|column| match column.kind {
+            Kind::List(_, length) => usize::try_from(length).ok(),
+            _ => None,
+        });
+        let most_items = lengths.max().unwrap_or(0);
+        Ok(Self { types, root, most_items })
     }
 
     /// Reads a record: `slots` has one for each column.
@@ -66,6 +73,7 @@ impl Plan {
     }
 
     fn follow<'a>(&self, step: &Step, bytes: &mut Bytes<'a>, slots: &mut [Slot<'a>]) -> Outcome<()> {
+        bytes.count()?;
         match step {
             Step::Skip(index) => self.skip(*index, bytes, 0),
             Step::Record(steps) => steps.iter().try_for_each(|step| self.follow(step, bytes, slots)),
@@ -97,7 +105,12 @@ impl Plan {
             }
             for _ in 0..count {
                 let before = bytes.len();
-                values.push(self.value(*item, bytes, 0)?);
+                // One more than a column takes is enough to see that there are too many.
+                if values.len() > self.most_items {
+                    self.skip(*item, bytes, 0)?;
+                } else {
+                    values.push(self.value(*item, bytes, 0)?);
+                }
                 if bytes.len() == before {
                     return Err(NO_DATA);
                 }
@@ -110,6 +123,7 @@ impl Plan {
         if depth > MOST_DEPTH {
             return Err(TOO_DEEP);
         }
+        bytes.count()?;
         Ok(match self.types.get(index).ok_or(UNKNOWN)? {
             Type::Null => Value::Null,
             Type::Boolean => match bytes.array()? {
@@ -162,6 +176,7 @@ impl Plan {
         if depth > MOST_DEPTH {
             return Err(TOO_DEEP);
         }
+        bytes.count()?;
         match self.types.get(index).ok_or(UNKNOWN)? {
             Type::Record(fields) => fields.iter().try_for_each(|(_, field)| self.skip(*field, bytes, depth + 1)),
             Type::Array(item) => self.skip_items(bytes, |bytes| self.skip(*item, bytes, depth + 1)),
@@ -199,6 +214,9 @@ impl Plan {
     }
 }
 
+/// The most types that are looked at for the columns; one that is named may be found on many ways.
+const MOST_STEPS: usize = 100_000;
+
 const NO_BRANCH: &str = "a union has no such branch";
 const NO_DATA: &str = "there are items without any data";
 const TOO_DEEP: &str = "it is nested too deep";
@@ -229,13 +247,18 @@ fn step(
     index: Index,
     wanted: &[Wanted<'_>],
     found: &mut [Option<Class>],
+    count: &mut usize,
     depth: usize,
 ) -> Result<Step, String> {
+    *count += 1;
+    if *count > MOST_STEPS {
+        return Err(format!("the Avro file's schema has more than {MOST_STEPS} types on the way to the columns"));
+    }
     if wanted.is_empty() || depth > MOST_DEPTH {
         return Ok(Step::Skip(index));
     }
     if let Some(Type::Union(branches)) = types.get(index) {
-        let steps = branches.iter().map(|branch| step(types, *branch, wanted, found, depth + 1));
+        let steps = branches.iter().map(|branch| step(types, *branch, wanted, found, count, depth + 1));
         return Ok(Step::Union(steps.collect::<Result<_, _>>()?));
     }
     let here: Vec<usize> = wanted.iter().filter(|(_, keys)| keys.is_empty()).map(|(column, _)| *column).collect();
@@ -247,7 +270,7 @@ fn step(
         }
     }
     match types.get(index) {
-        Some(Type::Record(fields)) => {
+        Some(Type::Record(fields)) if here.is_empty() => {
             let steps = fields.iter().map(|(name, field)| {
                 let inside: Vec<Wanted<'_>> = wanted
                     .iter()
@@ -256,7 +279,7 @@ fn step(
                         _ => None,
                     })
                     .collect();
-                step(types, *field, &inside, found, depth + 1)
+                step(types, *field, &inside, found, count, depth + 1)
             });
             Ok(Step::Record(steps.collect::<Result<_, _>>()?))
         }

@@ -6,6 +6,9 @@ use crate::avro::types::{Index, Type, Types};
 /// How deep records are looked into; a type may hold itself.
 const DEPTH: usize = 4;
 
+/// The most columns that are proposed.
+const MOST_COLUMNS: usize = 10_000;
+
 /// The columns of the records of a schema.
 pub fn columns(types: &Types) -> Vec<Column> {
     let mut columns = Vec::new();
@@ -14,6 +17,9 @@ pub fn columns(types: &Types) -> Vec<Column> {
 }
 
 fn add(columns: &mut Vec<Column>, types: &Types, keys: &mut Vec<String>, index: Index, nullable: bool) {
+    if columns.len() >= MOST_COLUMNS {
+        return;
+    }
     match types.get(index) {
         Some(Type::Record(fields)) if keys.len() < DEPTH => {
             for (name, field) in fields {

@@ -1,5 +1,6 @@
 //! A proposal as TOML.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use arrow_schema::{DataType, Schema, TimeUnit};
@@ -28,7 +29,18 @@ pub struct Column {
 
 impl Proposal {
     /// A configuration of a format.
-    pub fn of(format: &'static str, columns: Vec<Column>) -> Self {
+    pub fn of(format: &'static str, mut columns: Vec<Column>) -> Self {
+        let mut names = HashSet::from([String::new(), wasmill_sdk::ROW.to_owned()]);
+        for column in &mut columns {
+            let base = column.name.clone();
+            let mut number = 1;
+            while !names.insert(column.name.clone()) {
+                number += 1;
+                column.name = format!("{base}_{number}");
+                // What it is called in the object is what it was named by.
+                column.from.get_or_insert_with(|| base.replace('\\', "\\\\").replace('.', "\\."));
+            }
+        }
         Self { format, notes: Vec::new(), options: Vec::new(), encoding: None, columns }
     }
 }
@@ -108,13 +120,12 @@ fn of_arrow(data_type: &DataType) -> Option<String> {
             "timestamp"
         }
         T::Dictionary(_, values) => return of_arrow(values),
-        T::RunEndEncoded(_, values) => return of_arrow(values.data_type()),
         T::Decimal32(precision, scale) | T::Decimal64(precision, scale) | T::Decimal128(precision, scale)
             if *scale >= 0 =>
         {
             return Some(format!("\"decimal\", precision = {precision}, scale = {scale}"));
         }
-        T::FixedSizeList(item, length) => {
+        T::FixedSizeList(item, length) if !matches!(item.data_type(), T::FixedSizeList(..)) => {
             return of_arrow(item.data_type()).map(|of| format!("{of}, length = {length}"));
         }
         _ => return None,

@@ -14,7 +14,9 @@ pub struct JsonRecords {
     plan: JsonPlan,
     text: Text,
     place: Place,
+    /// How many rows there were, and how many of those of the value that is next, if it is not done.
     count: u64,
+    done: usize,
 }
 
 /// Where in the documents the reader is; `open` is how many brackets are open around.
@@ -33,7 +35,7 @@ enum Place {
 impl JsonRecords {
     /// Starts reading an object.
     pub fn open(plan: &JsonPlan, text: Text) -> Self {
-        Self { plan: plan.clone(), text, place: Place::Between, count: 0 }
+        Self { plan: plan.clone(), text, place: Place::Between, count: 0, done: 0 }
     }
 
     /// The next byte that is no space, none at the end.
@@ -175,15 +177,18 @@ impl JsonRecords {
     /// Reads the value that begins here.
     fn read(&mut self, rows: &mut Rows) -> Result<(), Failure> {
         let len = self.value_len()?;
-        let Self { plan, text, count, .. } = self;
+        let Self { plan, text, count, done, .. } = self;
         let mut number = || {
             *count += 1;
             *count
         };
         match len {
             Some(len) => {
-                plan.record.read(text.unread().get(..len).unwrap_or_default(), rows, number);
-                text.consume(len);
+                let raw = text.unread().get(..len).unwrap_or_default();
+                *done = plan.record.read(raw, rows, *done, number).unwrap_or(0);
+                if *done == 0 {
+                    text.consume(len);
+                }
             }
             None => {
                 let limit = plan.max_bytes;
@@ -198,6 +203,10 @@ impl JsonRecords {
 
 impl Records for JsonRecords {
     fn next(&mut self, rows: &mut Rows) -> Result<bool, Failure> {
+        if self.done > 0 {
+            self.read(rows)?;
+            return Ok(true);
+        }
         loop {
             self.place = match self.place {
                 Place::Between => match self.peek()? {

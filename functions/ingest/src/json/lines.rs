@@ -12,14 +12,15 @@ use crate::text::Text;
 pub struct JsonlRecords {
     plan: JsonPlan,
     text: Text,
-    /// How many rows there were.
+    /// How many rows there were, and how many of those of the line that is next.
     count: u64,
+    done: usize,
 }
 
 impl JsonlRecords {
     /// Starts reading an object.
     pub fn open(plan: &JsonPlan, text: Text) -> Self {
-        Self { plan: plan.clone(), text, count: 0 }
+        Self { plan: plan.clone(), text, count: 0, done: 0 }
     }
 
     /// How long the next line is, without its end; none if it is too long.
@@ -63,7 +64,7 @@ impl Records for JsonlRecords {
         }
         let (line, len) = (self.text.line(), self.line()?);
         let skipped = if len.is_none() { self.skip()? } else { Vec::new() };
-        let Self { plan, text, count } = self;
+        let Self { plan, text, count, done } = self;
         // A line has one number; its rows need one each, so then they are counted.
         let explodes = plan.explodes();
         let mut number = || {
@@ -75,9 +76,13 @@ impl Records for JsonlRecords {
             return Ok(true);
         };
         let raw = text.unread().get(..len).unwrap_or_default();
-        if !raw.trim_ascii().is_empty() {
-            plan.record.read(raw, rows, number);
+        if !raw.trim_ascii().is_empty()
+            && let Some(added) = plan.record.read(raw, rows, *done, number)
+        {
+            *done = added;
+            return Ok(true);
         }
+        *done = 0;
         text.consume(len);
         Ok(true)
     }

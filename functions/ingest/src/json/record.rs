@@ -68,22 +68,38 @@ impl RecordPlan {
         self.explode.is_some()
     }
 
-    /// Adds the rows that an object is, or rejects it; `number` gives each its number.
-    pub fn read(&self, raw: &[u8], rows: &mut Rows, mut number: impl FnMut() -> u64) {
+    /// Adds the rows that an object is, but for the first `done`, or rejects it; `number` gives each its number. If the
+    /// batch is full before all are added: how many are done then.
+    pub fn read(&self, raw: &[u8], rows: &mut Rows, done: usize, mut number: impl FnMut() -> u64) -> Option<usize> {
         let (values, items) = match self.values(raw) {
             Ok(found) => found,
-            Err(reason) => return rows.reject(number(), raw, &reason),
+            Err(reason) => {
+                rows.reject(number(), raw, &reason);
+                return None;
+            }
         };
         let Some(explode) = self.explode.as_ref().filter(|_| !items.is_empty()) else {
-            return rows.push(number(), raw, |columns| append(&values, columns));
+            rows.push(number(), raw, |columns| append(&values, columns));
+            return None;
         };
-        for item in items {
-            rows.push(number(), item.get().as_bytes(), |columns| {
+        // What is beside the array becomes a part of every row.
+        let beside: usize = values.iter().flatten().map(|value| value.get().len()).sum();
+        let count = items.len();
+        for (index, item) in items.into_iter().enumerate().skip(done) {
+            let (number, raw) = (number(), item.get().as_bytes());
+            let outcome = rows.try_push(number, beside + raw.len(), |columns| {
                 let mut values = values.clone();
                 explode.fill(item, &mut values)?;
                 append(&values, columns)
             });
+            if let Err(reason) = outcome {
+                rows.reject(number, raw, &reason);
+            }
+            if rows.is_full() && index + 1 < count {
+                return Some(index + 1);
+            }
         }
+        None
     }
 
     /// The columns that are in the object itself, and the items of the array that is taken apart. No items are as

@@ -6,6 +6,7 @@ use serde_json::json;
 use wasmill_sdk::Failure;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use super::packed::Failing;
 use super::{Outcome, Slow, read, rejected, two, with};
 
 const FILES: [(&str, &str); 5] = [
@@ -148,4 +149,47 @@ fn a_declaration_is_kept() {
     }
     let outcome = read(&with(two("csv"), json!({ "archive": "tar" })), b"a,b\n".to_vec());
     assert!(matches!(outcome.failure, Some(Failure::Reject(_))), "{:?}", outcome.failure);
+}
+
+#[test]
+fn a_failure_of_the_source_stays_what_it_is() {
+    for object in [zip(&FILES, zip::CompressionMethod::Deflated), tar(&FILES)] {
+        for at in (0..object.len() as u64 - 9).step_by(7) {
+            let outcome = read(&with(two("csv"), json!({ "members": "*.csv" })), Failing(object.clone(), at));
+            assert_eq!(outcome.failure, Some(Failure::Retry("the store is away".into())), "{at}");
+        }
+    }
+}
+
+#[test]
+fn what_is_behind_the_members_is_checked_too() {
+    // Packed without compression, so that changed bytes are only seen by the checksum at the end.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&tar(&[("a.csv", "a,b\n1,x\n")])).unwrap();
+    let mut object = encoder.finish().unwrap();
+    let at = object.windows(3).position(|bytes| bytes == b"1,x").unwrap();
+    object[at] = b'7';
+    let Some(Failure::Reject(reason)) = read(&two("csv"), object).failure else { unreachable!() };
+    assert!(reason.contains("the gzip data is damaged"), "{reason}");
+
+    // Two members of a block each; cut behind the first.
+    let object = tar(&[("a.csv", "a,b\n1,x\n"), ("b.csv", "a,b\n2,y\n")]);
+    let outcome = read(&two("csv"), object[..1024].to_vec());
+    assert_eq!(outcome.rows, ["2: 1|x"]);
+    assert!(matches!(outcome.failure, Some(Failure::Reject(_))), "{:?}", outcome.failure);
+}
+
+#[test]
+fn a_zip_archive_needs_its_directory_and_names_that_differ() {
+    let object = zip(&FILES, zip::CompressionMethod::Stored);
+    let reason = "the zip archive has no directory at its end: was the object cut off?";
+    assert_eq!(read(&two("csv"), object[..object.len() - 30].to_vec()).failure, rejected(reason));
+
+    // The second member, with another name of the same length, is given that of the first.
+    let mut object = zip(&[("one.csv", "a,b\n"), ("two.csv", "a,b\n")], zip::CompressionMethod::Stored);
+    while let Some(at) = object.windows(3).position(|bytes| bytes == b"two") {
+        object[at..at + 3].copy_from_slice(b"one");
+    }
+    let reason = "the zip archive has several members of one name: rename them, or pack them as tar";
+    assert_eq!(read(&two("csv"), object).failure, rejected(reason));
 }

@@ -139,3 +139,24 @@ fn any_value_can_be_kept_as_json() {
         json!({ "format": "csv", "delimiter": ";", "quote": "none", "columns": [{ "name": "v", "type": "json" }] });
     check(&csv, "v\n{\"a\": 1}\n{\n", &["2: {\"a\": 1}"], &["3: column `v`: `{` is not JSON, nested at most 127 deep"]);
 }
+
+#[test]
+fn the_rows_of_one_record_make_several_batches() {
+    let config = json!({ "batch_rows": 3, "explode": "v", "columns": [
+        { "name": "a", "type": "utf8" },
+        { "name": "v", "type": "int32" },
+    ]});
+    let object = br#"{"a":"x","v":[1,2,3,4,5,6,7,"z",9,10]} {"a":"y","v":[11]}"#.to_vec();
+    for (format, object) in
+        [("json", object.clone()), ("jsonl", String::from_utf8(object).unwrap().replace("} ", "}\n").into())]
+    {
+        let outcome = read(&with(config.clone(), json!({ "format": format })), object);
+        assert_eq!((outcome.batches, outcome.failure), (vec![3, 3, 3, 2], None));
+        assert_eq!(outcome.rows[9], "11: y|11");
+        assert_eq!(outcome.rejects, ["8: column `v`: `\"z\"` is not an int32"]);
+    }
+    // What is beside the array is in each row: a batch is cut by what its rows take.
+    let object = format!(r#"{{"a":"{}","v":[{}0]}}"#, "x".repeat(100_000), "0,".repeat(399));
+    let outcome = read(&with(config, json!({ "format": "json", "batch_rows": 1000 })), object.into_bytes());
+    assert_eq!((outcome.rows.len(), outcome.batches.len()), (400, 5));
+}

@@ -105,7 +105,7 @@ fn a_declaration_is_kept() {
 }
 
 /// A source that fails at some byte.
-struct Failing(Vec<u8>, u64);
+pub struct Failing(pub Vec<u8>, pub u64);
 
 impl Source for Failing {
     fn size(&self) -> u64 {

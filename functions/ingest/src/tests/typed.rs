@@ -201,6 +201,99 @@ fn avro_costs_what_the_object_is_long() {
 }
 
 #[test]
+fn parquet_names_may_have_dots_and_old_times_are_not_cut() {
+    let config = json!({ "format": "parquet", "columns": [
+        { "name": "name", "from": r"user\.name", "type": "utf8" },
+        { "name": "user.name", "type": "utf8" },
+        { "name": "until", "type": "timestamp" },
+    ]});
+    let outcome = read(&config, fixture("odd.parquet"));
+    assert_eq!(outcome.failure, None);
+    assert_eq!(outcome.rows, ["1: x|x|9999-12-31 00:00:00", "2: y|y|1500-01-01 12:00:00"]);
+}
+
+#[test]
+fn avro_types_that_are_used_again_and_again_cost_little() {
+    let mut types = vec![
+        r#"{"name":"v","type":"int"}"#.to_owned(),
+        r#"{"name":"r0","type":{"type":"record","name":"R0","fields":[]}}"#.to_owned(),
+    ];
+    for number in 1..60 {
+        let before = number - 1;
+        types.push(format!(
+            r#"{{"name":"r{number}","type":{{"type":"record","name":"R{number}","fields":[{{"name":"a","type":"R{before}"}},{{"name":"b","type":"R{before}"}}]}}}}"#
+        ));
+    }
+    let schema = format!(r#"{{"type":"record","name":"T","fields":[{}]}}"#, types.join(","));
+    let config = json!({ "format": "avro", "columns": [{ "name": "v", "type": "int32" }] });
+    let outcome = read(&config, avro(&schema, &[(1, &[2])]));
+    assert_eq!(outcome.failure, rejected("the Avro file is damaged: record 1: it has more values than data"));
+    assert!(crate::infer::infer(Box::new(avro(&schema, &[(1, &[2])]))).is_ok());
+}
+
+#[test]
+fn values_of_a_union_that_do_not_fit_reject_their_row() {
+    let schema = r#"{"type":"record","name":"T","fields":[{"name":"v","type":["string",{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}]}]}"#;
+    let config = json!({ "format": "avro", "columns": [{ "name": "v", "type": "utf8" }] });
+    let outcome = read(&config, avro(schema, &[(2, &[0, 2, b'x', 2, 4])]));
+    assert_eq!(outcome.rows, ["1: x"]);
+    assert_eq!(outcome.rejects, ["2: column `v`: `a value with parts` is not text"]);
+}
+
+/// An Arrow stream of one column `v`.
+fn arrow(values: arrow_array::ArrayRef) -> Vec<u8> {
+    let batch = arrow_array::RecordBatch::try_from_iter([("v", values)]).unwrap();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn values_at_the_edges_are_exact_or_reject_their_row() {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BinaryArray, Date32Array, Date64Array, Float64Array, TimestampNanosecondArray, TimestampSecondArray,
+    };
+    let column = |kind: &str| json!({ "format": "arrow", "columns": [{ "name": "v", "type": kind }] });
+    let cases: [(&str, arrow_array::ArrayRef, &[&str], &[&str]); 6] = [
+        ("timestamp", Arc::new(TimestampNanosecondArray::from(vec![-1])), &["1: 1969-12-31 23:59:59.999999"], &[]),
+        ("date", Arc::new(Date64Array::from(vec![-1])), &["1: 1969-12-31"], &[]),
+        (
+            "timestamp",
+            Arc::new(Date32Array::from(vec![213_503_983, 0])),
+            &["2: 1970-01-01 00:00:00"],
+            &["1: column `v`: `day 213503983` is not a timestamp"],
+        ),
+        ("float32", Arc::new(Float64Array::from(vec![1e300, f64::INFINITY])), &["2: inf"], &["1: column `v`: `1"]),
+        (
+            "utf8",
+            Arc::new(BinaryArray::from_opt_vec(vec![Some(b"x"), Some(b"\xff"), None])),
+            &["1: x", "3: ~"],
+            &["2: column `v`: `a value that is not text, or out of bounds` is not text"],
+        ),
+        (
+            "timestamp",
+            Arc::new(TimestampSecondArray::from(vec![i64::MAX, 0])),
+            &["2: 1970-01-01 00:00:00"],
+            &["1: column `v`: `a value that is not text, or out of bounds` is not a timestamp"],
+        ),
+    ];
+    for (kind, values, rows, rejects) in cases {
+        let outcome = read(&column(kind), arrow(values));
+        assert_eq!((outcome.rows, outcome.failure), (rows.iter().map(|row| (*row).to_owned()).collect(), None));
+        assert_eq!(outcome.rejects.len(), rejects.len());
+        assert!(
+            outcome.rejects.iter().zip(rejects).all(|(said, start)| said.starts_with(start)),
+            "{:?}",
+            outcome.rejects
+        );
+    }
+    let outcome = read(&column("utf8"), arrow(Arc::new(arrow_array::NullArray::new(50_000_000))));
+    assert_eq!(outcome.failure, rejected("there are 50000000 rows from 1 on without data"));
+}
+
+#[test]
 fn options_of_text_have_no_meaning() {
     for (format, key, value) in [
         ("parquet", "compression", json!("gzip")),

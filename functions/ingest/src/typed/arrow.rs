@@ -73,7 +73,11 @@ impl ArrowBatches {
                 Ok(None) => {}
                 Ok(Some(batch)) => return Ok(Some(batch)),
                 // Behind the stream's end, in a file, is its footer.
-                Err(_) if self.decoder.finish().is_ok() => self.ended = true,
+                Err(_) if self.decoder.finish().is_ok() => {
+                    self.ended = true;
+                    // What packs it may have a checksum behind it.
+                    while self.fill(READ_SIZE)? {}
+                }
                 Err(err) => return Err(damaged(&err)),
             }
         }

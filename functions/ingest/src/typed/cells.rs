@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
+use arrow_array::types::{
+    Date32Type, Date64Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType,
+    UInt64Type,
+};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeListArray, Float64Array, Int64Array,
     RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
@@ -58,7 +61,6 @@ pub fn class(data_type: &DataType) -> Class {
         T::Timestamp(..) => Class::Time,
         T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Binary | T::LargeBinary | T::BinaryView => Class::Text,
         T::Dictionary(_, values) => class(values),
-        T::RunEndEncoded(_, values) => class(values.data_type()),
         T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) => {
             Class::List(Box::new(class(item.data_type())))
         }
@@ -104,6 +106,8 @@ impl Place {
 pub struct Cells {
     values: Values,
     nulls: Option<NullBuffer>,
+    /// Which values are there, and are none that a column could hold.
+    lost: Option<NullBuffer>,
 }
 
 enum Values {
@@ -116,6 +120,8 @@ enum Values {
     Date(Date32Array),
     Time(TimestampMicrosecondArray, bool),
     Text(StringArray),
+    /// Values that rows share: which each has.
+    Shared(Vec<usize>, Box<Cells>),
     List(FixedSizeListArray, Box<Cells>),
     /// Lists of different lengths: where each begins and ends.
     Lists(Vec<(usize, usize)>, Box<Cells>),
@@ -131,11 +137,15 @@ impl Cells {
 
     fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
         use DataType as T;
-        let to = |data_type| cast(array, &data_type);
+        let mut lost = None;
+        let mut to = |data_type| cast(array, &data_type, &mut lost);
         let values = match array.data_type() {
             T::Null => Values::Null,
-            T::Dictionary(_, values) => return Self::new(&to(values.as_ref().clone())?),
-            T::RunEndEncoded(_, values) => return Self::new(&to(values.data_type().clone())?),
+            T::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary();
+                let keys = dictionary.normalized_keys();
+                Values::Shared(keys, Box::new(Self::of_items(dictionary.values())?))
+            }
             T::Boolean => Values::Bool(array.as_boolean().clone()),
             T::UInt64 => Values::Unsigned(array.as_primitive::<UInt64Type>().clone()),
             T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 => {
@@ -149,7 +159,16 @@ impl Cells {
                 let decimals = to(T::Decimal128(38, scale))?;
                 Values::Decimal(decimals.as_primitive::<Decimal128Type>().clone(), scale.unsigned_abs())
             }
-            T::Date32 | T::Date64 => Values::Date(to(T::Date32)?.as_primitive::<Date32Type>().clone()),
+            T::Date32 => Values::Date(array.as_primitive::<Date32Type>().clone()),
+            // Casts go towards zero; a part of a day, or of a microsecond, is of the one before.
+            T::Date64 => {
+                let days = |millis: i64| i32::try_from(millis.div_euclid(86_400_000)).unwrap_or(i32::MAX);
+                Values::Date(array.as_primitive::<Date64Type>().unary(days))
+            }
+            T::Timestamp(TimeUnit::Nanosecond, zone) => {
+                let nanos = array.as_primitive::<TimestampNanosecondType>();
+                Values::Time(nanos.unary(|nanos| nanos.div_euclid(1_000)), zone.is_some())
+            }
             T::Timestamp(_, zone) => {
                 let times = to(T::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
                 Values::Time(times.as_primitive::<TimestampMicrosecondType>().clone(), zone.is_some())
@@ -169,7 +188,7 @@ impl Cells {
             T::LargeList(item) => return Self::new(&to(T::List(item.clone()))?),
             _ => Values::Text(to(T::Utf8)?.as_string::<i32>().clone()),
         };
-        Ok(Self { values, nulls: None })
+        Ok(Self { values, nulls: None, lost })
     }
 
     fn of_items(items: &ArrayRef) -> Result<Self, ArrowError> {
@@ -194,6 +213,15 @@ impl Cells {
         }
     }
 
+    /// About how many bytes a value takes in a column.
+    pub fn len(&self, row: usize) -> usize {
+        match &self.values {
+            Values::Text(texts) => texts.value(row).len() + 4,
+            Values::Shared(keys, values) if !self.is_null(row) => keys.get(row).map_or(0, |key| values.len(*key)),
+            _ => self.items(row).map_or(8, |(start, end, _)| 8 * end.saturating_sub(start)),
+        }
+    }
+
     fn is_null(&self, row: usize) -> bool {
         matches!(self.values, Values::Null) || self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
@@ -214,6 +242,9 @@ impl Cells {
         if self.is_null(row) {
             return Value::Null;
         }
+        if self.lost.as_ref().is_some_and(|kept| kept.is_null(row)) {
+            return Value::Other("a value that is not text, or out of bounds");
+        }
         match &self.values {
             Values::Null => Value::Null,
             Values::Bool(values) => Value::Bool(values.value(row)),
@@ -224,12 +255,21 @@ impl Cells {
             Values::Date(values) => Value::Date(values.value(row)),
             Values::Time(values, is_utc) => Value::Time { micros: values.value(row), is_utc: *is_utc },
             Values::Text(values) => Value::Text(Cow::Borrowed(values.value(row))),
+            Values::Shared(keys, values) => keys.get(row).map_or(Value::Null, |key| values.value(*key)),
             Values::List(..) | Values::Lists(..) => Value::Other("a list"),
         }
     }
 }
 
-/// A cast that fails rather than make nulls.
-fn cast(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
-    cast_with_options(array, data_type, &CastOptions { safe: false, ..CastOptions::default() })
+/// A cast. What it cannot cast is null then, and null in `kept`.
+fn cast(array: &ArrayRef, data_type: &DataType, kept: &mut Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    let options = CastOptions { safe: true, ..CastOptions::default() };
+    let cast = cast_with_options(array, data_type, &options)?;
+    if cast.null_count() > array.logical_null_count() {
+        let was_null = array.logical_nulls();
+        let is_kept =
+            (0..array.len()).map(|row| cast.is_valid(row) || was_null.as_ref().is_some_and(|n| n.is_null(row)));
+        *kept = Some(is_kept.collect::<Vec<bool>>().into());
+    }
+    Ok(cast)
 }

@@ -4,13 +4,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::basic::Type;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataPushDecoder};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use wasmill_sdk::Failure;
 
 use super::{BatchSource, path};
@@ -40,14 +42,48 @@ impl ParquetBatches {
                 DecodeResult::Finished => return Err(Failure::Reject("the Parquet file has no footer".to_owned())),
             }
         };
-        let builder = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata)).map_err(|err| damaged(&err))?;
+        let metadata = Arc::new(metadata);
+        let found = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new());
+        let schema = within_years(found.map_err(|err| damaged(&err))?.schema(), &metadata)?;
+        let options = ArrowReaderOptions::new().with_schema(schema);
+        let builder = ParquetPushDecoderBuilder::try_new_decoder_with_options(metadata, options);
+        let builder = builder.map_err(|err| damaged(&err))?;
         let schema = builder.schema().clone();
-        let paths: Vec<String> = columns.iter().map(|column| path(column).join(".")).collect();
-        let projection = ProjectionMask::columns(builder.parquet_schema(), paths.iter().map(String::as_str));
+        let paths: Vec<Vec<String>> = columns.iter().map(path).collect();
+        let leaves = builder
+            .parquet_schema()
+            .columns()
+            .iter()
+            .enumerate()
+            .filter(|(_, leaf)| paths.iter().any(|path| leaf.path().parts().starts_with(path)));
+        let leaves: Vec<usize> = leaves.map(|(index, _)| index).collect();
+        let projection = ProjectionMask::leaves(builder.parquet_schema(), leaves);
         let builder = builder.with_projection(projection).with_batch_size(batch_rows.min(MOST_ROWS));
         let decoder = builder.build().map_err(|err| damaged(&err))?;
         Ok(Self { stored, decoder, schema })
     }
+}
+
+/// The schema, with times of the old type INT96 in microseconds: in nanoseconds those before 1677 or after 2262 would be
+/// other times.
+fn within_years(schema: &SchemaRef, metadata: &ParquetMetaData) -> Result<SchemaRef, Failure> {
+    let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
+    for leaf in metadata.file_metadata().schema_descr().columns() {
+        if leaf.physical_type() != Type::INT96 {
+            continue;
+        }
+        let [name] = leaf.path().parts() else {
+            return Err(Failure::Reject(format!(
+                "`{}` is of the type INT96 within a structure: write it as a timestamp of 64 bits",
+                leaf.path().string()
+            )));
+        };
+        for field in fields.iter_mut().filter(|field| field.name() == name) {
+            let of = DataType::Timestamp(TimeUnit::Microsecond, None);
+            *field = Arc::new(field.as_ref().clone().with_data_type(of));
+        }
+    }
+    Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
 }
 
 /// The most rows that are decoded at once.
@@ -79,7 +115,7 @@ fn read(stored: &Stored, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Failure> {
         .map(|range| {
             let len = range.end.saturating_sub(range.start);
             let bytes = stored.read_at(range.start, len)?;
-            if bytes.len() as u64 == len {
+            if range.start <= range.end && bytes.len() as u64 == len {
                 Ok(Bytes::from(bytes))
             } else {
                 Err(Failure::Reject(format!(
