@@ -142,20 +142,23 @@ fn cutting_proxy(server: u16, seed: u64, cuts: Arc<AtomicBool>, count: Arc<Atomi
         let mut random = StdRng::seed_from_u64(seed);
         for client in listener.incoming().map_while(Result::ok) {
             let Ok(there) = TcpStream::connect(("127.0.0.1", server)) else { continue };
-            let most = if cuts.load(Ordering::Relaxed) { random.random_range(2_000..60_000) } else { u64::MAX };
+            let most: u64 = random.random_range(2_000..60_000);
             for (mut from, mut to) in [
                 (client.try_clone().unwrap(), there.try_clone().unwrap()),
                 (there.try_clone().unwrap(), client.try_clone().unwrap()),
             ] {
-                let count = count.clone();
+                let (cuts, count) = (cuts.clone(), count.clone());
                 std::thread::spawn(move || {
                     let (mut buffer, mut left) = ([0; 512], most);
                     while let Ok(length @ 1..) = from.read(&mut buffer) {
-                        if left < length as u64 {
-                            count.fetch_add(1, Ordering::Relaxed);
-                            break;
+                        // Also of a connection from before there were cuts: it may be the only one that is used.
+                        if cuts.load(Ordering::Relaxed) {
+                            if left < length as u64 {
+                                count.fetch_add(1, Ordering::Relaxed);
+                                break;
+                            }
+                            left -= length as u64;
                         }
-                        left -= length as u64;
                         if to.write_all(&buffer[..length]).is_err() {
                             break;
                         }
