@@ -10,7 +10,6 @@ mod plan;
 pub mod types;
 
 use std::io::Read;
-use std::rc::Rc;
 
 use wasmill_sdk::Failure;
 
@@ -34,7 +33,7 @@ pub fn schema(content: Box<dyn Read>, account: &Account) -> Result<Types, Failur
 pub struct AvroRecords {
     blocks: Blocks,
     columns: Vec<ColumnPlan>,
-    plan: Rc<Plan>,
+    plan: Plan,
     block: Block,
     /// How much of the block is read.
     at: usize,
@@ -45,7 +44,7 @@ impl AvroRecords {
     /// Reads the header of an object; it is refused if its records do not have the columns.
     pub fn open(columns: &[ColumnPlan], content: Box<dyn Read>, account: &Account) -> Result<Self, Failure> {
         let (blocks, types) = Blocks::open(content, account)?;
-        let plan = Rc::new(Plan::new(types, columns).map_err(Failure::Reject)?);
+        let plan = Plan::new(types, columns).map_err(Failure::Reject)?;
         Ok(Self { blocks, columns: columns.to_vec(), plan, block: Block::default(), at: 0, count: 0 })
     }
 }

@@ -6,7 +6,7 @@ use wasmill_sdk::Failure;
 
 use crate::config::{Config, Format, Symbol};
 use crate::decoder::Records;
-use crate::reason::shorten;
+use crate::reason::{names, shorten};
 use crate::rows::Rows;
 use crate::schema::ColumnPlan;
 use crate::text::Text;
@@ -148,35 +148,22 @@ fn places_in(header: &[String], columns: &[ColumnPlan]) -> Result<Vec<usize>, St
     let mut places = Vec::with_capacity(columns.len());
     let mut missing = Vec::new();
     for column in columns {
-        let name = column.from.as_ref().unwrap_or(&column.name);
+        let name = column.from();
         let mut found = header.iter().enumerate().filter(|(_, field)| *field == name).map(|(place, _)| place);
         match (found.next(), found.next()) {
             (Some(place), None) => places.push(place),
             (Some(_), Some(_)) => return Err(format!("the header has `{name}` twice")),
-            (None, _) => missing.push(name.as_str()),
+            (None, _) => missing.push(name),
         }
     }
     if missing.is_empty() {
         return Ok(places);
     }
-    let expected: Vec<&str> =
-        columns.iter().map(|column| column.from.as_ref().unwrap_or(&column.name).as_str()).collect();
+    let expected: Vec<&str> = columns.iter().map(ColumnPlan::from).collect();
     Err(format!(
         "the header has no {}: found {}, expected {}",
         names(&missing),
         names(&header.iter().map(String::as_str).collect::<Vec<_>>()),
         names(&expected)
     ))
-}
-
-/// The most names in a message.
-const NAMES_LIMIT: usize = 40;
-
-/// Names for a message.
-fn names(names: &[&str]) -> String {
-    let mut shown: Vec<String> = names.iter().take(NAMES_LIMIT).map(|name| format!("`{}`", shorten(name))).collect();
-    if names.len() > NAMES_LIMIT {
-        shown.push(format!("and {} more", names.len() - NAMES_LIMIT));
-    }
-    shown.join(", ")
 }

@@ -56,20 +56,23 @@ pub fn transcode(bytes: Box<dyn Read>, charset: Charset, account: &Account) -> R
     };
     if let Some((_, len)) = marked.filter(|(marked, _)| *marked == found) {
         io::copy(&mut bytes.by_ref().take(len as u64), &mut io::sink()).map_err(|err| account.explain(&err))?;
-    } else if charset.0.is_none() {
-        // ASCII in UTF-16, which UTF-8 would take for text with NUL bytes in it.
-        let order = match head.as_slice() {
-            [one, 0, other, 0] if *one > 0 && *other > 0 => Some("le"),
-            [0, one, 0, other] if *one > 0 && *other > 0 => Some("be"),
-            _ => None,
-        };
-        if let Some(order) = order {
-            return Err(Failure::Reject(format!(
-                "the object is UTF-16 without a byte order mark, not text in UTF-8; hint: encoding = \"utf-16{order}\""
-            )));
-        }
+    } else if charset.0.is_none()
+        && let Some(label) = utf16_without_mark(&head)
+    {
+        return Err(Failure::Reject(format!(
+            "the object is UTF-16 without a byte order mark, not text in UTF-8; hint: encoding = \"{label}\""
+        )));
     }
     Ok(if found == UTF_8 { bytes } else { Box::new(Transcoder::new(bytes, found)) })
+}
+
+/// What text that begins like this is surely encoded in: ASCII in UTF-16, which UTF-8 would take for text with NUL bytes.
+pub fn utf16_without_mark(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [one, 0, other, 0, ..] if *one > 0 && *other > 0 => Some("utf-16le"),
+        [0, one, 0, other, ..] if *one > 0 && *other > 0 => Some("utf-16be"),
+        _ => None,
+    }
 }
 
 fn is_utf16(encoding: &Encoding) -> bool {

@@ -15,7 +15,7 @@ use wasmill_sdk::{Failure, Source};
 
 use crate::archive::{Members, Packing};
 use crate::config::{Archive, Compression};
-use crate::encoding::{Charset, transcode};
+use crate::encoding::{Charset, transcode, utf16_without_mark};
 use crate::stored::{Account, Stored, peek};
 use crate::typed::{ArrowBatches, BatchSource, ParquetBatches};
 use toml::{Column, Proposal};
@@ -60,20 +60,16 @@ fn proposal(content: Box<dyn Read>, account: &Account) -> Result<Proposal, Failu
         let batches = ArrowBatches::open(content, account)?;
         return Ok(Proposal::of("arrow", Column::of_arrow(batches.schema())));
     }
-    let (mut charset, mut encoding) = (Charset::default(), None);
     let (sample, content) = peek(content, SAMPLE).map_err(|err| account.explain(&err))?;
-    match (head.as_slice(), str::from_utf8(&sample)) {
-        ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) => {}
-        ([one, 0, other, 0, ..], _) if *one > 0 && *other > 0 => encoding = Some("utf-16le"),
-        ([0, one, 0, other, ..], _) if *one > 0 && *other > 0 => encoding = Some("utf-16be"),
-        (_, Err(err)) if err.error_len().is_some() => encoding = Some("windows-1252"),
-        _ => {}
-    }
-    if let Some(label) = encoding {
-        charset = Charset::try_from(label.to_owned()).map_err(Failure::Other)?;
-    }
+    let encoding = match (head.as_slice(), str::from_utf8(&sample)) {
+        // It has a mark.
+        ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) => None,
+        (head, Err(err)) if err.error_len().is_some() => utf16_without_mark(head).or(Some("windows-1252")),
+        (head, _) => utf16_without_mark(head),
+    };
+    let charset = encoding.map(|label| Charset::try_from(label.to_owned())).transpose().map_err(Failure::Other)?;
     let mut text = Vec::new();
-    let mut transcoded = transcode(content, charset, account)?.take(SAMPLE);
+    let mut transcoded = transcode(content, charset.unwrap_or_default(), account)?.take(SAMPLE);
     transcoded.read_to_end(&mut text).map_err(|err| account.explain(&err))?;
     // Complete lines only, unless there is but one.
     let whole = (text.len() as u64) < SAMPLE;

@@ -8,7 +8,7 @@ mod record;
 
 pub use documents::JsonRecords;
 pub use lines::JsonlRecords;
-pub use paths::split;
+pub use paths::{join, split};
 
 use crate::config::Config;
 use crate::schema::ColumnPlan;

@@ -74,3 +74,15 @@ pub fn shorten(text: &str) -> String {
     }
     shown
 }
+
+/// The most names in a message.
+const NAMES_LIMIT: usize = 40;
+
+/// Names for a message.
+pub fn names(names: &[&str]) -> String {
+    let mut shown: Vec<String> = names.iter().take(NAMES_LIMIT).map(|name| format!("`{}`", shorten(name))).collect();
+    if names.len() > NAMES_LIMIT {
+        shown.push(format!("and {} more", names.len() - NAMES_LIMIT));
+    }
+    shown.join(", ")
+}

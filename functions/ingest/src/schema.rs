@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use wasmill_sdk::{ROW, row_field};
 
 use crate::config::{ColumnConfig, Config, Format, TypeName};
+use crate::json::split;
 use crate::time::{Layout, TimestampFormat, pattern};
 
 /// A column to read.
@@ -24,6 +25,18 @@ pub struct ColumnPlan {
     pub label: String,
     /// How its values are read.
     pub kind: Kind,
+}
+
+impl ColumnPlan {
+    /// Its name in the object.
+    pub fn from(&self) -> &str {
+        self.from.as_ref().unwrap_or(&self.name)
+    }
+
+    /// The keys that lead to it in a record of records. Without `from` it is where its name is, dots and all.
+    pub fn path(&self) -> Vec<String> {
+        self.from.as_deref().map_or_else(|| vec![self.name.clone()], split)
+    }
 }
 
 /// How values are read.

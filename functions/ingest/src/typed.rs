@@ -13,8 +13,7 @@ use arrow_schema::Schema;
 use wasmill_sdk::Failure;
 
 use crate::decoder::Records;
-use crate::json::split;
-use crate::reason::{shorten, unlike};
+use crate::reason::{names, unlike};
 use crate::rows::Rows;
 use crate::schema::ColumnPlan;
 use cells::{Cells, Place, class};
@@ -96,27 +95,18 @@ fn places(columns: &[ColumnPlan], schema: &Schema) -> Result<Vec<Place>, Failure
     let mut missing = Vec::new();
     let mut places = Vec::with_capacity(columns.len());
     for column in columns {
-        match Place::find(&path(column), schema) {
+        match Place::find(&column.path(), schema) {
             Some((place, found)) if class(&found).fits(&column.kind) => places.push(place),
             Some((_, found)) => return Err(Failure::Reject(unlike(column, &found.to_string()))),
-            None => missing.push(column.from.as_ref().unwrap_or(&column.name).as_str()),
+            None => missing.push(column.from()),
         }
     }
     let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     if missing.is_empty() { Ok(places) } else { Err(Failure::Reject(lacking(&missing, &found))) }
 }
 
-/// The keys of a column's path.
-pub fn path(column: &ColumnPlan) -> Vec<String> {
-    column.from.as_deref().map_or_else(|| vec![column.name.clone()], split)
-}
-
 /// That an object does not have columns.
 pub fn lacking(missing: &[&str], found: &[&str]) -> String {
-    let names = |names: &[&str]| {
-        let shown: Vec<String> = names.iter().take(40).map(|name| format!("`{}`", shorten(name))).collect();
-        shown.join(", ")
-    };
     format!("the object has no column {}: found {}", names(missing), names(found))
 }
 

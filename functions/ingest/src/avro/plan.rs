@@ -7,7 +7,7 @@ use super::types::{Index, Type, Types};
 use crate::column::Value;
 use crate::reason::unlike;
 use crate::schema::{ColumnPlan, Kind, MOST_DEPTH};
-use crate::typed::{Class, lacking, path};
+use crate::typed::{Class, lacking};
 
 /// How a record is read.
 #[derive(Debug)]
@@ -40,16 +40,12 @@ impl Plan {
         let Some(Type::Record(fields)) = types.get(0) else {
             return Err("the Avro file holds no records but other values".to_owned());
         };
-        let paths: Vec<Vec<String>> = columns.iter().map(path).collect();
+        let paths: Vec<Vec<String>> = columns.iter().map(ColumnPlan::path).collect();
         let wanted: Vec<Wanted<'_>> = paths.iter().enumerate().map(|(index, path)| (index, path.as_slice())).collect();
         let mut found = vec![None; columns.len()];
         let root = step(&types, 0, &wanted, &mut found, &mut 0, 0)?;
-        let missing: Vec<&str> = columns
-            .iter()
-            .zip(&found)
-            .filter(|(_, class)| class.is_none())
-            .map(|(column, _)| column.from.as_ref().unwrap_or(&column.name).as_str())
-            .collect();
+        let missing: Vec<&str> =
+            columns.iter().zip(&found).filter(|(_, class)| class.is_none()).map(|(column, _)| column.from()).collect();
         if !missing.is_empty() {
             let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
             return Err(lacking(&missing, &names));

@@ -9,6 +9,7 @@ use wasmill_sdk::Failure;
 
 use super::guess::Guess;
 use super::toml::{Column, Proposal, quoted};
+use crate::json::join;
 
 /// How deep objects are looked into for columns.
 const DEPTH: usize = 4;
@@ -78,8 +79,7 @@ fn of_rows<'a>(
     }
     let mut proposal = Proposal::of(format, fields.list.into_iter().map(Field::finish).collect());
     if let Some(path) = records {
-        let path: Vec<String> = path.iter().map(|key| key.replace('\\', "\\\\").replace('.', "\\.")).collect();
-        proposal.options.push(("records", quoted(&path.join("."))));
+        proposal.options.push(("records", quoted(&join(&path))));
     }
     for path in fields.arrays {
         proposal.notes.push(format!("`explode = {}` would make each item of that array a row", quoted(&path)));
@@ -117,7 +117,7 @@ impl Fields {
                 Value::Null => {}
                 value => {
                     if value.as_array().and_then(|items| items.first()).is_some_and(Value::is_object) {
-                        self.arrays.insert(path.join("."));
+                        self.arrays.insert(join(path.iter()));
                     }
                     self.note(path, value);
                 }

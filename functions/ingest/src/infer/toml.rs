@@ -5,6 +5,8 @@ use std::fmt;
 
 use arrow_schema::{DataType, Schema, TimeUnit};
 
+use crate::json::join;
+
 /// A configuration that is proposed.
 pub struct Proposal {
     format: &'static str,
@@ -38,7 +40,7 @@ impl Proposal {
                 number += 1;
                 column.name = format!("{base}_{number}");
                 // What it is called in the object is what it was named by.
-                column.from.get_or_insert_with(|| base.replace('\\', "\\\\").replace('.', "\\."));
+                column.from.get_or_insert_with(|| join([&base]));
             }
         }
         Self { format, notes: Vec::new(), options: Vec::new(), encoding: None, columns }
@@ -48,7 +50,7 @@ impl Proposal {
 impl Column {
     /// A column that may hold nulls, named like what it is read from, or, of a path, like its keys with `_` between.
     pub fn new(keys: &[String], of: impl Into<String>) -> Self {
-        let path = keys.iter().map(|key| key.replace('\\', "\\\\").replace('.', "\\.")).collect::<Vec<_>>().join(".");
+        let path = join(keys);
         let name = keys.join("_");
         let from = (path != name).then_some(path);
         Self { name, from, of: Ok(of.into()), nullable: true, note: None }

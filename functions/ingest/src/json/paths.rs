@@ -55,6 +55,12 @@ pub fn split(path: &str) -> Vec<String> {
     keys
 }
 
+/// The path of keys: what [`split`] takes apart.
+pub fn join<'a>(keys: impl IntoIterator<Item = &'a String>) -> String {
+    let escaped = keys.into_iter().map(|key| key.replace('\\', "\\\\").replace('.', "\\."));
+    escaped.collect::<Vec<_>>().join(".")
+}
+
 /// Looks through a JSON object, and notes the values of columns as they stand in the text.
 pub struct Fill<'p, 'v, 'de> {
     /// What to look for.

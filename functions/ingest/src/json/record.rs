@@ -30,18 +30,14 @@ struct Explode {
 type Values<'a> = Vec<Option<&'a RawValue>>;
 
 impl RecordPlan {
-    /// The paths of columns. A column without `from` is where its name is, dots and all. What is in the array of
-    /// `explode` is in each of its items.
+    /// The paths of columns. What is in the array of `explode` is in each of its items.
     pub fn new(columns: &[ColumnPlan], explode: Option<&str>) -> Result<Self, String> {
         let array = explode.map(split);
         let mut exploded =
             explode.map(|path| Explode { path: path.to_owned(), paths: Paths::default(), whole: vec![] });
         let mut paths = Paths::default();
         for (index, column) in columns.iter().enumerate() {
-            let keys = match &column.from {
-                Some(from) => split(from),
-                None => vec![column.name.clone()],
-            };
+            let keys = column.path();
             let place = match (&mut exploded, array.as_ref().and_then(|array| keys.strip_prefix(array.as_slice()))) {
                 (Some(explode), Some([])) => {
                     explode.whole.push(index);

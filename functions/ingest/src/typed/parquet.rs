@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use wasmill_sdk::Failure;
 
-use super::{BatchSource, path};
+use super::BatchSource;
 use crate::schema::ColumnPlan;
 use crate::stored::Stored;
 
@@ -49,7 +49,7 @@ impl ParquetBatches {
         let builder = ParquetPushDecoderBuilder::try_new_decoder_with_options(metadata, options);
         let builder = builder.map_err(|err| damaged(&err))?;
         let schema = builder.schema().clone();
-        let paths: Vec<Vec<String>> = columns.iter().map(path).collect();
+        let paths: Vec<Vec<String>> = columns.iter().map(ColumnPlan::path).collect();
         let leaves = builder
             .parquet_schema()
             .columns()
