@@ -89,7 +89,7 @@ impl Members {
         if packing.archive == Archive::None {
             return Ok(Kind::Object(Some(content)));
         }
-        let (head, content) = peek(content, tar::HEADER).map_err(|err| account.explain(&err))?;
+        let (head, content) = peek(content, tar::HEADER, account)?;
         // The oldest archives have no mark, and must be declared.
         let is_tar = packing.archive == Archive::Tar || tar::is_header(&head);
         Ok(if is_tar { Kind::Tar(tar::Tar::new(content)) } else { Kind::Object(Some(content)) })

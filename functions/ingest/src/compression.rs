@@ -12,7 +12,7 @@ use crate::stored::{Account, Layer, peek};
 
 /// What `packed` holds. It is refused if it is not packed as declared.
 pub fn unpack(packed: Box<dyn Read>, declared: Compression, account: &Account) -> Result<Box<dyn Read>, Failure> {
-    let (head, packed) = peek(packed, 4).map_err(|err| account.explain(&err))?;
+    let (head, packed) = peek(packed, 4, account)?;
     let found = match *head {
         [0x1f, 0x8b, ..] => Compression::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Compression::Zstd,

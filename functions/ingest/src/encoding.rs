@@ -41,7 +41,7 @@ impl TryFrom<String> for Charset {
 /// The text that `bytes` are, in UTF-8; where they are not text in their encoding there is the byte 0xff, which is no
 /// UTF-8 either.
 pub fn transcode(bytes: Box<dyn Read>, charset: Charset, account: &Account) -> Result<Box<dyn Read>, Failure> {
-    let (head, mut bytes) = peek(bytes, 4).map_err(|err| account.explain(&err))?;
+    let (head, mut bytes) = peek(bytes, 4, account)?;
     let marked = match head.as_slice() {
         // UTF-32, which is not in the list, begins like UTF-16.
         [0xff, 0xfe, 0, 0] => None,

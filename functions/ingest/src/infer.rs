@@ -48,7 +48,7 @@ pub fn infer(source: Box<dyn Source>) -> Result<String, Failure> {
 }
 
 fn proposal(content: Box<dyn Read>, account: &Account) -> Result<Proposal, Failure> {
-    let (head, content) = peek(content, 8).map_err(|err| account.explain(&err))?;
+    let (head, content) = peek(content, 8, account)?;
     if head.starts_with(b"PAR1") {
         return Err(Failure::Reject("a Parquet file is read as it is: unpack it".to_owned()));
     }
@@ -60,7 +60,7 @@ fn proposal(content: Box<dyn Read>, account: &Account) -> Result<Proposal, Failu
         let batches = ArrowBatches::open(content, account)?;
         return Ok(Proposal::of("arrow", Column::of_arrow(batches.schema())));
     }
-    let (sample, content) = peek(content, SAMPLE).map_err(|err| account.explain(&err))?;
+    let (sample, content) = peek(content, SAMPLE, account)?;
     let encoding = match (head.as_slice(), str::from_utf8(&sample)) {
         // It has a mark.
         ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) => None,

@@ -169,9 +169,24 @@ impl<R: Read> Read for Layer<R> {
     }
 }
 
-/// The first `len` bytes, fewer if there are fewer, and the same from the beginning again.
-pub fn peek(mut bytes: Box<dyn Read>, len: u64) -> io::Result<(Vec<u8>, Box<dyn Read>)> {
+/// The first `len` bytes, fewer if there are fewer or they are damaged, and the same from the beginning again: damage is
+/// told to whoever comes to it. If the source fails, that is told at once.
+pub fn peek(mut bytes: Box<dyn Read>, len: u64, account: &Account) -> Result<(Vec<u8>, Box<dyn Read>), Failure> {
     let mut head = Vec::new();
-    bytes.by_ref().take(len).read_to_end(&mut head)?;
-    Ok((head.clone(), Box::new(io::Cursor::new(head).chain(bytes))))
+    let outcome = bytes.by_ref().take(len).read_to_end(&mut head);
+    let again = io::Cursor::new(head.clone());
+    match (outcome, account.failure()) {
+        (_, Some(failure)) => Err(failure),
+        (Ok(_), None) => Ok((head, Box::new(again.chain(bytes)))),
+        (Err(err), None) => Ok((head, Box::new(again.chain(Damaged(err))))),
+    }
+}
+
+/// What cannot be read on.
+struct Damaged(io::Error);
+
+impl Read for Damaged {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(self.0.kind(), self.0.to_string()))
+    }
 }

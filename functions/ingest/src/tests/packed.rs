@@ -60,6 +60,20 @@ fn rows_before_the_end_of_a_cut_object_are_given() {
 }
 
 #[test]
+fn rows_before_damage_near_the_beginning_are_given_too() {
+    for (mut object, at) in [(gzip("1,x\n2,y\n"), 5), (zstd("1,x\n2,y\n"), 1)] {
+        // The checksum at the end, behind all rows; the whole object is shorter than what is looked at first.
+        let last = object.len() - at;
+        object[last] ^= 0x55;
+        for outcome in [headless(object.clone()), read(&with(two("csv"), json!({ "header": false })), Slow(object, 1))]
+        {
+            assert_eq!(outcome.rows, ["1: 1|x", "2: 2|y"]);
+            assert!(matches!(outcome.failure, Some(Failure::Reject(_))), "{:?}", outcome.failure);
+        }
+    }
+}
+
+#[test]
 fn damage_refuses_the_object_and_says_where() {
     for (name, object, garbage) in [
         ("gzip", gzip(&rows(50_000)), b"\x1f\x8b\x08garbage".to_vec()),

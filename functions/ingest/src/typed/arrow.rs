@@ -32,7 +32,7 @@ const READ_SIZE: u64 = 256 * 1024;
 impl ArrowBatches {
     /// Starts reading an object, up to its schema.
     pub fn open(content: Box<dyn Read>, account: &Account) -> Result<Self, Failure> {
-        let (head, content) = peek(content, MAGIC.len() as u64).map_err(|err| account.explain(&err))?;
+        let (head, content) = peek(content, MAGIC.len() as u64, account)?;
         let mut batches = Self {
             content,
             account: account.clone(),
