@@ -1,9 +1,10 @@
+use std::cell::Cell;
 use std::io::{Cursor, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
-use wasmill_sdk::Failure;
+use wasmill_sdk::{Failure, Source};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::packed::Failing;
@@ -158,6 +159,39 @@ fn a_failure_of_the_source_stays_what_it_is() {
             let outcome = read(&with(two("csv"), json!({ "members": "*.csv" })), Failing(object.clone(), at));
             assert_eq!(outcome.failure, Some(Failure::Retry("the store is away".into())), "{at}");
         }
+    }
+}
+
+/// A source of which one read fails.
+struct FailsOnce(Vec<u8>, Cell<u32>);
+
+impl Source for FailsOnce {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self, offset: u64, len: u32) -> Result<Vec<u8>, Failure> {
+        let left = self.1.get();
+        self.1.set(left.wrapping_sub(1));
+        if left == 0 { Err(Failure::Retry("the store is away".into())) } else { self.0.read(offset, len.min(9)) }
+    }
+}
+
+#[test]
+fn a_source_that_fails_once_is_not_taken_for_a_shorter_archive() {
+    let config = with(two("csv"), json!({ "members": "*.csv" }));
+    for object in [zip(&FILES, zip::CompressionMethod::Deflated), tar(&FILES)] {
+        let whole = read(&config, object.clone());
+        let (mut failed, mut at) = (0, 0);
+        loop {
+            let outcome = read(&config, FailsOnce(object.clone(), Cell::new(at)));
+            if outcome == whole {
+                break;
+            }
+            assert_eq!(outcome.failure, Some(Failure::Retry("the store is away".into())), "read {at}");
+            (failed, at) = (failed + 1, at + 1);
+        }
+        assert!(failed > 20, "{failed} reads");
     }
 }
 

@@ -113,7 +113,8 @@ def main() -> None:
             writer.write_table(table, max_chunksize=40)
     odd = {"user.name": ["x", "y"], "until": [datetime(9999, 12, 31), datetime(1500, 1, 1, 12)]}
     odd = pa.table(odd, schema=pa.schema([("user.name", pa.string()), ("until", pa.timestamp("us"))]))
-    pq.write_table(odd, HERE / "odd.parquet", use_deprecated_int96_timestamps=True)
+    # As Spark wrote them for long, without Arrow's schema, which would tell the unit.
+    pq.write_table(odd, HERE / "odd.parquet", use_deprecated_int96_timestamps=True, store_schema=False)
     chain = {"value": 1, "next": {"value": 2, "next": None}}
     records = [row | {"labels": {"a": "b"}, "chain": chain} for row in ROWS]
     for codec in ["null", "deflate", "snappy", "zstandard"]:
