@@ -69,7 +69,8 @@
 //! # Memory
 //!
 //! A record and a batch are held, whatever the object's size; of Avro a block (64 MiB at most), of Arrow a batch as it
-//! was written, of Parquet the columns that are read of a row group.
+//! was written, of Parquet the columns that are read of a row group. `max_expansion` counts what gzip, zstd, zip and
+//! Avro's blocks unpack to; what is packed inside Arrow and Parquet is bounded by the sandbox's memory.
 //!
 //! # Rejects
 //!
