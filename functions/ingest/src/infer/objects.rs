@@ -88,7 +88,7 @@ fn of_rows<'a>(
     proposal
 }
 
-/// The fields of the objects, by the object that had them first, and by name.
+/// The fields of the objects, in the order in which they came.
 #[derive(Default)]
 struct Fields {
     list: Vec<Field>,

@@ -63,13 +63,13 @@ fn json() {
          # from 2 records\n\
          format = \"jsonl\"\n\
          columns = [\n\
-         \x20   { name = \"at\", type = \"date\" },\n\
          \x20   { name = \"id\", type = \"float64\" },\n\
-         \x20   { name = \"n\", type = \"utf8\" },\n\
-         \x20   { name = \"tags\", type = \"json\" },\n\
-         \x20   { name = \"user_geo.zone\", from = \"user.geo\\\\.zone\", type = \"int64\" },\n\
          \x20   { name = \"user_name\", from = \"user.name\", type = \"utf8\" },\n\
+         \x20   { name = \"user_geo.zone\", from = \"user.geo\\\\.zone\", type = \"int64\" },\n\
+         \x20   { name = \"tags\", type = \"json\" },\n\
          \x20   { name = \"v\", type = \"float64\", length = 2 },\n\
+         \x20   { name = \"at\", type = \"date\" },\n\
+         \x20   { name = \"n\", type = \"utf8\" },\n\
          \x20   { name = \"lines\", type = \"json\" },\n\
          ]\n",
         2,
