@@ -1,6 +1,7 @@
 # Every task of the project. What is compiled is kept in $(CACHE), outside the clone.
 CACHE := $(or $(WASMILL_CACHE),$(HOME)/.cache/wasmill)
 export WASMILL_CACHE := $(CACHE)
+export FEATURES
 HOST := CARGO_TARGET_DIR=$(CACHE)/host cargo
 FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functions cargo
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
@@ -20,7 +21,7 @@ components: setup ## build the functions as they ship: small and fast
 components-quick: setup ## build the functions as the tests use them: compiled quickly
 	@tools/components.sh quick
 
-build: ## build wasmill into bin/, with the functions beside it
+build: ## build wasmill into bin/, with the functions beside it; FEATURES=warehouse for tables of Delta Lake
 	@tools/build.sh
 
 demo: build ## run a month of real flights through the pipeline, and look at what came out
@@ -35,7 +36,7 @@ test-functions: ## the functions' logic, natively
 	@$(FUNCTIONS) test --workspace --exclude hostile --exclude scale --exclude webhook
 
 test-host: components-quick ## the host, with the functions in their sandboxes
-	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full
+	@$(QUICK) $(HOST) test --workspace --exclude wasmill-tests-full --exclude wasmill-warehouse
 
 test-full: test ## and what needs more: a zoo of models, the ONNX project's cases of its operators
 	@tools/test-full.sh

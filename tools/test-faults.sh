@@ -4,10 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
-export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick POSTGRES NATS_SERVER LIBFAKETIME
+export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick POSTGRES NATS_SERVER LIBFAKETIME LAKE_PYTHON
 POSTGRES=$(tools/postgres.sh)
 NATS_SERVER=$(tools/python.sh nats tests/nats/requirements.txt)/nats-server
 faketime=$(tools/program.sh faketime faketime libfaketime)
+LAKE_PYTHON=$(tools/python.sh lake tests/lake/requirements.txt)/python
 LIBFAKETIME=$(find "${faketime%/bin/faketime}/lib" -name libfaketimeMT.so.1 | head -1)
-cargo test --workspace --exclude wasmill-tests-full --features wasmill/failpoints \
-  --test faults --test faults_store --test faults_http --test faults_clock --test faults_postgres --test faults_nats -- --nocapture --test-threads 1 "$@"
+cargo test --workspace --exclude wasmill-tests-full --features wasmill/failpoints,wasmill/warehouse \
+  --test faults --test faults_lake --test faults_store --test faults_http --test faults_clock --test faults_postgres --test faults_nats -- --nocapture --test-threads 1 "$@"

@@ -17,6 +17,7 @@ mod log;
 mod objects;
 mod registry;
 mod session;
+mod sinks;
 mod telemetry;
 mod text;
 

@@ -13,6 +13,7 @@ use crate::letters::{self, Letter};
 use crate::postgres::Postgres;
 use crate::sql::{Db, values};
 use crate::sqlite::Sqlite;
+use crate::staging::{self, Staged};
 use crate::writer::{Effects, Writer};
 
 /// What can go wrong with a journal.
@@ -57,6 +58,12 @@ pub enum JournalError {
         event: EventId,
         /// The attempt that the lease was for.
         attempt: u32,
+    },
+    /// Someone else wrote rows of the event meanwhile.
+    #[error("event `{event}`: its rows were written by someone else meanwhile")]
+    Overtaken {
+        /// The event.
+        event: EventId,
     },
     /// The thread that does the work could not be started.
     #[error("journal: cannot start a thread: {0}")]
@@ -254,37 +261,44 @@ impl Journal {
         .await
     }
 
-    /// Records that all chunks before `chunks` had all their effects, with the rows that they rejected.
+    /// Records that all chunks before `chunks` had all their effects, with the rows that they rejected, and those that were
+    /// staged for sinks.
     pub async fn progress(
         &self,
         lease: &Lease,
         chunks: u64,
         letters: Vec<Letter>,
+        staged: Vec<Staged>,
         now: i64,
     ) -> Result<(), JournalError> {
+        let (origin, pipeline) = (lease.origin(), self.pipeline.clone());
         self.holding("progress", true, lease, move |db, sequence, attempt| {
             let now = now.saturating_add(db.skew());
             let chunks = i64::try_from(chunks).unwrap_or(i64::MAX);
             let update = "UPDATE events SET chunks = GREATEST(chunks, $2) WHERE sequence = $1";
             db.execute(update, values![sequence.0, chunks])?;
+            staging::put(db, &pipeline, &origin, &staged, false, now)?;
             letters.iter().try_for_each(|letter| letters::write(db, sequence, attempt, letter, now))
         })
         .await
     }
 
-    /// Ends the attempt and the event: it had all its effects, with the rows that its last chunks rejected. `report` is
-    /// JSON.
+    /// Ends the attempt and the event: it had all its effects, with the rows that its last chunks rejected, and those that
+    /// were staged for sinks. `report` is JSON.
     pub async fn done(
         &self,
         lease: &Lease,
         letters: Vec<Letter>,
+        staged: Vec<Staged>,
         report: String,
         now: i64,
     ) -> Result<(), JournalError> {
+        let (origin, pipeline) = (lease.origin(), self.pipeline.clone());
         self.holding("done", true, lease, move |db, sequence, attempt| {
             let now = now.saturating_add(db.skew());
             letters.iter().try_for_each(|letter| letters::write(db, sequence, attempt, letter, now))?;
             letters::forget_mended(db, sequence)?;
+            staging::put(db, &pipeline, &origin, &staged, true, now)?;
             end_attempt(db, sequence, attempt, "done", None, Some(&report), now)?;
             set_state(db, sequence, "done", now)
         })
@@ -335,28 +349,8 @@ impl Journal {
         .await
     }
 
-    /// The number of a chunk in the order of what went into a sink: from 1 on, without a gap, and the same whenever it is
-    /// asked for. A sink that commits several chunks together keeps the last number with each commit, and so can tell what
-    /// is in.
-    pub async fn batch(&self, lease: &Lease, sink: &Id, chunk: u64) -> Result<u64, JournalError> {
-        let sink = sink.clone();
-        let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
-        let pipeline = self.pipeline.clone();
-        self.holding("batch", false, lease, move |db, sequence, _| {
-            db.lock(&format!("{pipeline}/{sink}"))?;
-            let insert = "INSERT INTO batches (pipeline, sink, number, event, pass, chunk)
-                SELECT $1, $2, coalesce((SELECT max(number) FROM batches WHERE pipeline = $1 AND sink = $2), 0) + 1, $3, pass, $4
-                FROM events WHERE sequence = $3 ON CONFLICT DO NOTHING";
-            db.execute(insert, values![&*pipeline, sink.as_str(), sequence.0, chunk])?;
-            let number = "SELECT number FROM batches b JOIN events e ON e.sequence = b.event
-                WHERE b.event = $1 AND sink = $2 AND b.pass = e.pass AND chunk = $3";
-            db.one(number, values![sequence.0, sink.as_str(), chunk])?.count(0)
-        })
-        .await
-    }
-
     /// Does something as the holder of a lease, or fails if it is lost.
-    async fn holding<T: Send + 'static>(
+    pub(crate) async fn holding<T: Send + 'static>(
         &self,
         name: &'static str,
         settles: bool,

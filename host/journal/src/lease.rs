@@ -6,6 +6,7 @@ use wasmill_runtime::store::Location;
 use crate::event::Sequence;
 use crate::journal::JournalError;
 use crate::sql::{Db, values};
+use crate::staging::Origin;
 
 /// The longest that anything is put off, apart from leases: the longest wait before another attempt, and some more.
 const LONGEST_WAIT: i64 = 2 * 60 * 1_000_000;
@@ -45,6 +46,18 @@ pub struct Lease {
     pub since: i64,
     /// What the attempt is traced under, as `traceparent` of W3C's Trace Context has it.
     pub trace: Option<String>,
+}
+
+impl Lease {
+    /// The event, as that which rows are of.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            event: self.id.clone(),
+            generation: self.generation,
+            time: self.time,
+            is_kept: matches!(self.object, Object::Stored { .. }),
+        }
+    }
 }
 
 /// Which events may be taken.

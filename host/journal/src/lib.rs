@@ -16,7 +16,7 @@
 //! - [`event`]: what is accepted; [`lease`]: who works on it.
 //! - [`journal`]: what can be done with the journal; [`letters`] and [`history`]: what can be asked.
 //! - [`backfill`]: objects that are run once more; [`deposit`]: what is kept of events that a broker delivers;
-//!   `retention`: what is forgotten.
+//!   [`staging`]: rows on their way into sinks; `retention`: what is forgotten.
 //! - `writer`: many small transactions in one, so that durable is not slow.
 //! - `sql`: what is asked of a database, `sqlite` or `postgres`; `schema`: the tables.
 
@@ -32,6 +32,7 @@ mod retention;
 mod schema;
 mod sql;
 mod sqlite;
+pub mod staging;
 mod writer;
 
 pub use backfill::Backfill;

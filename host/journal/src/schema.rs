@@ -1,10 +1,10 @@
 //! The tables, of both kinds of databases.
 
 /// The migrations of a file of SQLite.
-pub const SQLITE: &[&str] = &[FIRST, SECOND];
+pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD];
 
 /// The migrations of a database of PostgreSQL.
-pub const POSTGRES: &[&str] = &[POSTGRES_FIRST];
+pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND];
 
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 const FIRST: &str = "
@@ -105,7 +105,55 @@ const SECOND: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// The same as what the migrations of SQLite come to.
+const THIRD: &str = "
+    DROP TABLE batches;
+
+    CREATE TABLE sinks (
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        -- Names this journal to the sink, among others that number their batches.
+        lane TEXT NOT NULL,
+        -- The last batch that was put together.
+        number INTEGER NOT NULL DEFAULT 0,
+        -- Until when somebody commits it.
+        until INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (pipeline, sink)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Rows that are to be committed to sinks.
+    CREATE TABLE staged (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        event TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        -- 1 until its event has ended, for sinks that take an event as a whole.
+        held INTEGER NOT NULL,
+        -- The batch that it is of.
+        number INTEGER,
+        payload BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX staged_by_sink ON staged (pipeline, sink, number, id);
+    CREATE INDEX staged_of_event ON staged (pipeline, event) WHERE held = 1;
+
+    -- Which rows of an event were staged or committed, for sinks that take a row once.
+    CREATE TABLE written (
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        event TEXT NOT NULL,
+        numbers BLOB NOT NULL,
+        epoch INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        -- 1 if it is never forgotten.
+        kept INTEGER NOT NULL,
+        PRIMARY KEY (pipeline, event, sink)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// The same as what the first migrations of SQLite come to.
 const POSTGRES_FIRST: &str = "
     CREATE TABLE events (
         sequence BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -181,5 +229,46 @@ const POSTGRES_FIRST: &str = "
         began BIGINT NOT NULL,
         cancelled BIGINT,
         PRIMARY KEY (pipeline, generation)
+    );
+";
+
+/// The same as the third migration of SQLite.
+const POSTGRES_SECOND: &str = "
+    DROP TABLE batches;
+
+    CREATE TABLE sinks (
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        lane TEXT NOT NULL,
+        number BIGINT NOT NULL DEFAULT 0,
+        until BIGINT NOT NULL DEFAULT 0,
+        PRIMARY KEY (pipeline, sink)
+    );
+
+    CREATE TABLE staged (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        event TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        time BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        rows BIGINT NOT NULL,
+        held BIGINT NOT NULL,
+        number BIGINT,
+        payload BYTEA NOT NULL
+    );
+    CREATE INDEX staged_by_sink ON staged (pipeline, sink, number, id);
+    CREATE INDEX staged_of_event ON staged (pipeline, event) WHERE held = 1;
+
+    CREATE TABLE written (
+        pipeline TEXT NOT NULL,
+        sink TEXT NOT NULL,
+        event TEXT NOT NULL,
+        numbers BYTEA NOT NULL,
+        epoch BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        kept BIGINT NOT NULL,
+        PRIMARY KEY (pipeline, event, sink)
     );
 ";

@@ -84,7 +84,7 @@ fn a_dead_event_is_kept_once_and_replayed_with_its_body() {
     // The broker has not heard of it, and delivers it once more.
     here.deposit(6, dead("once more"));
     assert_eq!(here.counts(), [0, 1, 0, 0, 1]);
-    here.runtime.block_on(here.journal.done(lease, Vec::new(), "{}".into(), 30)).unwrap();
+    here.runtime.block_on(here.journal.done(lease, Vec::new(), Vec::new(), "{}".into(), 30)).unwrap();
     assert_eq!(here.counts(), [0, 0, 1, 0, 0]);
 }
 
@@ -97,7 +97,7 @@ fn rejected_rows_are_kept_once_and_gone_when_a_replay_takes_them() {
     assert_eq!(here.counts(), [0, 0, 1, 0, 2]);
     let leases = here.replay();
     let [lease] = leases.as_slice() else { panic!("{leases:?}") };
-    here.runtime.block_on(here.journal.done(lease, Vec::new(), "{}".into(), 30)).unwrap();
+    here.runtime.block_on(here.journal.done(lease, Vec::new(), Vec::new(), "{}".into(), 30)).unwrap();
     assert_eq!(here.counts(), [0, 0, 1, 0, 0]);
 }
 

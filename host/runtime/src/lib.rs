@@ -10,6 +10,7 @@
 //! - [`bake`]: functions that were set up become components of their own.
 //! - [`compose`]: baked functions and a gateway become one component for any WASI host; [`endpoint`]: which ones.
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
+//! - [`sink`]: tables that rows are written to, which others write.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
 //!   files of [`sqlite`].
 //! - `outbound`: where functions may send requests, and what sends them.
@@ -42,6 +43,7 @@ pub mod portable;
 pub mod rows;
 pub mod run;
 pub mod sandbox;
+pub mod sink;
 pub mod sqlite;
 pub mod store;
 pub mod toml_file;

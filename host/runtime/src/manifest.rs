@@ -3,6 +3,7 @@
 //! These types are what the JSON schema is made of, so their documentation is the manifest's reference.
 
 mod nats;
+mod sink;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::sandbox::Limits;
 
 pub use nats::NatsTrigger;
+pub use sink::{DeltaSink, Sink, SinkColumns, SinkMode};
 
 /// The name of a manifest's file in its folder.
 pub const FILE_NAME: &str = "pipeline.toml";
@@ -48,6 +50,9 @@ pub struct Manifest {
     /// The steps. Unless it says otherwise, a step takes what the one before it gives.
     #[serde(default)]
     pub step: Vec<Step>,
+    /// Tables that steps' rows are written to.
+    #[serde(default)]
+    pub sink: Vec<Sink>,
     /// The pipeline's own tests, for `wasmill test`.
     #[serde(default)]
     pub test: Vec<Test>,

@@ -28,9 +28,10 @@ use crate::function::{Bound, Function, Instance, Kind, Setup};
 use crate::manifest::Id;
 use crate::outbound::Client;
 use crate::permits::Permits;
-use crate::plan::{Artifact, Edge, Plan, RetryPlan, StepPlan, TablePlan};
+use crate::plan::{Artifact, Edge, Plan, RetryPlan, SinkPlan, StepPlan, TablePlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
+use crate::sink::BoundSink;
 use crate::store::{Found, Location};
 
 /// The most that a reference table can hold, in bytes of Arrow: every instance that joins it has a copy.
@@ -48,6 +49,8 @@ pub struct Pipeline {
     pub digest: i64,
     /// The steps; each comes after the one whose rows it takes.
     pub steps: Vec<Step>,
+    /// The tables that rows are written to.
+    pub sinks: Vec<BoundSink>,
     /// Rows of reference tables that could not be read, by the table's name.
     pub table_rejects: Vec<(String, Reject)>,
     /// The objects of reference tables that are in stores over the network, as they were read.
@@ -106,6 +109,16 @@ impl Pipeline {
             .iter()
             .enumerate()
             .flat_map(|(index, child)| child.from.iter().map(move |edge| (index, child, edge)));
+        edges.filter(move |(_, _, edge)| edge.step == step)
+    }
+
+    /// The sinks that take a step's rows, and which of them.
+    pub fn sinks_of(&self, step: usize) -> impl Iterator<Item = (usize, &BoundSink, &Edge)> {
+        let edges = self
+            .sinks
+            .iter()
+            .enumerate()
+            .flat_map(|(index, sink)| sink.from.iter().map(move |edge| (index, sink, edge)));
         edges.filter(move |(_, _, edge)| edge.step == step)
     }
 
@@ -207,6 +220,9 @@ impl<'a> Loader<'a> {
             let step = self.step(index, step, &steps, &tables);
             steps.push(step);
         }
+        let sinks: Vec<Option<BoundSink>> =
+            plan.sinks.iter().enumerate().map(|(index, sink)| self.sink(index, sink, &steps)).collect();
+        let sinks: Vec<BoundSink> = sinks.into_iter().flatten().collect();
         let steps: Option<Vec<Step>> = steps.into_iter().collect();
         let (engine, digest, table_rejects, remote_tables) =
             (self.engine.clone(), self.digest, self.rejects, self.remote_tables);
@@ -215,6 +231,7 @@ impl<'a> Loader<'a> {
             name: plan.name.clone(),
             digest,
             steps,
+            sinks,
             table_rejects,
             remote_tables,
         }))
@@ -295,7 +312,7 @@ impl<'a> Loader<'a> {
                 return None;
             }
             (edges, _) if edges.iter().all(|edge| matches!(before.get(edge.step), Some(Some(_)))) => {
-                setup.input = self.input(&at, plan, before)?;
+                setup.input = self.input(&at, &what, &plan.from, before)?;
             }
             _ => {
                 // What is wrong with a step before was reported there; of this one its configuration can be.
@@ -346,11 +363,10 @@ impl<'a> Loader<'a> {
         Some(Step { id: plan.id.clone(), kind, bound, from, retry, permits, function, setup, start, key, size })
     }
 
-    /// The schema of the rows that a step takes, from all the steps that give it some.
-    fn input(&mut self, at: &[&str; 2], plan: &StepPlan, before: &[Option<Step>]) -> Option<SchemaRef> {
-        let what = format!("step `{}`", plan.id);
+    /// The schema of the rows that a step or a sink takes, from all the steps that give it some.
+    fn input(&mut self, at: &[&str; 2], what: &str, from: &[Edge], before: &[Option<Step>]) -> Option<SchemaRef> {
         let mut input: Option<(&Id, SchemaRef)> = None;
-        for Edge { step, route } in &plan.from {
+        for Edge { step, route } in from {
             let before = before.get(*step)?.as_ref()?;
             let Some(schema) = &before.bound.schema else {
                 self.reporter.at(&[at[0], at[1], "from"], format!("{what} takes the rows of `{}`, which is of kind publish and gives none\nhint: set `from` to the step before that", before.id));
@@ -362,6 +378,7 @@ impl<'a> Loader<'a> {
                 let message =
                     format!("{what}: step `{}` has no route `{route}`\nhint: its routes are {known}", before.id);
                 self.reporter.at(&[at[0], at[1], "from"], message);
+                return None;
             }
             input = Some(match input {
                 None => (&before.id, schema.clone()),
@@ -379,6 +396,34 @@ impl<'a> Loader<'a> {
             });
         }
         input.map(|(_, schema)| schema)
+    }
+
+    /// A sink with the rows it takes; its columns are among them.
+    fn sink(&mut self, index: usize, plan: &SinkPlan, steps: &[Option<Step>]) -> Option<BoundSink> {
+        let position = index.to_string();
+        let at = ["sink", &position];
+        let gives_rows = |step: &Option<Step>| step.as_ref().is_none_or(|step| step.bound.schema.is_some());
+        let from = match &plan.from {
+            Some(from) => from.clone(),
+            None => vec![Edge { step: steps.iter().rposition(gives_rows)?, route: None }],
+        };
+        let input = self.input(&at, &format!("sink `{}`", plan.id), &from, steps)?;
+        let schema = rows::without_numbers(&RecordBatch::new_empty(input)).ok()?.schema();
+        let columns = plan.key.iter().map(|column| ("key", column));
+        let columns = columns.chain(plan.version.iter().map(|column| ("version", column)));
+        let columns = columns.chain(plan.partition_by.iter().map(|column| ("partition_by", column)));
+        let mut is_complete = true;
+        for (key, column) in columns {
+            if schema.index_of(column).is_err() {
+                let known: Vec<String> = schema.fields().iter().map(|field| format!("`{}`", field.name())).collect();
+                let known = known.join(", ");
+                let message =
+                    format!("sink `{}`: there is no column `{column}`\nhint: the columns are {known}", plan.id);
+                self.reporter.at(&[at[0], at[1], key], message);
+                is_complete = false;
+            }
+        }
+        is_complete.then(|| BoundSink { plan: plan.clone(), from, schema })
     }
 
     /// The step's function as an earlier run baked it, if one did.

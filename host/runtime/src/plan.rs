@@ -15,14 +15,14 @@ use croner::Cron;
 use sha2::{Digest, Sha256};
 use wasmtime_wasi::runtime::in_tokio;
 
-use crate::manifest::{ChainedObject, Id, Missed, Overlap, TableName};
+use crate::manifest::{ChainedObject, Id, Missed, Overlap, SinkColumns, SinkMode, TableName};
 use crate::outbound::Outbound;
 use crate::sandbox::Limits;
 use crate::store::{Found, Location};
 
 pub use files::Files;
 pub use nats::NatsPlan;
-pub use read::{documents_of, journal_of, resolve};
+pub use read::{documents_of, journal_of, resolve, sinks_of};
 
 /// What will be done.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct Plan {
     pub triggers: Vec<TriggerPlan>,
     /// The steps; each comes after the one whose rows it takes.
     pub steps: Vec<StepPlan>,
+    /// Tables that steps' rows are written to.
+    pub sinks: Vec<SinkPlan>,
     /// The pipeline's own tests.
     pub tests: Vec<TestPlan>,
 }
@@ -214,6 +216,33 @@ pub struct StepPlan {
     pub concurrency: Option<NonZeroU16>,
     /// What happens when a call fails.
     pub retry: RetryPlan,
+}
+
+/// A table that rows are written to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkPlan {
+    /// The sink's name.
+    pub id: Id,
+    /// The steps whose rows it takes; none: the last that gives rows.
+    pub from: Option<Vec<Edge>>,
+    /// Where the table is.
+    pub table: Location,
+    /// How rows are written.
+    pub mode: SinkMode,
+    /// The columns that name a row.
+    pub key: Vec<String>,
+    /// The column by which a row is newer than another.
+    pub version: Option<String>,
+    /// The columns that the table is partitioned by.
+    pub partition_by: Vec<String>,
+    /// What happens when there are columns that the table does not have.
+    pub columns: SinkColumns,
+    /// The longest that rows wait for others to be committed with.
+    pub commit_after: Duration,
+    /// So many rows do not wait.
+    pub commit_rows: u64,
+    /// How often small files are put together.
+    pub optimize: Option<Duration>,
 }
 
 /// Where rows come from.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
@@ -161,6 +161,17 @@ pub fn take_route(rows: &Rows, routes: Option<&RecordBatch>, route: &str) -> Res
         None => Ok(RecordBatch::new_empty(rows.batch.schema())),
     };
     batch.and_then(Rows::new).map_err(|err| err.to_string())
+}
+
+/// The rows in which a column is not null, and the numbers of the others.
+pub fn split_nulls(rows: Rows, column: &str) -> Result<(Rows, Vec<u64>), ArrowError> {
+    let values = rows.batch.column_by_name(column);
+    let Some(nulls) = values.and_then(|values| values.logical_nulls()).filter(|nulls| nulls.null_count() > 0) else {
+        return Ok((rows, Vec::new()));
+    };
+    let numbers = (0..rows.len()).filter(|index| nulls.is_null(*index)).map(|index| rows.number(index)).collect();
+    let kept = BooleanArray::new(nulls.into_inner(), None);
+    Ok((Rows::new(arrow_select::filter::filter_record_batch(&rows.batch, &kept)?)?, numbers))
 }
 
 /// The rows without [`ROW`], for whoever they are no longer rows of an event.

@@ -32,14 +32,14 @@ use crate::failure::Failure;
 use crate::function::ingest::Ingest;
 use crate::manifest::Id;
 use crate::pipeline::Pipeline;
-use crate::rows::Reject;
+use crate::rows::{Reject, Rows};
 
 use calls::Timeout;
 use chain::{Chain, Outcome};
 use collect::Collector;
 use usage::Meter;
 
-pub use report::{Counts, EventReport, StepReport};
+pub use report::{Counts, EventReport, SinkReport, StepReport};
 pub use usage::Usage;
 
 /// The length of an object, in bytes, up to which one thread does all.
@@ -102,6 +102,8 @@ pub struct Chunk<'a> {
     pub done: u64,
     /// The rows that were rejected, with the steps that did.
     pub rejects: Vec<(&'a Id, Reject)>,
+    /// The rows for sinks, by the sink's position.
+    pub sunk: Vec<(usize, Rows)>,
 }
 
 /// Takes chunks, in the order of the object. After the last batch comes one more, with the rejects of steps that take the

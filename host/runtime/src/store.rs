@@ -15,7 +15,7 @@ use wasmtime_wasi::runtime::in_tokio;
 
 use crate::event::Object;
 
-pub use remote::RemoteObject;
+pub use remote::{RemoteObject, client};
 
 /// The schemes of stores over the network.
 const SCHEMES: [&str; 5] = ["s3", "az", "abfs", "abfss", "gs"];

@@ -7,7 +7,8 @@ use tokio::runtime::Handle;
 use wasmill_journal::Journal;
 use wasmill_journal::journal::{Blame, JournalError, Reason};
 use wasmill_journal::letters::Letter;
-use wasmill_runtime::event::Object;
+use wasmill_journal::staging::{Origin, Staged};
+use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::failure::Failure;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::run::{Chunk, EventReport, Progress, RunError, RunOptions};
@@ -15,9 +16,13 @@ use wasmill_runtime::run::{Chunk, EventReport, Progress, RunError, RunOptions};
 use crate::clock;
 use crate::job::{Held, Job};
 use crate::leases::Leased;
+use crate::sinks::{Sinks, Staging};
 
 /// How often the journal is told how far an event is. What was done since is done again if the worker dies.
 const TELL: Duration = Duration::from_millis(200);
+
+/// The same where there are rows for sinks: fewer of them would make many small files.
+const TELL_OF_ROWS: Duration = Duration::from_secs(10);
 
 /// The most rejected rows that are kept in memory until the journal is told.
 const MOST_LETTERS: usize = 10_000;
@@ -30,6 +35,8 @@ pub enum Outcome {
         report: Box<EventReport>,
         /// The rows that the last chunks rejected.
         letters: Vec<Letter>,
+        /// The rows for sinks that came since the journal was told.
+        staged: Vec<Staged>,
     },
     /// It should be tried again later.
     Retry(Reason, Blame),
@@ -54,10 +61,23 @@ impl Outcome {
     }
 }
 
+/// What an attempt is made with.
+pub struct Bench<'a> {
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// What its sinks write with.
+    pub sinks: &'a Sinks,
+    /// A large object is worked on in so many lanes.
+    pub lanes: usize,
+    /// After this it is a fault.
+    pub timeout: Option<Duration>,
+    /// Where the journal is asked.
+    pub handle: &'a Handle,
+}
+
 /// Works on an event, on a thread whose stack is deep enough.
-///
-/// A large object is worked on in `lanes` lanes; after `timeout` it is a fault.
-pub fn attempt(pipeline: &Pipeline, job: &Job, lanes: usize, timeout: Option<Duration>, handle: &Handle) -> Outcome {
+pub fn attempt(bench: &Bench<'_>, job: &Job) -> Outcome {
+    let Bench { pipeline, sinks, lanes, timeout, handle } = *bench;
     let held = &job.held;
     // It waited for too long. Whoever has it now has all of its effects.
     if held.is_lost() {
@@ -67,13 +87,35 @@ pub fn attempt(pipeline: &Pipeline, job: &Job, lanes: usize, timeout: Option<Dur
     let is_same = !matches!(job.event.object, Object::Stored { changed: None, .. });
     let skip = if pipeline.resumes() && is_same { held.chunks() } else { 0 };
     let options = RunOptions { skip, lanes: Some(lanes), timeout, ..RunOptions::default() };
-    let mut teller = Teller { held, handle, letters: Vec::new(), done: skip, told: Instant::now() };
+    let origin = held.origin(&job.event);
+    let lease = held.lease();
+    let staging = match handle.block_on(Staging::begin(sinks, held.journal(), &origin, lease, skip == 0)) {
+        Ok(staging) => staging,
+        Err(err) => return untold(err, held),
+    };
+    let mut teller = Teller { held, handle, staging, origin, letters: Vec::new(), done: skip, told: Instant::now() };
     let outcome = pipeline.run_here(&job.event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));
-    match outcome {
-        Ok(report) => Outcome::Done { report: Box::new(report), letters: teller.letters },
+    match outcome.map(|report| (report, teller.staging.finish())) {
+        Ok((report, Ok(staged))) => Outcome::Done { report: Box::new(report), letters: teller.letters, staged },
+        Ok((_, Err(err))) => failed(unstaged(&job.event, err)),
         Err(_) if held.is_lost() => Outcome::Lost,
         Err(err) => failed(err),
     }
+}
+
+/// The journal could not be asked before anything was done.
+fn untold(err: JournalError, held: &Held) -> Outcome {
+    match (err, held) {
+        (JournalError::LeaseLost { .. }, Held::Lease(leased, _)) => {
+            leased.lose();
+            Outcome::Lost
+        }
+        (err, _) => Outcome::Retry(Reason { step: String::new(), text: err.to_string() }, Blame::Outside),
+    }
+}
+
+fn unstaged(event: &Event, cause: io::Error) -> RunError {
+    RunError::Io { event: event.id.clone(), what: "cannot write rows for a sink".into(), cause }
 }
 
 fn failed(err: RunError) -> Outcome {
@@ -91,6 +133,8 @@ fn failed(err: RunError) -> Outcome {
             match cause.kind() {
                 // It was replaced, which is an event of its own, or removed.
                 io::ErrorKind::NotFound => Outcome::Dead(reason),
+                // Rows that a sink cannot take.
+                io::ErrorKind::InvalidData => Outcome::Dead(reason),
                 _ => Outcome::Retry(reason, Blame::Outside),
             }
         }
@@ -102,6 +146,8 @@ fn failed(err: RunError) -> Outcome {
 struct Teller<'a> {
     held: &'a Held,
     handle: &'a Handle,
+    staging: Staging<'a>,
+    origin: Origin,
     letters: Vec<Letter>,
     done: u64,
     told: Instant,
@@ -112,13 +158,17 @@ impl Teller<'_> {
         if self.held.is_lost() {
             return Err(io::Error::other("the lease was lost"));
         }
-        let is_more = self.done > 0 || !self.letters.is_empty();
-        if let (true, Held::Lease(leased, leases)) = (is_more, self.held)
-            && (self.told.elapsed() >= TELL || self.letters.len() >= MOST_LETTERS)
-        {
-            self.tell(leased, leases.journal())?;
+        let is_late = self.told.elapsed() >= if self.staging.is_empty() { TELL } else { TELL_OF_ROWS };
+        let is_due = is_late || self.letters.len() >= MOST_LETTERS || self.staging.is_full();
+        match self.held {
+            Held::Lease(leased, leases) if is_due && (self.done > 0 || !self.letters.is_empty()) => {
+                self.tell(leased, leases.journal())?;
+            }
+            Held::Message(..) if self.staging.is_full() => self.stage()?,
+            _ => {}
         }
         self.done = chunk.done;
+        self.staging.take(&chunk.sunk)?;
         self.letters.extend(chunk.rejects.into_iter().map(|(step, reject)| Letter {
             step: step.to_string(),
             row: Some(reject.row),
@@ -129,8 +179,8 @@ impl Teller<'_> {
     }
 
     fn tell(&mut self, leased: &Leased, journal: &Journal) -> io::Result<()> {
-        let letters = std::mem::take(&mut self.letters);
-        let told = self.handle.block_on(journal.progress(&leased.lease, self.done, letters, clock::now()));
+        let (letters, staged) = (std::mem::take(&mut self.letters), self.staging.flush()?);
+        let told = self.handle.block_on(journal.progress(&leased.lease, self.done, letters, staged, clock::now()));
         self.told = Instant::now();
         told.map_err(|err| {
             if matches!(err, JournalError::LeaseLost { .. }) {
@@ -138,5 +188,12 @@ impl Teller<'_> {
             }
             io::Error::other(err)
         })
+    }
+
+    /// Rows of a message that are more than memory should hold.
+    fn stage(&mut self) -> io::Result<()> {
+        let staged = self.staging.flush()?;
+        let told = self.handle.block_on(self.held.journal().stage(&self.origin, staged, false, clock::now()));
+        told.map_err(io::Error::other)
     }
 }

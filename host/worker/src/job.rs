@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use wasmill_journal::staging::Origin;
+use wasmill_journal::{Journal, Lease};
 use wasmill_runtime::event::Event;
 
 use crate::attempt::Outcome;
@@ -41,6 +43,30 @@ impl Held {
             Self::Lease(lease, _) => lease.lease.chunks,
             // A broker does not know.
             Self::Message(..) => 0,
+        }
+    }
+
+    /// The lease, if it is one of the journal's.
+    pub fn lease(&self) -> Option<&Lease> {
+        match self {
+            Self::Lease(lease, _) => Some(&lease.lease),
+            Self::Message(..) => None,
+        }
+    }
+
+    /// The journal that knows what was written of the event.
+    pub fn journal(&self) -> &Journal {
+        match self {
+            Self::Lease(_, leases) => leases.journal(),
+            Self::Message(_, feed) => feed.journal(),
+        }
+    }
+
+    /// The event, as that which rows are of.
+    pub fn origin(&self, event: &Event) -> Origin {
+        match self {
+            Self::Lease(lease, _) => lease.lease.origin(),
+            Self::Message(..) => Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept: false },
         }
     }
 

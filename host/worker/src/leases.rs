@@ -187,9 +187,9 @@ impl Leases {
         let Self { journal, delivery, .. } = self;
         let now = clock::now();
         match outcome {
-            Outcome::Done { report, letters } => {
+            Outcome::Done { report, letters, staged } => {
                 let report = serde_json::to_string(report).unwrap_or_default();
-                journal.done(lease, letters.clone(), report, now).await
+                journal.done(lease, letters.clone(), staged.clone(), report, now).await
             }
             Outcome::Retry(reason, blame) => {
                 let (event, attempt, trace) = (lease.id.as_str(), lease.attempt, trace_id(lease.trace.as_deref()));

@@ -13,7 +13,7 @@
 //! - [`worker`]: hands events to threads, with one bound for all of them. They are [`job`]s, of one of two kinds:
 //!   - [`leases`]: events of the journal, leased, kept and recorded;
 //!   - [`nats`]: messages of a broker, pulled, kept and acknowledged when their effects are [`durable`].
-//! - [`attempt`]: one attempt at an event.
+//! - [`attempt`]: one attempt at an event; [`sinks`]: its rows on their way into tables.
 //! - [`holding`]: what is held until its end is heard of.
 //! - [`metrics`]: what `/metrics` says; [`telemetry`]: traces; [`clock`]: what time it is.
 
@@ -26,6 +26,7 @@ pub mod job;
 pub mod leases;
 pub mod metrics;
 pub mod nats;
+pub mod sinks;
 pub mod telemetry;
 pub mod trigger;
 pub mod worker;

@@ -52,6 +52,11 @@ struct Message {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Sink {
+    sink: String,
+}
+
 /// The counters of a worker.
 #[derive(Debug)]
 pub struct Metrics {
@@ -67,6 +72,8 @@ pub struct Metrics {
     letters: Gauge<i64, AtomicI64>,
     lag: Gauge<f64, AtomicU64>,
     journal_errors: Counter,
+    committed: Family<Sink, Counter>,
+    commit_errors: Family<Sink, Counter>,
     messages: Family<Message, Counter>,
     connected: Family<Feed, Gauge<i64, AtomicI64>>,
     pending: Family<Feed, Gauge<i64, AtomicI64>>,
@@ -93,6 +100,9 @@ impl Default for Metrics {
         registry.register("wasmill_dead_letters", "Dead letters, of rows and events", letters.clone());
         registry.register("wasmill_lag_seconds", "How long the event that is due for longest waits", lag.clone());
         registry.register("wasmill_journal_errors", "Times that the journal did not answer", journal_errors.clone());
+        let (committed, commit_errors) = (Family::default(), Family::default());
+        registry.register("wasmill_sink_rows", "Rows committed to tables, by sink", committed.clone());
+        registry.register("wasmill_sink_errors", "Commits to tables that failed, by sink", commit_errors.clone());
         let (messages, connected) = (Family::default(), Family::default());
         let (pending, unacknowledged) = (Family::default(), Family::default());
         let what = "Messages of brokers, by what became of them; each is received before";
@@ -114,6 +124,8 @@ impl Default for Metrics {
             letters,
             lag,
             journal_errors,
+            committed,
+            commit_errors,
             messages,
             connected,
             pending,
@@ -157,6 +169,16 @@ impl Metrics {
     /// Whether the journal answered within the last seconds, as far as anyone asked.
     pub fn is_journal_well(&self) -> bool {
         clock::now().saturating_sub(self.journal_failed.load(Ordering::Relaxed)) > 5_000_000
+    }
+
+    /// So many rows are in a sink's table.
+    pub fn committed(&self, sink: &str, rows: u64) {
+        self.committed.get_or_create(&Sink { sink: sink.to_owned() }).inc_by(rows);
+    }
+
+    /// A sink's table could not be written.
+    pub fn commit_failed(&self, sink: &str) {
+        self.commit_errors.get_or_create(&Sink { sink: sink.to_owned() }).inc();
     }
 
     /// A message was received, or that came of it.

@@ -9,17 +9,20 @@ use tokio::task::JoinSet;
 use wasmill_runtime::engine::THREAD_STACK;
 use wasmill_runtime::pipeline::Pipeline;
 
-use crate::attempt::{Outcome, attempt};
+use crate::attempt::{Bench, Outcome, attempt};
 use crate::job::{Held, Job};
 use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::nats::Feed;
+use crate::sinks::Sinks;
 use crate::telemetry;
 
 /// What works on the events of a pipeline.
 pub struct Worker {
     /// The pipeline.
     pub pipeline: Arc<Pipeline>,
+    /// What its sinks write with.
+    pub sinks: Sinks,
     /// Events that are worked on at once.
     pub concurrency: usize,
     /// The longest that an attempt may take.
@@ -87,11 +90,13 @@ impl Worker {
         let handle = tokio::runtime::Handle::current();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let lanes = cores.min(self.pipeline.most_lanes() / self.concurrency).max(1);
-        let (pipeline, metrics, timeout) = (self.pipeline.clone(), self.metrics.clone(), self.timeout);
+        let (pipeline, sinks) = (self.pipeline.clone(), self.sinks.clone());
+        let (metrics, timeout) = (self.metrics.clone(), self.timeout);
         let work = move || {
+            let bench = Bench { pipeline: &pipeline, sinks: &sinks, lanes, timeout, handle: &handle };
             for job in waiting {
                 let (began, started) = (SystemTime::now(), Instant::now());
-                let outcome = attempt(&pipeline, &job, lanes, timeout, &handle);
+                let outcome = attempt(&bench, &job);
                 metrics.worked(started.elapsed());
                 telemetry::attempted(&pipeline.name, &job, began, &outcome);
                 if outcomes.send((job.held, outcome)).is_err() {

@@ -17,6 +17,8 @@ mod run;
 mod runs;
 mod schema;
 mod serve;
+#[cfg(feature = "warehouse")]
+mod tables;
 mod test;
 mod up;
 mod validate;
@@ -54,6 +56,8 @@ enum Command {
     Pull(pull::Pull),
     Access(access::Access),
     Documents(documents::Documents),
+    #[cfg(feature = "warehouse")]
+    Tables(tables::Tables),
     Inspect(inspect::Inspect),
     Schema(schema::Schema),
 }
@@ -79,6 +83,8 @@ impl Cli {
             Command::Pull(command) => command.run(),
             Command::Access(command) => command.run(),
             Command::Documents(command) => command.run(),
+            #[cfg(feature = "warehouse")]
+            Command::Tables(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Schema(command) => command.run(),
         }

@@ -2,6 +2,7 @@
 
 mod rejects;
 mod summary;
+mod tables;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ use crate::text;
 use rejects::Rejects;
 use summary::Summary;
 pub use summary::table;
+use tables::Tables;
 
 /// How often the progress bar is drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -53,7 +55,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
-    /// Do all of it but write documents; the summary tells what would be written.
+    /// Do all of it but write documents and tables; the summary tells what would be written.
     #[arg(long, conflicts_with = "until")]
     dry_run: bool,
 
@@ -86,6 +88,10 @@ impl Run {
                 Err((step, err)) => eprintln!("warning: step `{step}` was not baked: {err}"),
             }
         }
+        let tables = match (&self.until, self.dry_run) {
+            (None, false) => Tables::open(&session.plan, &pipeline)?,
+            _ => Tables::none()?,
+        };
         let until = match (&self.until, &self.out) {
             (Some(step), Some(out)) => Some((position(&pipeline, step)?, out.as_path())),
             _ => None,
@@ -111,13 +117,15 @@ impl Run {
         let start_up = started.elapsed();
         let mut summary = Summary::new(&pipeline, start_up);
         for event in &events {
-            let outcome = run_event(&pipeline, event, &options, &mut rejects, self.format);
+            let outcome = run_event(&pipeline, event, &options, &tables, &mut rejects, self.format);
             summary.add(event, outcome);
         }
         rejects.finish()?;
+        tables.commit()?;
         summary.print(&rejects, self.format)?;
         if self.dry_run {
-            eprintln!("this was a dry run: no document was written");
+            let tables = if pipeline.sinks.is_empty() { "" } else { ", and no table" };
+            eprintln!("this was a dry run: no document was written{tables}");
         }
         Ok(summary.exit(&rejects))
     }
@@ -151,16 +159,26 @@ fn run_event(
     pipeline: &Pipeline,
     event: &Event,
     options: &RunOptions<'_>,
+    tables: &Tables,
     rejects: &mut Rejects,
     format: Format,
 ) -> Result<EventReport, RunError> {
+    let failed = |cause| RunError::Io { event: event.id.clone(), what: "cannot write rows for a sink".into(), cause };
+    let mut tables = tables.begin(event).map_err(failed)?;
     let progress = Progress::default();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let bar = (format == Format::Text).then(|| scope.spawn(|| draw(event, &progress, &done)));
         let id = event.id.to_string();
         let outcome = pipeline.run(event, options, &progress, &mut |chunk| {
+            if let Some(tables) = &mut tables {
+                tables.take(&chunk.sunk)?;
+            }
             chunk.rejects.iter().try_for_each(|(step, reject)| rejects.take(Some(&id), step.as_str(), reject))
+        });
+        let outcome = outcome.and_then(|report| {
+            tables.map_or(Ok(()), |tables| tables.finish()).map_err(failed)?;
+            Ok(report)
         });
         done.store(true, Ordering::Relaxed);
         if let Some(bar) = bar {

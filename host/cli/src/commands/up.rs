@@ -20,6 +20,7 @@ use wasmill_worker::durable::{self, Durable};
 use wasmill_worker::leases::Leases;
 use wasmill_worker::metrics::Metrics;
 use wasmill_worker::nats::{Feed, connect};
+use wasmill_worker::sinks::{Committer, Sinks};
 use wasmill_worker::trigger::http::{Endpoint, Events};
 use wasmill_worker::trigger::{Intake, chain, object, schedule};
 use wasmill_worker::{Worker, worker};
@@ -27,6 +28,7 @@ use wasmill_worker::{Worker, worker};
 use super::listen::ListenArgs;
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
+use crate::sinks;
 use crate::telemetry::Telemetry;
 
 /// How often the manifest is looked at, and with --drain the journal.
@@ -98,6 +100,7 @@ impl Up {
         let telemetry = Telemetry::start(session.plan.name.as_str(), &metrics)?;
         let common = Common { database, journal: Arc::new(journal), sync, accepted, metrics, worker };
         let pipeline = Arc::new(session.load(common.database.clone())?);
+        let sinks = sinks::open(&pipeline)?;
         for (table, reject) in &pipeline.table_rejects {
             tracing::warn!("table `{table}`, line {}: {}", reject.row, reject.reason);
         }
@@ -107,13 +110,19 @@ impl Up {
         if telemetry.sends_metrics() {
             runtime.spawn(common.clone().stand());
         }
-        let exit = runtime.block_on(self.work(common, session, pipeline));
+        let exit = runtime.block_on(self.work(common, session, pipeline, sinks));
         // Baking may still go on.
         runtime.shutdown_background();
         exit
     }
 
-    async fn work(&self, common: Arc<Common>, session: Session, mut pipeline: Arc<Pipeline>) -> Result<Exit> {
+    async fn work(
+        &self,
+        common: Arc<Common>,
+        session: Session,
+        mut pipeline: Arc<Pipeline>,
+        mut sinks: Sinks,
+    ) -> Result<Exit> {
         let mut session = Arc::new(session);
         check_brokers(&session.plan).await?;
         let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
@@ -165,8 +174,9 @@ impl Up {
                     TriggerPlan::Http { .. } | TriggerPlan::Nats(_) => {}
                 }
             }
-            let worker = common.worker(&pipeline, plan);
+            let worker = common.worker(&pipeline, &sinks, plan);
             let feeds = worker.feeds.clone();
+            let committers = common.committers(&sinks, plan, &stopped);
             let working = tokio::spawn(worker.run(stopped));
             let next = tokio::select! {
                 _ = &mut asked => None,
@@ -174,7 +184,7 @@ impl Up {
                     baking = Baking::of(&next.0, &next.1, &common);
                     Some(next)
                 }
-                baked = baking.done() => Some((session.clone(), baked)),
+                baked = baking.done() => Some((session.clone(), baked, sinks.clone())),
                 () = drained(plan, &common, &feeds, &lists), if self.drain => None,
             };
             triggers.shutdown().await;
@@ -185,12 +195,15 @@ impl Up {
                 let _ = server.await;
                 drop(stop);
                 working.await?;
+                committers.join_all().await;
+                common.flush(&sinks, plan).await;
                 break;
             }
             drop(stop);
             working.await?;
+            committers.join_all().await;
             if let Some(next) = next {
-                (session, pipeline) = next;
+                (session, pipeline, sinks) = next;
             }
         }
         let counts = common.journal.counts().await?;
@@ -198,7 +211,7 @@ impl Up {
     }
 
     /// What the pipeline became, once its manifest, or a file that it was made of, changed to something that works.
-    async fn changed(&self, plan: &Plan, pipeline: &Pipeline, common: &Common) -> (Arc<Session>, Arc<Pipeline>) {
+    async fn changed(&self, plan: &Plan, pipeline: &Pipeline, common: &Common) -> (Arc<Session>, Arc<Pipeline>, Sinks) {
         let mut seen = plan.files.clone();
         let (tables, mut looked) = (&pipeline.remote_tables, Instant::now());
         loop {
@@ -226,7 +239,8 @@ impl Up {
                     );
                 }
                 let pipeline = session.load(common.database.clone())?;
-                anyhow::Ok((Arc::new(session), Arc::new(pipeline)))
+                let sinks = sinks::open(&pipeline)?;
+                anyhow::Ok((Arc::new(session), Arc::new(pipeline), sinks))
             });
             let checked = match loaded {
                 Ok(loaded) => check_brokers(&loaded.0.plan).await.map(|()| loaded),
@@ -307,7 +321,31 @@ impl Common {
         }
     }
 
-    fn worker(&self, pipeline: &Arc<Pipeline>, plan: &Plan) -> Worker {
+    /// Starts what commits the rows of sinks.
+    fn committers(&self, sinks: &Sinks, plan: &Plan, stop: &watch::Receiver<()>) -> JoinSet<()> {
+        let mut committers = JoinSet::new();
+        for committer in self.committer_of_each(sinks, plan) {
+            let stop = stop.clone();
+            committers.spawn(async move { committer.keep(stop).await });
+        }
+        committers
+    }
+
+    /// Commits what is left. What cannot be is committed by the next `wasmill up`.
+    async fn flush(&self, sinks: &Sinks, plan: &Plan) {
+        for committer in self.committer_of_each(sinks, plan) {
+            if let Err(err) = committer.flush().await {
+                tracing::error!("{err}; its rows are in the journal, and the next `wasmill up` commits them");
+            }
+        }
+    }
+
+    fn committer_of_each(&self, sinks: &Sinks, plan: &Plan) -> impl Iterator<Item = Committer> {
+        let lease = plan.delivery.lease;
+        sinks.iter().map(move |sink| Committer::new(sink.clone(), self.journal.clone(), self.metrics.clone(), lease))
+    }
+
+    fn worker(&self, pipeline: &Arc<Pipeline>, sinks: &Sinks, plan: &Plan) -> Worker {
         let mut delivery = plan.delivery;
         // More would find no room for their sandboxes.
         delivery.concurrency = delivery.concurrency.min(pipeline.most_events());
@@ -329,6 +367,7 @@ impl Common {
         };
         Worker {
             pipeline: pipeline.clone(),
+            sinks: sinks.clone(),
             concurrency: delivery.concurrency,
             timeout: delivery.timeout,
             leases: Arc::new(leases),

@@ -8,6 +8,7 @@ use wasmill_runtime::rows::ROW;
 
 use super::{Exit, Format, PipelineArgs};
 use crate::session::Session;
+use crate::sinks;
 
 /// Check a pipeline: the manifest, and every step's configuration against the schema it will be given.
 ///
@@ -27,6 +28,10 @@ impl Validate {
     pub fn run(self) -> Result<Exit> {
         let session = Session::open(&self.pipeline)?;
         let pipeline = session.load(None)?;
+        // A program without tables can still tell that the manifest is well.
+        if cfg!(feature = "warehouse") {
+            sinks::open(&pipeline)?;
+        }
         match self.format {
             Format::Text => {
                 for step in &pipeline.steps {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use wasmill_journal::event::Accepted;
 use wasmill_journal::journal::{Blame, Reason};
 use wasmill_journal::letters::Letter;
+use wasmill_journal::staging::{BatchTerms, Due, Staged};
 use wasmill_journal::{Journal, JournalError, Lease, NewEvent, Terms};
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::Id;
@@ -46,6 +47,16 @@ pub enum Act {
     CancelBackfill,
     /// The journal's process dies and comes back.
     Reopen,
+    /// Someone puts a batch for the sink together, and may die before or after it is in.
+    Commit(Fate),
+}
+
+/// How far someone who commits a batch gets.
+#[derive(Debug, Clone, Copy)]
+pub enum Fate {
+    DiesBefore,
+    DiesAfter,
+    SeesItThrough,
 }
 
 /// Anything that may happen.
@@ -68,6 +79,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => (0u8..6).prop_map(Act::Backfill),
         1 => Just(Act::CancelBackfill),
         1 => Just(Act::Reopen),
+        4 => prop_oneof![Just(Fate::DiesBefore), Just(Fate::DiesAfter), Just(Fate::SeesItThrough)].prop_map(Act::Commit),
     ]
 }
 
@@ -100,8 +112,11 @@ struct World {
     events: BTreeMap<(String, u32), Known>,
     backfills: u32,
     held: Vec<Held>,
-    /// The numbers that chunks got in the order of a sink.
-    numbers: BTreeSet<u64>,
+    /// The last batch that is in the sink, and what is in it.
+    last: u64,
+    rows: Vec<Vec<u8>>,
+    /// What was staged.
+    staged: Vec<Vec<u8>>,
 }
 
 fn terms(plan: &str) -> Arc<Terms> {
@@ -110,6 +125,10 @@ fn terms(plan: &str) -> Arc<Terms> {
 
 fn key(lease: &Lease) -> (String, u32) {
     (lease.id.to_string(), lease.generation)
+}
+
+fn sink() -> Id {
+    Id::try_from("table".to_owned()).unwrap()
 }
 
 fn reason() -> Reason {
@@ -125,7 +144,9 @@ impl World {
             events: BTreeMap::new(),
             backfills: 0,
             held: Vec::new(),
-            numbers: BTreeSet::new(),
+            last: 0,
+            rows: Vec::new(),
+            staged: Vec::new(),
         }
     }
 
@@ -257,7 +278,37 @@ impl World {
                 }
             }
             Act::Reopen => self.journal = (self.open)(),
+            Act::Commit(fate) => self.commit(*fate).await,
         }
+    }
+
+    async fn commit(&mut self, fate: Fate) {
+        let terms = BatchTerms { most_rows: 3, most_bytes: 1 << 20, wait: 20, lease: LEASE, whole_events: false };
+        let Due::Batch(batch) = self.journal.batch(&sink(), "lane", terms, self.now).await.unwrap() else { return };
+        assert!(!batch.payloads.is_empty() && batch.payloads.len() <= 3);
+        assert!(batch.number == self.last || batch.number == self.last + 1, "{} after {}", batch.number, self.last);
+        if matches!(fate, Fate::DiesBefore) {
+            return;
+        }
+        if batch.number > self.last {
+            self.last = batch.number;
+            self.rows.extend(batch.payloads.into_iter().map(|payload| payload.bytes));
+        }
+        if matches!(fate, Fate::SeesItThrough) {
+            self.journal.committed(&sink(), batch.number).await.unwrap();
+        }
+    }
+
+    /// Everything that was staged is in the sink in the end, once.
+    async fn commit_all(&mut self) {
+        self.now += LEASE;
+        while self.journal.staged(&sink()).await.unwrap() > 0 {
+            self.now += 20;
+            self.commit(Fate::SeesItThrough).await;
+        }
+        self.rows.sort();
+        self.staged.sort();
+        assert_eq!(self.rows, self.staged);
     }
 
     fn worker(&mut self, index: usize) -> Option<Held> {
@@ -318,20 +369,16 @@ impl World {
         }
         held.chunks += 1;
         let (lease, chunks) = (held.lease.clone(), held.chunks);
-        let sink = Id::try_from("table".to_owned()).unwrap();
-        let number = self.journal.batch(&lease, &sink, chunks - 1).await;
-        if let Some(number) = self.check(&lease, number) {
-            let again = self.journal.batch(&lease, &sink, chunks - 1).await.unwrap();
-            assert_eq!(number, again);
-            self.numbers.insert(number);
-        }
+        let payload = format!("{} {} {} {chunks}", lease.id, lease.generation, lease.attempt).into_bytes();
+        let staged = Staged { sink: sink(), rows: 1, payload: payload.clone(), is_held: false, written: None };
         let letter = Letter { step: "transform".into(), row: Some(chunks), reason: "bad".into(), raw: None };
-        let result = self.journal.progress(&lease, chunks, vec![letter], self.now).await;
+        let result = self.journal.progress(&lease, chunks, vec![letter], vec![staged], self.now).await;
         if self.check(&lease, result).is_some() {
             let known = self.known(&lease);
             // One after the other, each once in a pass.
             assert_eq!(known.chunks + 1, chunks);
             known.chunks = chunks;
+            self.staged.push(payload);
         }
     }
 
@@ -340,7 +387,7 @@ impl World {
             return;
         }
         let Some(held) = self.worker(worker) else { return };
-        let result = self.journal.done(&held.lease, Vec::new(), "{}".into(), self.now).await;
+        let result = self.journal.done(&held.lease, Vec::new(), Vec::new(), "{}".into(), self.now).await;
         if self.check(&held.lease, result).is_some() {
             assert!(!self.is_dead(&held.lease).await);
             let known = self.known(&held.lease);
@@ -367,8 +414,7 @@ impl World {
         assert_eq!(counts.done + counts.dead, self.events.len() as u64);
         assert!(self.events.values().all(|known| known.ended));
         assert_eq!(self.journal.next_due().await.unwrap(), None);
-        let numbers: Vec<u64> = self.numbers.iter().copied().collect();
-        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        self.commit_all().await;
         // The rows of an event that is done are told once each.
         let letters = self.journal.letters(1000).await.unwrap();
         let rows: BTreeSet<_> = letters.iter().map(|letter| (&letter.event, letter.generation, letter.row)).collect();

@@ -1,6 +1,7 @@
 //! From a manifest to a plan, with every problem reported.
 
 mod parameters;
+mod sinks;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use croner::parser::{CronParser, Seconds};
 
 use crate::diagnostics::Reporter;
 use crate::manifest::{
-    Delivery, Ended, FILE_NAME, HttpTrigger, Id, Manifest, ObjectTrigger, PipelineTrigger, ScheduleTrigger, Trigger,
+    Delivery, Ended, FILE_NAME, HttpTrigger, Id, Manifest, ObjectTrigger, PipelineTrigger, ScheduleTrigger, Sink,
+    Trigger,
 };
 use crate::plan::read::journal_of;
 use crate::plan::{
@@ -51,6 +53,7 @@ pub fn plan(
     let tables = check.tables();
     let triggers = check.triggers();
     let steps = check.steps();
+    let sinks = check.sinks();
     let tests = check.tests();
     let delivery = check.delivery()?;
     let files = check.files;
@@ -67,6 +70,7 @@ pub fn plan(
         tables,
         triggers,
         steps,
+        sinks,
         tests,
     })
 }
@@ -129,7 +133,9 @@ impl<'a> Check<'a> {
             let at = ["stores", name.as_str(), "url"];
             match Location::of_store(&store.url, self.folder) {
                 Ok(location) => {
-                    if matches!(&location, Location::File(folder) if !folder.is_dir()) {
+                    // The folder of a sink is made with its table.
+                    let is_written = self.manifest.sink.iter().any(|Sink::Delta(sink)| sink.store == *name);
+                    if matches!(&location, Location::File(folder) if !folder.is_dir() && !is_written) {
                         let folder = store.url.trim_start_matches("file:");
                         self.reporter.at(&at, format!("store `{name}`: there is no folder `{folder}`"));
                     }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Diagnostics, Reporter};
-use crate::manifest::{FILE_NAME, Id, Manifest};
+use crate::manifest::{FILE_NAME, Id, Manifest, Sink};
 use crate::plan::{Files, JournalPlan, Plan, Sources, check};
+use crate::store::Location;
 use crate::toml_file;
 
 /// The manifest that a user means: a file, a folder with one in it, or the name of a folder in `manifests`.
@@ -40,6 +41,20 @@ pub fn journal_of(file: &Path) -> Result<(Id, JournalPlan), Diagnostics> {
     toml_file::read(file, |manifest: Manifest, _, reporter| {
         let path = check::journal(&manifest, &check::folder(file)?, reporter)?;
         Some((manifest.name, path))
+    })
+}
+
+/// A manifest's name, where its journal is, and where the tables of its sinks are; nothing else of it is looked at.
+pub fn sinks_of(file: &Path) -> Result<(Id, JournalPlan, Vec<(Id, Location)>), Diagnostics> {
+    toml_file::read(file, |manifest: Manifest, _, reporter| {
+        let folder = check::folder(file)?;
+        let journal = check::journal(&manifest, &folder, reporter)?;
+        let table = |Sink::Delta(sink): &Sink| {
+            let store = Location::of_store(&manifest.stores.get(&sink.store)?.url, &folder).ok()?;
+            Some((sink.id.clone(), store.join(&sink.path)?))
+        };
+        let tables = manifest.sink.iter().filter_map(table).collect();
+        Some((manifest.name, journal, tables))
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use arrow_array::RecordBatch;
+
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::transform::Output;
@@ -42,6 +44,8 @@ pub struct Outcome {
     pub deferred: Vec<(usize, Rows)>,
     /// Rows of the step that the run stops at.
     pub taken: Option<Rows>,
+    /// Rows for sinks, by their position.
+    pub sunk: Vec<(usize, Rows)>,
 }
 
 impl Outcome {
@@ -53,6 +57,7 @@ impl Outcome {
             rejects: Vec::new(),
             deferred: Vec::new(),
             taken: None,
+            sunk: Vec::new(),
         }
     }
 
@@ -207,6 +212,37 @@ impl<'a> Chain<'a> {
             };
             let routed = routed.widened(plan.input()).map_err(|err| (step, fault(err.to_string())))?;
             self.push(child, routed, outcome)?;
+        }
+        if self.until.is_none() {
+            self.sink(step, &rows, routes.as_ref(), outcome).map_err(|what| (step, fault(what)))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the rows of a step to the sinks that take them, but for those that have no key.
+    fn sink(
+        &self,
+        step: usize,
+        rows: &Rows,
+        routes: Option<&RecordBatch>,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        for (index, sink, edge) in self.pipeline.sinks_of(step) {
+            let mut rows = match &edge.route {
+                Some(route) => rows::take_route(rows, routes, route)?,
+                None => rows.clone(),
+            };
+            for column in &sink.plan.key {
+                let (keyed, without) = rows::split_nulls(rows, column).map_err(|err| err.to_string())?;
+                let reason = format!("`{column}` is null, which is of the key of sink `{}`", sink.id());
+                let rejects =
+                    without.into_iter().map(|row| Reject { row, reason: reason.clone(), raw: None }).collect();
+                outcome.reject(step, rejects);
+                rows = keyed;
+            }
+            if !rows.is_empty() {
+                outcome.sunk.push((index, rows));
+            }
         }
         Ok(())
     }

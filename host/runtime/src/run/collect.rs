@@ -18,7 +18,7 @@ use crate::pipeline::Pipeline;
 use crate::rows::without_numbers;
 use crate::run::calls::Timeout;
 use crate::run::chain::{Chain, Outcome, Part};
-use crate::run::report::{Counts, EventReport, StepReport};
+use crate::run::report::{Counts, EventReport, SinkReport, StepReport};
 use crate::run::usage::Usage;
 use crate::run::{Chunk, ChunkSink, Progress, RunError, RunOptions, StepFailure};
 
@@ -31,6 +31,8 @@ pub struct Collector<'a> {
     whole: Chain<'a>,
     file: Option<ParquetFile<'a>>,
     steps: Vec<(Counts, Usage)>,
+    /// How many rows each sink was given.
+    sinks: Vec<u64>,
     /// Outcomes that came before their turn; as many as there are tickets at most.
     waiting: BTreeMap<u64, Outcome>,
     next: u64,
@@ -58,8 +60,9 @@ impl<'a> Collector<'a> {
             None => None,
         };
         let steps = vec![Default::default(); pipeline.steps.len()];
+        let sinks = vec![0; pipeline.sinks.len()];
         let next = options.skip;
-        Ok(Self { pipeline, event, progress, chunks, whole, file, steps, waiting: BTreeMap::new(), next })
+        Ok(Self { pipeline, event, progress, chunks, whole, file, steps, sinks, waiting: BTreeMap::new(), next })
     }
 
     /// Takes an outcome, and all that waited for it; how many had their turn.
@@ -94,7 +97,12 @@ impl<'a> Collector<'a> {
         }
         let rejects = outcome.rejects.into_iter();
         let named = rejects.filter_map(|(step, reject)| Some((&self.pipeline.steps.get(step)?.id, reject)));
-        let chunk = Chunk { done: self.next, rejects: named.collect() };
+        for (sink, rows) in &outcome.sunk {
+            if let Some(count) = self.sinks.get_mut(*sink) {
+                *count += rows.len() as u64;
+            }
+        }
+        let chunk = Chunk { done: self.next, rejects: named.collect(), sunk: outcome.sunk };
         (self.chunks)(chunk).map_err(|cause| RunError::Io {
             event: self.event.id.clone(),
             what: "cannot record what was done".into(),
@@ -121,6 +129,13 @@ impl<'a> Collector<'a> {
             elapsed: started.elapsed(),
             steps: steps
                 .map(|(step, (counts, usage))| StepReport { id: step.id.clone(), kind: step.kind, counts, usage })
+                .collect(),
+            sinks: self
+                .pipeline
+                .sinks
+                .iter()
+                .zip(self.sinks)
+                .map(|(sink, rows)| SinkReport { id: sink.id().clone(), rows })
                 .collect(),
         })
     }

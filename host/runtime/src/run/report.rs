@@ -66,6 +66,18 @@ pub struct EventReport {
     pub elapsed: Duration,
     /// What each step did, in the order of the manifest.
     pub steps: Vec<StepReport>,
+    /// What each sink was given, in the order of the manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkReport>,
+}
+
+/// What a sink was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkReport {
+    /// The sink.
+    pub id: Id,
+    /// How many rows.
+    pub rows: u64,
 }
 
 impl EventReport {

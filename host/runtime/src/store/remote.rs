@@ -29,13 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MESSAGE_LIMIT: usize = 300;
 
 /// A store, whose connections are kept for as long as the program runs.
-type Client = Arc<dyn ObjectStore>;
+pub type Client = Arc<dyn ObjectStore>;
 
 /// Clients, by scheme and bucket or container.
 static CLIENTS: LazyLock<Mutex<HashMap<String, Client>>> = LazyLock::new(Mutex::default);
 
 /// The store of a URL, and what is named in it.
-fn client(url: &Url) -> Result<(Client, Path)> {
+pub fn client(url: &Url) -> Result<(Client, Path)> {
     let path = Path::from_url_path(url.path()).map_err(|err| Error::new(ErrorKind::InvalidInput, err))?;
     let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let key = &url[..Position::AfterPort];

@@ -83,6 +83,11 @@ impl Feed {
         Self { plan, name, ahead, journal, terms, delivery, durable, metrics, holding, troubles, consumer }
     }
 
+    /// The journal that dead letters and rows for sinks go to.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Brings messages until `stop` changes or is dropped. Whatever goes wrong, it waits and tries again.
     pub async fn fetch(self: &Arc<Self>, jobs: &Sender<Job>, mut stop: watch::Receiver<()>) {
         let _gone = Gone(self);

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use async_nats::jetstream::AckKind;
+use wasmill_journal::NewEvent;
 use wasmill_journal::deposit::{Deposit, Remains};
 use wasmill_journal::journal::{Blame, JournalError};
+use wasmill_journal::staging::{Origin, Staged};
 use wasmill_runtime::plan::DeliveryPlan;
 use wasmill_runtime::{backoff, crash};
 
@@ -41,12 +43,13 @@ impl Feed {
     pub async fn record(&self, message: Arc<Delivered>, outcome: Outcome) {
         self.metrics.ended(&outcome);
         let told = match self.decide(&message, outcome) {
-            Outcome::Done { letters, report } => {
+            Outcome::Done { letters, staged, report } => {
                 // What was rejected when it was delivered before may be well now.
                 let is_kept = !letters.is_empty() || message.attempt > 1;
                 let report = serde_json::to_string(&report).unwrap_or_default();
                 let kept = is_kept.then_some(Remains::Done { letters, report });
                 self.make_durable(&message).await
+                    && self.keep_rows(&message, staged).await
                     && self.keep_remains(&message, kept).await
                     && self.tell(&message, "ack", AckKind::Ack, "acked").await
             }
@@ -130,6 +133,24 @@ impl Feed {
             }
         }
         true
+    }
+
+    /// Whether rows for sinks are in the journal; not if the message was lost before, or somebody else wrote them meanwhile.
+    async fn keep_rows(&self, message: &Delivered, staged: Vec<Staged>) -> bool {
+        if staged.is_empty() {
+            return true;
+        }
+        let NewEvent { id, time, .. } = &message.event;
+        let origin = Origin { event: id.clone(), generation: 0, time: *time, is_kept: false };
+        while !message.is_lost() {
+            match self.journal.stage(&origin, staged.clone(), true, clock::now()).await {
+                Ok(()) => return true,
+                Err(JournalError::Closed | JournalError::Overtaken { .. }) => return false,
+                Err(err) => self.metrics.journal_failed(&err),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        false
     }
 
     /// Whether what is to be kept is in the journal; not if the message was lost before.

@@ -9,7 +9,7 @@ use wasmill_runtime::event::Event;
 use wasmill_runtime::function::Kind;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::rows::Reject;
-use wasmill_runtime::run::{EventReport, RunError, StepReport};
+use wasmill_runtime::run::{EventReport, RunError, SinkReport, StepReport};
 
 use super::rejects::{OfStep, Rejects};
 use super::{Exit, Format};
@@ -86,6 +86,9 @@ impl Summary {
                         counted(written.duplicates, "row", "rows")
                     )?;
                 }
+            }
+            for SinkReport { id, rows } in &report.sinks {
+                writeln!(text, "  table of {id}: {}", counted(*rows, "row", "rows"))?;
             }
         }
         if rejects.count > 0 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Check, as_path, list};
 use crate::engine::MEMORY_CEILING;
-use crate::manifest::{RetryOn, Step, StepGrants, StepLimits, StepRetry};
+use crate::manifest::{FromSteps, RetryOn, Step, StepGrants, StepLimits, StepRetry};
 use crate::outbound::Outbound;
 use crate::plan::{Edge, RetryPlan, StepPlan};
 use crate::sandbox::Limits;
@@ -63,11 +63,21 @@ impl Check<'_> {
 
     /// The edges into a step; of what is no step before it that was reported.
     fn from(&mut self, step: &Step, earlier: &[Step], at: &[String; 3]) -> Vec<Edge> {
-        let Some(from) = &step.from else {
-            return earlier.len().checked_sub(1).map(|last| Edge { step: last, route: None }).into_iter().collect();
-        };
+        match &step.from {
+            Some(from) => self.edges(&format!("step `{}`", step.id), from, earlier, at),
+            None => earlier.len().checked_sub(1).map(|last| Edge { step: last, route: None }).into_iter().collect(),
+        }
+    }
+
+    /// The edges from steps that are named.
+    pub(super) fn edges(&mut self, what: &str, from: &FromSteps, earlier: &[Step], at: &[String; 3]) -> Vec<Edge> {
         if from.all().is_empty() {
-            self.report(at, format!("step `{}` takes the rows of no step\nhint: remove `from`, and it takes those of the step before it", step.id));
+            self.report(
+                at,
+                format!(
+                    "{what} takes the rows of no step\nhint: remove `from`, and it takes those of the step before it"
+                ),
+            );
         }
         let mut edges = Vec::new();
         for name in from.all() {
@@ -77,12 +87,12 @@ impl Check<'_> {
             };
             let Some(before) = earlier.iter().position(|other| other.id.as_str() == id) else {
                 let known = list(earlier.iter().map(|step| &step.id));
-                self.report(at, format!("step `{}` takes the rows of `{id}`, which is no step before it\nhint: the steps before it are {known}", step.id));
+                self.report(at, format!("{what} takes the rows of `{id}`, which is no step before it\nhint: the steps before it are {known}"));
                 continue;
             };
             let edge = Edge { step: before, route };
             if edges.contains(&edge) {
-                self.report(at, format!("step `{}` takes the rows of `{name}` twice\nhint: remove one", step.id));
+                self.report(at, format!("{what} takes the rows of `{name}` twice\nhint: remove one"));
             }
             edges.push(edge);
         }

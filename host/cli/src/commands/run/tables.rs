@@ -1,0 +1,95 @@
+//! The tables that a run writes: the journal has the rows until they are in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::runtime::Runtime;
+use wasmill_journal::Journal;
+use wasmill_journal::staging::Origin;
+use wasmill_runtime::event::{Event, Object};
+use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::plan::Plan;
+use wasmill_runtime::rows::Rows;
+use wasmill_worker::clock;
+use wasmill_worker::sinks::{Committer, Sinks, Staging};
+
+use crate::sinks;
+
+/// The sinks of a pipeline, and the journal that its rows go through.
+pub struct Tables {
+    sinks: Sinks,
+    journal: Option<Arc<Journal>>,
+    runtime: Runtime,
+    lease: Duration,
+}
+
+impl Tables {
+    /// Of a pipeline; there is no journal for one without sinks.
+    pub fn open(plan: &Plan, pipeline: &Pipeline) -> Result<Self> {
+        let sinks = sinks::open(pipeline)?;
+        let journal = match sinks.is_empty() {
+            true => None,
+            false => Some(Arc::new(Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(())))?)),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { sinks, journal, runtime, lease: plan.delivery.lease })
+    }
+
+    /// None at all.
+    pub fn none() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        Ok(Self { sinks: Sinks::default(), journal: None, runtime, lease: Duration::ZERO })
+    }
+
+    /// Those of an event, whose rows begin anew.
+    pub fn begin(&self, event: &Event) -> io::Result<Option<EventTables<'_>>> {
+        let Some(journal) = &self.journal else { return Ok(None) };
+        let is_kept = matches!(event.object, Object::Stored { .. });
+        let origin = Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept };
+        let staging = self.runtime.block_on(Staging::begin(&self.sinks, journal, &origin, None, true));
+        Ok(Some(EventTables { tables: self, journal, staging: staging.map_err(io::Error::other)?, origin }))
+    }
+
+    /// Commits all rows.
+    pub fn commit(&self) -> Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        for sink in self.sinks.iter() {
+            let committer = Committer::new(sink.clone(), journal.clone(), Arc::default(), self.lease);
+            let flushed = self.runtime.block_on(committer.flush());
+            flushed.context("its rows are in the journal, and the next `wasmill run` or `wasmill up` commits them")?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of an event on their way into tables.
+pub struct EventTables<'a> {
+    tables: &'a Tables,
+    journal: &'a Journal,
+    staging: Staging<'a>,
+    origin: Origin,
+}
+
+impl EventTables<'_> {
+    /// Takes the rows of a chunk.
+    pub fn take(&mut self, sunk: &[(usize, Rows)]) -> io::Result<()> {
+        if self.staging.is_full() {
+            let staged = self.staging.flush()?;
+            self.stage(staged, false)?;
+        }
+        self.staging.take(sunk)
+    }
+
+    /// Takes the end of the event.
+    pub fn finish(mut self) -> io::Result<()> {
+        let staged = self.staging.finish()?;
+        self.stage(staged, true)
+    }
+
+    fn stage(&self, staged: Vec<wasmill_journal::staging::Staged>, ends: bool) -> io::Result<()> {
+        let stage = self.journal.stage(&self.origin, staged, ends, clock::now());
+        self.tables.runtime.block_on(stage).map_err(io::Error::other)
+    }
+}

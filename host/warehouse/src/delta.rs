@@ -1,0 +1,171 @@
+//! Tables of Delta Lake (<https://github.com/delta-io/delta/blob/master/PROTOCOL.md>).
+//!
+//! A batch is a transaction with an application id, `wasmill/PIPELINE/SINK/LANE`, and the batch's number as its version: the
+//! table knows which batches are in, whoever else writes it.
+//!
+//! # Layout
+//! - [`DeltaSink`]: rows of a pipeline on their way in; `payload`: those that are staged; `commit`: batches of them as files,
+//!   `merge`: the same by key;
+//! - `columns`: what of rows fits a table;
+//! - `open`: where tables are; `durable`: what survives a power cut;
+//! - [`Table`]: a table that is looked after.
+
+mod columns;
+mod commit;
+mod durable;
+mod merge;
+mod open;
+mod payload;
+mod table;
+
+use std::io;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use deltalake_core::kernel::transaction::CommitProperties;
+use deltalake_core::kernel::{Add, Transaction};
+use deltalake_core::writer::{DeltaWriter, RecordBatchWriter};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use tokio::sync::Mutex;
+use wasmill_runtime::manifest::{Id, SinkColumns, SinkMode};
+use wasmill_runtime::plan::SinkPlan;
+use wasmill_runtime::sink::{Batch, BoundSink, Committed, Sink};
+use wasmill_runtime::store::Location;
+
+use crate::wait::wait;
+use payload::Staged;
+
+pub use table::{Commit, Summary, Table};
+
+/// The size of files that small ones are put together to, in bytes.
+const TARGET_SIZE: u64 = 256 << 20;
+
+/// Rows of so many bytes are kept in the journal until they are committed, together with others; more of them become files
+/// of their own.
+const INLINE: usize = 256 << 10;
+
+/// Writes a table of Delta Lake.
+pub struct DeltaSink {
+    plan: SinkPlan,
+    /// Of the application id, what comes before the lane.
+    application: String,
+    /// The rows' columns as the table has them.
+    schema: SchemaRef,
+    /// As it was last seen.
+    table: Mutex<Option<DeltaTable>>,
+}
+
+impl DeltaSink {
+    /// Of a sink of a pipeline. An error if the table is there and does not take these rows.
+    pub fn open(pipeline: &Id, sink: &BoundSink) -> io::Result<Self> {
+        let schema = columns::as_delta(&sink.schema).map_err(io::Error::other)?;
+        let table = wait(open::existing(&sink.plan.table))?;
+        if let Some(table) = &table {
+            columns::check(&sink.plan, &schema, table).map_err(io::Error::other)?;
+        }
+        let application = format!("wasmill/{pipeline}/{}", sink.id());
+        Ok(Self { plan: sink.plan.clone(), application, schema, table: Mutex::new(table) })
+    }
+
+    /// The table as it is now, made if it is not there, with all columns that rows have.
+    async fn ready(&self) -> io::Result<DeltaTable> {
+        let mut known = self.table.lock().await;
+        let mut table = match known.take() {
+            Some(table) => table,
+            None => match open::existing(&self.plan.table).await? {
+                Some(table) => table,
+                None => open::create(&self.plan, &self.schema).await?,
+            },
+        };
+        table.update_state().await.map_err(failed)?;
+        columns::check(&self.plan, &self.schema, &table).map_err(io::Error::other)?;
+        let missing = columns::missing(&self.schema, &table)?;
+        if !missing.is_empty() && self.plan.columns == SinkColumns::Evolve {
+            table = table.add_columns().with_fields(missing).await.map_err(failed)?;
+        }
+        *known = Some(table.clone());
+        Ok(table)
+    }
+
+    async fn stage(&self, rows: &[RecordBatch]) -> io::Result<Vec<u8>> {
+        let rows = rows.iter().map(|rows| columns::conform(rows, &self.schema)).collect::<io::Result<Vec<_>>>()?;
+        let size: usize = rows.iter().map(|rows| columns::size(rows)).sum();
+        let staged = if size <= INLINE {
+            Staged::Rows(rows)
+        } else if self.plan.mode == SinkMode::Merge {
+            Staged::Object(payload::put(&self.plan.table, &self.schema, &rows).await?)
+        } else {
+            let table = self.ready().await?;
+            Staged::Files(self.write(&table, &rows).await?)
+        };
+        staged.encode(&self.schema)
+    }
+
+    /// Writes rows as files of the table that nobody knows of yet, durably.
+    async fn write(&self, table: &DeltaTable, rows: &[RecordBatch]) -> io::Result<Vec<Add>> {
+        let mut writer = RecordBatchWriter::for_table(table).map_err(failed)?;
+        for rows in rows.iter().filter(|rows| rows.num_rows() > 0) {
+            writer.write(columns::widen(rows, table)?).await.map_err(failed)?;
+        }
+        let adds = writer.flush().await.map_err(failed)?;
+        durable::files(&self.plan.table, adds.iter().map(|add| add.path.as_str()))?;
+        Ok(adds)
+    }
+
+    async fn commit_batch(&self, batch: &Batch) -> io::Result<Committed> {
+        let table = self.ready().await?;
+        let application = format!("{}/{}", self.application, batch.lane);
+        let number = i64::try_from(batch.number).map_err(io::Error::other)?;
+        let log = table.log_store();
+        let snapshot = table.snapshot().map_err(failed)?.snapshot();
+        let last = snapshot.transaction_version(log.as_ref(), &application).await.map_err(failed)?;
+        if last.is_some_and(|last| last >= number) {
+            return Ok(Committed::Before);
+        }
+        let properties =
+            CommitProperties::default().with_application_transaction(Transaction::new(application, number));
+        let staged = batch.payloads.iter().map(|payload| Staged::decode(&payload.bytes));
+        let staged = staged.collect::<io::Result<Vec<_>>>()?;
+        let version = match self.plan.mode {
+            SinkMode::Merge => merge::merge(&self.plan, &self.schema, table, staged, properties).await?,
+            SinkMode::Append => commit::append(self, table, staged, properties).await?,
+            SinkMode::Overwrite => {
+                let events = batch.payloads.iter().map(|payload| payload.event.as_str());
+                commit::overwrite(self, table, events.zip(staged).collect(), properties).await?
+            }
+        };
+        durable::version(&self.plan.table, version)?;
+        Ok(Committed::As(version))
+    }
+}
+
+impl Sink for DeltaSink {
+    fn place(&self) -> String {
+        self.plan.table.to_string()
+    }
+
+    fn stage(&self, rows: &[RecordBatch]) -> io::Result<Vec<u8>> {
+        wait(self.stage(rows))
+    }
+
+    fn commit(&self, batch: &Batch) -> io::Result<Committed> {
+        wait(self.commit_batch(batch))
+    }
+
+    fn optimize(&self) -> io::Result<String> {
+        Ok(Table::open(&self.plan.table)?.optimize()?.to_string())
+    }
+}
+
+/// What went wrong with a table.
+fn failed(err: DeltaTableError) -> io::Error {
+    io::Error::other(err)
+}
+
+/// Where a table is, for `Location`s of both kinds.
+fn folder(table: &Location) -> Option<&std::path::Path> {
+    match table {
+        Location::File(folder) => Some(folder),
+        Location::Url(_) => None,
+    }
+}

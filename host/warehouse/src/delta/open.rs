@@ -1,0 +1,97 @@
+//! Where tables are: folders, and prefixes of the stores that everything else is read from.
+
+use std::io;
+use std::sync::{Arc, Once};
+
+use arrow_schema::SchemaRef;
+use deltalake_core::logstore::{
+    LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
+};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::SaveMode;
+use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
+use url::Url;
+use wasmill_runtime::plan::SinkPlan;
+use wasmill_runtime::store::{self, Location};
+
+use super::{columns, failed};
+
+/// The schemes of stores over the network.
+const SCHEMES: [&str; 5] = ["s3", "az", "abfs", "abfss", "gs"];
+
+/// Logs in stores over the network: a version is written on the condition that it is not there.
+struct Conditional;
+
+impl LogStoreFactory for Conditional {
+    fn with_options(
+        &self,
+        prefixed_store: ObjectStoreRef,
+        root_store: ObjectStoreRef,
+        location: &Url,
+        options: &StorageConfig,
+    ) -> DeltaResult<Arc<dyn LogStore>> {
+        Ok(default_logstore(prefixed_store, root_store, location, options))
+    }
+}
+
+/// The table there, whose log was not read.
+pub fn at(location: &Location) -> io::Result<DeltaTable> {
+    static KNOWN: Once = Once::new();
+    KNOWN.call_once(|| {
+        for scheme in SCHEMES {
+            if let Ok(url) = Url::parse(&format!("{scheme}://")) {
+                logstore_factories().insert(url, Arc::new(Conditional));
+            }
+        }
+    });
+    let builder = match location {
+        Location::File(folder) => {
+            let folder = std::path::absolute(folder)?;
+            let url = Url::from_directory_path(&folder)
+                .map_err(|()| io::Error::other(format!("`{}` is no folder", folder.display())))?;
+            DeltaTableBuilder::from_url(url).map_err(failed)?
+        }
+        Location::Url(url) => {
+            let (client, _) = store::client(url)?;
+            DeltaTableBuilder::from_url(url.clone()).map_err(failed)?.with_storage_backend(client, url.clone())
+        }
+    };
+    builder.build().map_err(failed)
+}
+
+/// The table there as it is now, if there is one.
+pub async fn existing(location: &Location) -> io::Result<Option<DeltaTable>> {
+    if matches!(location, Location::File(folder) if !folder.join("_delta_log").is_dir()) {
+        return Ok(None);
+    }
+    let mut table = at(location)?;
+    match table.load().await {
+        Ok(()) => Ok(Some(table)),
+        Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidVersion(_)) => Ok(None),
+        Err(err) => Err(failed(err)),
+    }
+}
+
+/// The table of a sink, which is made unless someone else just did.
+pub async fn create(plan: &SinkPlan, schema: &SchemaRef) -> io::Result<DeltaTable> {
+    if let Location::File(folder) = &plan.table {
+        std::fs::create_dir_all(folder)?;
+    }
+    let table = at(&plan.table)?;
+    let created = CreateBuilder::new()
+        .with_log_store(table.log_store())
+        .with_save_mode(SaveMode::Ignore)
+        .with_columns(columns::fields(schema)?)
+        .with_partition_columns(&plan.partition_by)
+        .await;
+    match created {
+        Ok(table) => Ok(table),
+        // Someone else was faster.
+        Err(DeltaTableError::VersionAlreadyExists(_)) => {
+            let mut table = table;
+            table.load().await.map_err(failed)?;
+            Ok(table)
+        }
+        Err(err) => Err(failed(err)),
+    }
+}
