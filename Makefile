@@ -7,7 +7,7 @@ FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functi
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo serve test test-functions test-host test-full test-faults fuzz conformance check fmt bench bench-serve bench-events data train schema clean
+.PHONY: help setup components components-quick build demo demo-lake serve test test-functions test-host test-full test-faults fuzz conformance check fmt bench bench-serve bench-events data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -26,6 +26,10 @@ build: ## build wasmill into bin/, with the functions beside it; FEATURES=wareho
 
 demo: build ## run a month of real flights through the pipeline, and look at what came out
 	@tools/demo.sh
+
+demo-lake: ## the same flights, joined with tables of PostgreSQL and Delta Lake, into a table of Delta Lake
+	@$(MAKE) --no-print-directory build FEATURES=warehouse
+	@tools/demo-lake.sh
 
 serve: build ## serve the flights' model over HTTP, on 127.0.0.1:8080
 	@tools/serve.sh

@@ -17,7 +17,7 @@ mod log;
 mod objects;
 mod registry;
 mod session;
-mod sinks;
+mod tables;
 mod telemetry;
 mod text;
 

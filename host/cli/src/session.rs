@@ -14,7 +14,7 @@ use wasmill_runtime::plan::{self, Plan, Sources};
 use wasmill_runtime::sandbox;
 
 use crate::commands::PipelineArgs;
-use crate::registry;
+use crate::{registry, tables};
 
 /// A plan and the engine to run it.
 pub struct Session {
@@ -44,7 +44,7 @@ impl Session {
 
     /// The pipeline, ready to run; its documents go to `database`.
     pub fn load(&self, database: Option<Arc<Database>>) -> Result<Pipeline> {
-        Ok(Pipeline::load(&self.engine, &self.plan, database)?)
+        Ok(Pipeline::load_with(&self.engine, &self.plan, database, tables::source())?)
     }
 
     /// A bundled component that endpoints are composed with.

@@ -10,7 +10,7 @@
 //! - [`bake`]: functions that were set up become components of their own.
 //! - [`compose`]: baked functions and a gateway become one component for any WASI host; [`endpoint`]: which ones.
 //! - [`pipeline`]: functions, tables and schemas put together; [`run`]: an event goes through.
-//! - [`sink`]: tables that rows are written to, which others write.
+//! - [`sink`]: tables that rows are written to; [`table_source`]: tables that are read to join with. Others know them.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
 //!   files of [`sqlite`].
 //! - `outbound`: where functions may send requests, and what sends them.
@@ -46,4 +46,5 @@ pub mod sandbox;
 pub mod sink;
 pub mod sqlite;
 pub mod store;
+pub mod table_source;
 pub mod toml_file;

@@ -4,6 +4,7 @@
 
 mod nats;
 mod sink;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::sandbox::Limits;
 
 pub use nats::NatsTrigger;
 pub use sink::{DeltaSink, Sink, SinkColumns, SinkMode};
+pub use table::{Table, TableType};
 
 /// The name of a manifest's file in its folder.
 pub const FILE_NAME: &str = "pipeline.toml";
@@ -98,24 +100,6 @@ pub enum ParameterType {
     Float,
     /// `true` or `false`.
     Boolean,
-}
-
-/// Rows that transforms can join with, read anew for each run.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Table {
-    /// The store that holds the object.
-    pub store: Id,
-    /// The object's path in the store.
-    pub path: String,
-    /// The function of kind `ingest` that reads it, as in a step.
-    pub component: String,
-    /// The function's configuration, as in a step.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub config: toml::Table,
-    /// Bounds on the function, as in a step.
-    #[serde(default)]
-    pub limits: StepLimits,
 }
 
 /// What starts a run.

@@ -1,10 +1,10 @@
 //! A pipeline that is ready to run: its functions compiled, its tables read, and every step's schema known.
 
 mod baking;
+mod tables;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -15,12 +15,10 @@ use wasmtime::component::Linker;
 use crate::bake::{self, BakeError, Baked, Marker};
 use crate::capability::documents::DocumentsCtx;
 use crate::capability::http::HttpCtx;
-use crate::capability::objects::OpenObject;
 use crate::capability::settings::SettingsCtx;
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::documents::Database;
 use crate::engine::{Engine, SANDBOXES, on_deep_stack};
-use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::ingest::Ingest;
 use crate::function::transform::Table;
@@ -28,17 +26,14 @@ use crate::function::{Bound, Function, Instance, Kind, Setup};
 use crate::manifest::Id;
 use crate::outbound::Client;
 use crate::permits::Permits;
-use crate::plan::{Artifact, Edge, Plan, RetryPlan, SinkPlan, StepPlan, TablePlan};
+use crate::plan::{Artifact, Edge, Plan, RetryPlan, SinkPlan, StepPlan};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::{self, Grants, State};
 use crate::sink::BoundSink;
-use crate::store::{Found, Location};
+use crate::store::Found;
+use crate::table_source::{NoTables, TableSource};
 
-/// The most that a reference table can hold, in bytes of Arrow: every instance that joins it has a copy.
-const TABLE_LIMIT: usize = 1 << 30;
-
-/// The most rows of a reference table that can be rejected before it is taken for something else.
-const TABLE_REJECTS: usize = 100_000;
+pub use tables::ReadTable;
 
 /// A pipeline that is ready to run.
 pub struct Pipeline {
@@ -55,6 +50,8 @@ pub struct Pipeline {
     pub table_rejects: Vec<(String, Reject)>,
     /// The objects of reference tables that are in stores over the network, as they were read.
     pub remote_tables: Vec<Found>,
+    /// Reference tables that are no objects, as they were read.
+    pub foreign_tables: Vec<ReadTable>,
 }
 
 /// A step that is ready to run.
@@ -83,12 +80,22 @@ pub struct Step {
 
 impl Pipeline {
     /// Compiles the functions, reads the tables, and starts every step once, so that whatever does not fit
-    /// is found. Documents go to `database`.
+    /// is found. Documents go to `database`. A plan whose tables are not all objects needs [`Pipeline::load_with`].
     pub fn load(engine: &Engine, plan: &Plan, database: Option<Arc<Database>>) -> Result<Self, Diagnostics> {
+        Self::load_with(engine, plan, database, &NoTables)
+    }
+
+    /// The same with tables that are no objects, which `source` reads.
+    pub fn load_with(
+        engine: &Engine,
+        plan: &Plan,
+        database: Option<Arc<Database>>,
+        source: &dyn TableSource,
+    ) -> Result<Self, Diagnostics> {
         let loaded = on_deep_stack(|| {
             let mut reporter = Reporter::new(&plan.file, &plan.text);
             match sandbox::linker(engine) {
-                Ok(linker) => Loader::new(engine, linker, database, reporter).pipeline(plan),
+                Ok(linker) => Loader::new(engine, linker, database, source, reporter).pipeline(plan),
                 Err(err) => {
                     reporter.at_byte(None, format!("the functions' imports cannot be linked: {err:#}"));
                     reporter.finish(None)
@@ -199,17 +206,35 @@ struct Loader<'a> {
     linker: Linker<State>,
     functions: HashMap<String, Option<Function>>,
     database: Option<Arc<Database>>,
+    source: &'a dyn TableSource,
     reporter: Reporter,
     rejects: Vec<(String, Reject)>,
     remote_tables: Vec<Found>,
+    foreign_tables: Vec<ReadTable>,
     /// Of what makes the pipeline's rows.
     digest: i64,
 }
 
 impl<'a> Loader<'a> {
-    fn new(engine: &'a Engine, linker: Linker<State>, database: Option<Arc<Database>>, reporter: Reporter) -> Self {
-        let (functions, rejects, remote_tables) = (HashMap::new(), Vec::new(), Vec::new());
-        Self { engine, linker, functions, database, reporter, rejects, remote_tables, digest: 0 }
+    fn new(
+        engine: &'a Engine,
+        linker: Linker<State>,
+        database: Option<Arc<Database>>,
+        source: &'a dyn TableSource,
+        reporter: Reporter,
+    ) -> Self {
+        Self {
+            engine,
+            linker,
+            functions: HashMap::new(),
+            database,
+            source,
+            reporter,
+            rejects: Vec::new(),
+            remote_tables: Vec::new(),
+            foreign_tables: Vec::new(),
+            digest: 0,
+        }
     }
 
     fn pipeline(mut self, plan: &Plan) -> Result<Pipeline, Diagnostics> {
@@ -224,8 +249,8 @@ impl<'a> Loader<'a> {
             plan.sinks.iter().enumerate().map(|(index, sink)| self.sink(index, sink, &steps)).collect();
         let sinks: Vec<BoundSink> = sinks.into_iter().flatten().collect();
         let steps: Option<Vec<Step>> = steps.into_iter().collect();
-        let (engine, digest, table_rejects, remote_tables) =
-            (self.engine.clone(), self.digest, self.rejects, self.remote_tables);
+        let (engine, digest, table_rejects) = (self.engine.clone(), self.digest, self.rejects);
+        let (remote_tables, foreign_tables) = (self.remote_tables, self.foreign_tables);
         self.reporter.finish(steps.map(|steps| Pipeline {
             engine,
             name: plan.name.clone(),
@@ -234,43 +259,8 @@ impl<'a> Loader<'a> {
             sinks,
             table_rejects,
             remote_tables,
+            foreign_tables,
         }))
-    }
-
-    fn table(&mut self, plan: &TablePlan) -> Option<Table> {
-        let at = ["tables", plan.name.as_str()];
-        let function = self.function(&plan.component, &at)?;
-        let setup = Setup {
-            config: plan.config.clone(),
-            tables: Vec::new(),
-            model: None,
-            input: SchemaRef::new(Schema::empty()),
-            limits: plan.limits,
-            grants: Grants::default(),
-        };
-        let mut ingest = match function.start(self.engine, &setup) {
-            Ok((Instance::Ingest(ingest), _)) => ingest,
-            Ok(_) => {
-                let message = format!("table `{}`: its function is not of kind ingest", plan.name);
-                self.reporter.at(&[at[0], at[1], "component"], message);
-                return None;
-            }
-            Err(failure) => {
-                self.refused(&at, &format!("table `{}`", plan.name), &failure);
-                return None;
-            }
-        };
-        match read_table(&mut ingest, &plan.object) {
-            Ok((rows, rejects, found)) => {
-                self.remote_tables.extend(Some(found).filter(|found| matches!(found.location, Location::Url(_))));
-                self.rejects.extend(rejects.into_iter().map(|reject| (plan.name.to_string(), reject)));
-                Some((plan.name.to_string(), rows.into_stream()))
-            }
-            Err(failure) => {
-                self.reporter.at(&at, format!("table `{}`: {}: {failure}", plan.name, plan.object));
-                None
-            }
-        }
     }
 
     fn step(
@@ -542,34 +532,4 @@ fn digest(plan: &Plan, tables: &[Option<Table>]) -> i64 {
         digest.update(format!("{id:?} {} {from:?} {tables:?} {model:?} {config:?}\n", component.digest));
     }
     digest.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
-}
-
-fn read_table(ingest: &mut Ingest, object: &Location) -> Result<(Rows, Vec<Reject>, Found), Failure> {
-    let unreadable = |err: std::io::Error| Failure::Reject(err.to_string());
-    let found = object.look().map_err(unreadable)?;
-    let event = Event::of(found.clone());
-    ingest.open(&event, OpenObject::open(&event, Arc::new(AtomicU64::new(0))).map_err(unreadable)?)?;
-    let mut batches = Vec::new();
-    let mut rejects = Vec::new();
-    let mut size = 0;
-    while let Some(output) = ingest.next_rows()? {
-        size += output.rows.stream().len();
-        batches.push(output.rows.batch);
-        rejects.extend(output.rejects);
-        if size > TABLE_LIMIT || rejects.len() > TABLE_REJECTS {
-            return Err(Failure::Reject(format!(
-                "a table is at most {} MiB of rows, and {TABLE_REJECTS} rejects\nhint: reduce it first, by a pipeline of its own",
-                TABLE_LIMIT >> 20
-            )));
-        }
-    }
-    if let (0, Some(reject)) = (batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rejects.first()) {
-        let Reject { row, reason, .. } = reject;
-        return Err(Failure::Reject(format!("all {} of its rows are bad; line {row}: {reason}", rejects.len())));
-    }
-    let rows = arrow_select::concat::concat_batches(&ingest.schema, &batches)
-        .and_then(|rows| rows::without_numbers(&rows))
-        .and_then(Rows::new)
-        .map_err(|err| Failure::Reject(err.to_string()))?;
-    Ok((rows, rejects, found))
 }

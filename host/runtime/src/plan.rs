@@ -81,7 +81,23 @@ pub enum JournalPlan {
 pub struct TablePlan {
     /// Its name in SQL.
     pub name: TableName,
-    /// The object with its rows.
+    /// Where its rows are.
+    pub rows: TableRows,
+}
+
+/// Where a table's rows are.
+#[derive(Debug)]
+pub enum TableRows {
+    /// In an object.
+    Object(Box<ObjectTable>),
+    /// In a table of a lake or a database.
+    Foreign(ForeignTable),
+}
+
+/// A table whose rows are in an object.
+#[derive(Debug)]
+pub struct ObjectTable {
+    /// The object.
     pub object: Location,
     /// The function that reads it.
     pub component: Artifact,
@@ -89,6 +105,57 @@ pub struct TablePlan {
     pub config: String,
     /// Bounds on the function.
     pub limits: Limits,
+}
+
+/// A table of a lake or a database, or what is asked for of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignTable {
+    /// Which.
+    pub place: TablePlace,
+    /// The columns; all if there are none.
+    pub columns: Vec<String>,
+    /// The rows, as a condition in SQL.
+    pub filter: Option<String>,
+    /// How often it is looked whether it is another by now.
+    pub refresh: Duration,
+}
+
+/// Where a table of a lake or a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TablePlace {
+    /// A table of Delta Lake.
+    Delta(Location),
+    /// Of PostgreSQL.
+    Postgres {
+        /// The database, without a password.
+        url: String,
+        /// The table or view.
+        table: String,
+    },
+    /// Of MySQL or MariaDB.
+    Mysql {
+        /// The database, without a password.
+        url: String,
+        /// The table or view.
+        table: String,
+    },
+    /// Of SQLite.
+    Sqlite {
+        /// The database's file.
+        file: PathBuf,
+        /// The table or view.
+        table: String,
+    },
+}
+
+impl std::fmt::Display for TablePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Delta(location) => write!(f, "`{location}`"),
+            Self::Postgres { url, table } | Self::Mysql { url, table } => write!(f, "`{table}` at `{url}`"),
+            Self::Sqlite { file, table } => write!(f, "`{table}` in `{}`", file.display()),
+        }
+    }
 }
 
 /// What starts a run.

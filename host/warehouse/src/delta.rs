@@ -19,9 +19,12 @@ mod payload;
 mod table;
 
 use std::io;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use deltalake_core::datafusion::catalog::TableProvider;
+use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::kernel::transaction::CommitProperties;
 use deltalake_core::kernel::{Add, Transaction};
 use deltalake_core::writer::{DeltaWriter, RecordBatchWriter};
@@ -155,6 +158,13 @@ impl Sink for DeltaSink {
     fn optimize(&self) -> io::Result<String> {
         Ok(Table::open(&self.plan.table)?.optimize()?.to_string())
     }
+}
+
+/// A table's rows, for a session.
+pub async fn provider(location: &Location, context: &SessionContext) -> io::Result<Arc<dyn TableProvider>> {
+    let table = open::existing(location).await?.ok_or_else(|| open::missing(location))?;
+    table.update_datafusion_session(&context.state()).map_err(failed)?;
+    table.table_provider().await.map_err(io::Error::other)
 }
 
 /// What went wrong with a table.

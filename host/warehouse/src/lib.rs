@@ -1,16 +1,22 @@
-//! The lake: tables that pipelines write, which any reader of the format reads as they are.
+//! The lake and the databases: tables that pipelines write, which any reader of the format reads as they are, and tables that
+//! they read.
 //!
 //! # Layout
 //! - [`delta`]: tables of Delta Lake, by the crate `deltalake`: as sinks of pipelines, and looked after;
+//! - [`Tables`]: tables that transforms join with, of a lake or of `databases`;
 //! - `wait`: asynchronous work where nothing else is.
 
+mod databases;
 pub mod delta;
+mod tables;
 mod wait;
 
 use std::sync::Arc;
 
 use wasmill_runtime::manifest::Id;
 use wasmill_runtime::sink::{BoundSink, Sink};
+
+pub use tables::Tables;
 
 /// What writes a sink's table. An error if the table is there and does not take these rows.
 pub fn open(pipeline: &Id, sink: &BoundSink) -> std::io::Result<Arc<dyn Sink>> {

@@ -28,7 +28,7 @@ use wasmill_worker::{Worker, worker};
 use super::listen::ListenArgs;
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
-use crate::sinks;
+use crate::tables;
 use crate::telemetry::Telemetry;
 
 /// How often the manifest is looked at, and with --drain the journal.
@@ -100,7 +100,7 @@ impl Up {
         let telemetry = Telemetry::start(session.plan.name.as_str(), &metrics)?;
         let common = Common { database, journal: Arc::new(journal), sync, accepted, metrics, worker };
         let pipeline = Arc::new(session.load(common.database.clone())?);
-        let sinks = sinks::open(&pipeline)?;
+        let sinks = tables::sinks(&pipeline)?;
         for (table, reject) in &pipeline.table_rejects {
             tracing::warn!("table `{table}`, line {}: {}", reject.row, reject.reason);
         }
@@ -213,18 +213,28 @@ impl Up {
     /// What the pipeline became, once its manifest, or a file that it was made of, changed to something that works.
     async fn changed(&self, plan: &Plan, pipeline: &Pipeline, common: &Common) -> (Arc<Session>, Arc<Pipeline>, Sinks) {
         let mut seen = plan.files.clone();
-        let (tables, mut looked) = (&pipeline.remote_tables, Instant::now());
+        let (remote_tables, mut looked) = (&pipeline.remote_tables, Instant::now());
+        let mut foreign_tables: Vec<_> = pipeline.foreign_tables.iter().map(|table| (table, Instant::now())).collect();
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             let now = plan.files.now();
             let mut changed: Vec<String> = now.changed(&seen).map(|path| format!("`{}`", path.display())).collect();
             if looked.elapsed() >= LOOK_AGAIN_FAR {
-                for table in tables {
+                for table in remote_tables {
                     // One that cannot be looked at is taken for what it was.
                     let now = table.location.look_while_others_wait().await;
                     changed.extend(now.ok().filter(|now| now != table).map(|now| format!("`{}`", now.location)));
                 }
                 looked = Instant::now();
+            }
+            for (table, looked) in foreign_tables.iter_mut().filter(|(table, at)| at.elapsed() >= table.plan.refresh) {
+                match tokio::task::block_in_place(|| table.changed(tables::source())) {
+                    Ok(is_other) => changed.extend(is_other.then(|| format!("table `{}`", table.name))),
+                    Err(err) => {
+                        tracing::warn!("table `{}`: {}: {err}; it stays as it was", table.name, table.plan.place)
+                    }
+                }
+                *looked = Instant::now();
             }
             if changed.is_empty() {
                 continue;
@@ -239,7 +249,7 @@ impl Up {
                     );
                 }
                 let pipeline = session.load(common.database.clone())?;
-                let sinks = sinks::open(&pipeline)?;
+                let sinks = tables::sinks(&pipeline)?;
                 anyhow::Ok((Arc::new(session), Arc::new(pipeline), sinks))
             });
             let checked = match loaded {

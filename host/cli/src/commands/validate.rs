@@ -8,7 +8,7 @@ use wasmill_runtime::rows::ROW;
 
 use super::{Exit, Format, PipelineArgs};
 use crate::session::Session;
-use crate::sinks;
+use crate::tables;
 
 /// Check a pipeline: the manifest, and every step's configuration against the schema it will be given.
 ///
@@ -30,7 +30,7 @@ impl Validate {
         let pipeline = session.load(None)?;
         // A program without tables can still tell that the manifest is well.
         if cfg!(feature = "warehouse") {
-            sinks::open(&pipeline)?;
+            tables::sinks(&pipeline)?;
         }
         match self.format {
             Format::Text => {

@@ -14,6 +14,7 @@ pub struct Postgres {
     process: Option<Child>,
 }
 
+#[allow(dead_code, reason = "no test uses all of it")]
 impl Postgres {
     /// Makes a database and starts a server for it. Its programs are in the folder that `POSTGRES` names.
     pub fn start() -> Self {
@@ -34,6 +35,14 @@ impl Postgres {
     /// The URL of its database.
     pub fn url(&self) -> String {
         format!("postgres://wasmill@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    /// Has it do something.
+    pub fn sql(&self, sql: &str) {
+        let mut psql = self.program("psql");
+        psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", sql]);
+        let done = psql.output().unwrap();
+        assert!(done.status.success(), "{done:?}");
     }
 
     /// Starts it again, and waits until it answers.

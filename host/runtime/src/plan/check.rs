@@ -3,6 +3,7 @@
 mod parameters;
 mod sinks;
 mod steps;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::manifest::{
 use crate::plan::read::journal_of;
 use crate::plan::{
     Artifact, ChainPlan, DeliveryPlan, Files, JournalPlan, ObjectPattern, Plan, SchedulePlan, ScheduledObject, Sources,
-    TablePlan, TestPlan, TriggerPlan,
+    TestPlan, TriggerPlan,
 };
 use crate::store::Location;
 
@@ -160,36 +161,6 @@ impl<'a> Check<'a> {
             );
         }
         None
-    }
-
-    fn tables(&mut self) -> Vec<TablePlan> {
-        let mut tables = Vec::new();
-        for (name, table) in &self.manifest.tables {
-            let at = ["tables", name.as_str()];
-            let component = self.component(&table.component, &[at[0], at[1], "component"]);
-            let config = self.config(&table.config, &[at[0], at[1], "config"]);
-            let limits = self.limits(&table.limits, &[at[0], at[1], "limits"]);
-            let Some(store) = self.store(&table.store, &[at[0], at[1], "store"]) else { continue };
-            let object = store.join(&table.path);
-            if let Some(Location::File(file)) = &object {
-                self.files.add(file);
-            }
-            // What a store over the network has shows when it is read.
-            let is_there = object.as_ref().is_some_and(|object| match object {
-                Location::File(file) => file.is_file(),
-                Location::Url(_) => true,
-            });
-            if !is_there {
-                self.reporter.at(
-                    &[at[0], at[1], "path"],
-                    format!("table `{name}`: there is no object `{}` in the store `{}`", table.path, table.store),
-                );
-            }
-            if let (Some(object), Some(component), Some(config), Some(limits)) = (object, component, config, limits) {
-                tables.push(TablePlan { name: name.clone(), object, component, config, limits });
-            }
-        }
-        tables
     }
 
     fn triggers(&mut self) -> Vec<TriggerPlan> {

@@ -72,6 +72,11 @@ pub async fn existing(location: &Location) -> io::Result<Option<DeltaTable>> {
     }
 }
 
+/// That there is no table.
+pub fn missing(location: &Location) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("there is no table of Delta Lake at `{location}`"))
+}
+
 /// The table of a sink, which is made unless someone else just did.
 pub async fn create(plan: &SinkPlan, schema: &SchemaRef) -> io::Result<DeltaTable> {
     if let Location::File(folder) = &plan.table {

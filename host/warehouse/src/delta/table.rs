@@ -72,9 +72,7 @@ impl Table {
     /// The table there.
     pub fn open(location: &Location) -> io::Result<Self> {
         let table = wait(open::existing(location))?;
-        let table = table.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("there is no table of Delta Lake at `{location}`"))
-        })?;
+        let table = table.ok_or_else(|| open::missing(location))?;
         Ok(Self { location: location.clone(), table })
     }
 

@@ -15,7 +15,7 @@ use wasmill_runtime::rows::Rows;
 use wasmill_worker::clock;
 use wasmill_worker::sinks::{Committer, Sinks, Staging};
 
-use crate::sinks;
+use crate::tables;
 
 /// The sinks of a pipeline, and the journal that its rows go through.
 pub struct Tables {
@@ -28,7 +28,7 @@ pub struct Tables {
 impl Tables {
     /// Of a pipeline; there is no journal for one without sinks.
     pub fn open(plan: &Plan, pipeline: &Pipeline) -> Result<Self> {
-        let sinks = sinks::open(pipeline)?;
+        let sinks = tables::sinks(pipeline)?;
         let journal = match sinks.is_empty() {
             true => None,
             false => Some(Arc::new(Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(())))?)),

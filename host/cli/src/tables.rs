@@ -1,12 +1,13 @@
-//! What writes a pipeline's sinks, as this program was built.
+//! What writes and reads tables, as this program was built.
 
 use anyhow::Result;
 use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::table_source::TableSource;
 use wasmill_worker::sinks::Sinks;
 
 /// Each sink with what writes it. An error if one of the tables does not take its rows.
 #[cfg(feature = "warehouse")]
-pub fn open(pipeline: &Pipeline) -> Result<Sinks> {
+pub fn sinks(pipeline: &Pipeline) -> Result<Sinks> {
     use anyhow::Context;
 
     let sinks = pipeline.sinks.iter().map(|sink| {
@@ -19,7 +20,7 @@ pub fn open(pipeline: &Pipeline) -> Result<Sinks> {
 
 /// None: this program writes no tables.
 #[cfg(not(feature = "warehouse"))]
-pub fn open(pipeline: &Pipeline) -> Result<Sinks> {
+pub fn sinks(pipeline: &Pipeline) -> Result<Sinks> {
     match pipeline.sinks.first() {
         None => Ok(Sinks::default()),
         Some(sink) => anyhow::bail!(
@@ -27,4 +28,12 @@ pub fn open(pipeline: &Pipeline) -> Result<Sinks> {
             sink.id()
         ),
     }
+}
+
+/// What reads tables that are no objects.
+pub fn source() -> &'static dyn TableSource {
+    #[cfg(feature = "warehouse")]
+    return &wasmill_warehouse::Tables;
+    #[cfg(not(feature = "warehouse"))]
+    return &wasmill_runtime::table_source::NoTables;
 }

@@ -1,0 +1,84 @@
+//! Tables that transforms join with: of a lake, of databases. Columns and filters are pushed down to whoever has the rows, as
+//! far as he takes them.
+
+use std::io;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, UInt64Array};
+use arrow_row::{RowConverter, SortField};
+use arrow_schema::ArrowError;
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take_record_batch;
+use deltalake_core::datafusion::catalog::TableProvider;
+use deltalake_core::datafusion::common::Column;
+use deltalake_core::datafusion::error::DataFusionError;
+use deltalake_core::datafusion::logical_expr::Expr;
+use deltalake_core::datafusion::prelude::SessionContext;
+use futures_util::TryStreamExt;
+use wasmill_runtime::plan::{ForeignTable, TablePlace};
+use wasmill_runtime::table_source::TableSource;
+
+use crate::wait::wait;
+use crate::{databases, delta};
+
+/// Tables of Delta Lake, PostgreSQL, MySQL and SQLite.
+pub struct Tables;
+
+impl TableSource for Tables {
+    fn read(&self, table: &ForeignTable, most: usize) -> io::Result<RecordBatch> {
+        wait(read(table, most))
+    }
+}
+
+async fn read(table: &ForeignTable, most: usize) -> io::Result<RecordBatch> {
+    let context = SessionContext::new();
+    let provider: Arc<dyn TableProvider> = match &table.place {
+        TablePlace::Delta(location) => delta::provider(location, &context).await?,
+        TablePlace::Postgres { url, table } => databases::postgres(url, table).await?,
+        TablePlace::Mysql { url, table } => databases::mysql(url, table).await?,
+        TablePlace::Sqlite { file, table } => databases::sqlite(file, table).await?,
+    };
+    let rows = query(&context, provider, table, most).await.map_err(io::Error::other)?;
+    sorted(&rows).map_err(io::Error::other)
+}
+
+async fn query(
+    context: &SessionContext,
+    provider: Arc<dyn TableProvider>,
+    table: &ForeignTable,
+    most: usize,
+) -> Result<RecordBatch, DataFusionError> {
+    let mut frame = context.read_table(provider)?;
+    if let Some(filter) = &table.filter {
+        let filter = frame.parse_sql_expr(filter)?;
+        frame = frame.filter(filter)?;
+    }
+    if !table.columns.is_empty() {
+        frame = frame.select(table.columns.iter().map(|name| Expr::Column(Column::from_name(name))))?;
+    }
+    let mut stream = frame.execute_stream().await?;
+    let (schema, mut batches, mut bytes) = (stream.schema(), Vec::new(), 0);
+    while let Some(batch) = stream.try_next().await? {
+        bytes += batch.get_array_memory_size();
+        if bytes > most {
+            let message =
+                format!("it has more than {} MiB of rows\nhint: choose `columns`, and rows by a `filter`", most >> 20);
+            return Err(DataFusionError::External(message.into()));
+        }
+        batches.push(batch);
+    }
+    Ok(concat_batches(&schema, &batches)?)
+}
+
+/// The rows in an order of their own: databases give them as they please.
+fn sorted(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let fields: Vec<_> = rows.columns().iter().map(|column| SortField::new(column.data_type().clone())).collect();
+    // Of a few types, such as maps, there is no order.
+    if fields.is_empty() || !RowConverter::supports_fields(&fields) {
+        return Ok(rows.clone());
+    }
+    let keys = RowConverter::new(fields)?.convert_columns(rows.columns())?;
+    let mut order: Vec<_> = keys.iter().enumerate().collect();
+    order.sort_by(|(_, one), (_, other)| one.cmp(other));
+    take_record_batch(rows, &UInt64Array::from_iter_values(order.into_iter().map(|(index, _)| index as u64)))
+}
