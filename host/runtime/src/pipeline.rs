@@ -27,7 +27,7 @@ use crate::manifest::Id;
 use crate::outbound::Client;
 use crate::permits::Permits;
 use crate::plan::{Artifact, Edge, Plan, RetryPlan, SinkPlan, StepPlan};
-use crate::rows::{self, Reject, Rows};
+use crate::rows::{self, Reject};
 use crate::sandbox::{self, Grants, State};
 use crate::sink::BoundSink;
 use crate::store::Found;

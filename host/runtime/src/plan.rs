@@ -22,7 +22,7 @@ use crate::store::{Found, Location};
 
 pub use files::Files;
 pub use nats::NatsPlan;
-pub use read::{documents_of, journal_of, resolve, sinks_of};
+pub use read::{SinkPlaces, documents_of, journal_of, resolve, sinks_of};
 
 /// What will be done.
 #[derive(Debug)]

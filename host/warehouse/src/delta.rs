@@ -92,7 +92,7 @@ impl DeltaSink {
 
     async fn stage(&self, rows: &[RecordBatch]) -> io::Result<Vec<u8>> {
         let rows = rows.iter().map(|rows| columns::conform(rows, &self.schema)).collect::<io::Result<Vec<_>>>()?;
-        let size: usize = rows.iter().map(|rows| columns::size(rows)).sum();
+        let size: usize = rows.iter().map(columns::size).sum();
         let staged = if size <= INLINE {
             Staged::Rows(rows)
         } else if self.plan.mode == SinkMode::Merge {

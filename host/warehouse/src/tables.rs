@@ -50,7 +50,7 @@ async fn query(
 ) -> Result<RecordBatch, DataFusionError> {
     let mut frame = context.read_table(provider)?;
     if let Some(filter) = &table.filter {
-        let filter = frame.parse_sql_expr(filter)?;
+        let filter = frame.parse_sql_expr(filter).map_err(|err| err.context(format!("its filter `{filter}`")))?;
         frame = frame.filter(filter)?;
     }
     if !table.columns.is_empty() {
@@ -79,6 +79,6 @@ fn sorted(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     }
     let keys = RowConverter::new(fields)?.convert_columns(rows.columns())?;
     let mut order: Vec<_> = keys.iter().enumerate().collect();
-    order.sort_by(|(_, one), (_, other)| one.cmp(other));
+    order.sort_by_key(|(_, key)| *key);
     take_record_batch(rows, &UInt64Array::from_iter_values(order.into_iter().map(|(index, _)| index as u64)))
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use wasmill_journal::Journal;
-use wasmill_runtime::plan;
+use wasmill_runtime::plan::{self, SinkPlaces};
 use wasmill_runtime::store::Location;
 use wasmill_warehouse::delta::{Commit, Summary, Table};
 
@@ -128,9 +128,9 @@ impl Tables {
 
 fn list(pipeline: &std::path::Path, format: Format) -> Result<()> {
     let file = plan::resolve(pipeline)?;
-    let (name, place, sinks) = plan::sinks_of(&file)?;
-    let journal = Journal::open_existing(&place, &name).ok();
-    for (id, location) in sinks {
+    let SinkPlaces { pipeline, journal, tables } = plan::sinks_of(&file)?;
+    let journal = Journal::open_existing(&journal, &pipeline).ok();
+    for (id, location) in tables {
         let waiting = match &journal {
             Some(journal) => runs::wait(journal.staged(&id))?.context("cannot ask the journal")?,
             None => 0,

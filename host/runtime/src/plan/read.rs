@@ -44,8 +44,19 @@ pub fn journal_of(file: &Path) -> Result<(Id, JournalPlan), Diagnostics> {
     })
 }
 
-/// A manifest's name, where its journal is, and where the tables of its sinks are; nothing else of it is looked at.
-pub fn sinks_of(file: &Path) -> Result<(Id, JournalPlan, Vec<(Id, Location)>), Diagnostics> {
+/// Where what a pipeline writes to tables is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkPlaces {
+    /// The pipeline.
+    pub pipeline: Id,
+    /// Its journal, which has the rows first.
+    pub journal: JournalPlan,
+    /// The tables, by the sinks' names.
+    pub tables: Vec<(Id, Location)>,
+}
+
+/// Where the tables of a manifest's sinks are; nothing else of it is looked at.
+pub fn sinks_of(file: &Path) -> Result<SinkPlaces, Diagnostics> {
     toml_file::read(file, |manifest: Manifest, _, reporter| {
         let folder = check::folder(file)?;
         let journal = check::journal(&manifest, &folder, reporter)?;
@@ -54,7 +65,7 @@ pub fn sinks_of(file: &Path) -> Result<(Id, JournalPlan, Vec<(Id, Location)>), D
             Some((sink.id.clone(), store.join(&sink.path)?))
         };
         let tables = manifest.sink.iter().filter_map(table).collect();
-        Some((manifest.name, journal, tables))
+        Some(SinkPlaces { pipeline: manifest.name, journal, tables })
     })
 }
 
