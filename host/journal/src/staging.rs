@@ -137,7 +137,7 @@ impl Journal {
                 let Some(last) = last_of_batch(db, pipeline, sink, &terms, now)? else { return Ok(Due::Nothing) };
                 let take = "UPDATE staged SET number = $3
                     WHERE pipeline = $1 AND sink = $2 AND number IS NULL AND held = 0
-                        AND (id <= $4 OR $5 = 1 AND (event, generation) IN (
+                        AND (id <= $4 OR CAST($5 AS BIGINT) = 1 AND (event, generation) IN (
                             SELECT s.event, s.generation FROM staged s
                             WHERE s.pipeline = $1 AND s.sink = $2 AND s.number IS NULL AND s.held = 0 AND s.id <= $4))";
                 db.execute(take, values![pipeline, sink, number + 1, last, terms.whole_events])?;
