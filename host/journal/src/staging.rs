@@ -126,7 +126,7 @@ impl Journal {
             let known = "SELECT lane, number, until FROM sinks WHERE pipeline = $1 AND sink = $2 FOR UPDATE";
             let mut known = db.one(known, values![pipeline, sink])?;
             let (lane, number, until) = (known.text(0)?, known.integer(1)?, known.integer(2)?);
-            let is_open = "SELECT 1 FROM staged WHERE pipeline = $1 AND sink = $2 AND number = $3 LIMIT 1";
+            let is_open = "SELECT number FROM staged WHERE pipeline = $1 AND sink = $2 AND number = $3 LIMIT 1";
             let number = if db.first(is_open, values![pipeline, sink, number])?.is_some() {
                 // What is further ahead than any lease was set before a clock was set back.
                 if until > now && until <= now.saturating_add(terms.lease) {

@@ -190,6 +190,54 @@ fn what_appears_is_run_and_so_is_what_is_notified(kind: Kind) {
     }
 }
 
+/// What a sink adds to the manifest; small commits, of which there are many.
+const SINK: &str = r#"
+[[sink]]
+id = "lake"
+type = "delta"
+from = "read"
+store = "landing"
+path = "lake/numbers"
+commit_rows = 10
+commit_seconds = 0.1
+"#;
+
+fn rows_go_into_one_table_from_several_pipelines_each_once(kind: Kind) {
+    let case = Case::new(kind);
+    // More than the journal keeps: a file of the table.
+    let lines = |first: usize, count: usize| (first..first + count).map(|id| format!("{id},1\n")).collect::<String>();
+    case.store.put("first/a.csv", format!("id,value\n{}", lines(0, 30_000)));
+    let parts = ["first", "second", "third"];
+    for part in parts {
+        let manifest = MANIFEST
+            .replace("URL", &case.store.url)
+            .replace("\"numbers\"\n\n[stores", &format!("\"{part}\"\n\n[stores"));
+        let manifest = manifest.replace("pattern = \"*.csv\"", &format!("pattern = \"{part}/*.csv\""));
+        let folder = case.folder.path().join(part);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("pipeline.toml"), manifest + SINK).unwrap();
+    }
+    let run = |part: &str| command(&case.store, &case.folder.path().join(part), &["run", "."]);
+    let (code, _, stderr) = finished(run("first"));
+    assert_eq!(code, 0, "{stderr}");
+    for (index, part) in parts.iter().enumerate() {
+        for object in 0..5 {
+            let first = 30_000 + index * 1000 + object * 20;
+            case.store.put(&format!("{part}/{object}.csv"), format!("id,value\n{}", lines(first, 20)));
+        }
+    }
+    for _ in 0..2 {
+        let running: Vec<Child> = parts.iter().map(|part| run(part).spawn().unwrap()).collect();
+        for mut run in running {
+            assert!(run.wait().unwrap().success());
+        }
+    }
+    let table = format!("{}/lake/numbers", case.store.url.trim_start_matches("file:"));
+    let (_, stdout, stderr) = finished(case.command(&["tables", "show", &table, "--format", "json"]));
+    let shown: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+    assert_eq!(shown["rows"], 30_300, "{shown}");
+}
+
 /// A running `wasmill up`.
 struct Up<'a> {
     child: Child,
@@ -257,6 +305,11 @@ macro_rules! suite {
             #[test]
             fn what_appears_is_run_and_so_is_what_is_notified() {
                 super::what_appears_is_run_and_so_is_what_is_notified($kind);
+            }
+
+            #[test]
+            fn rows_go_into_one_table_from_several_pipelines_each_once() {
+                super::rows_go_into_one_table_from_several_pipelines_each_once($kind);
             }
         }
     )*};
