@@ -25,6 +25,8 @@ fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _points = fail::FailScenario::setup();
     give_memory_back();
+    // What is linked has more than one, and rustls would not choose. It fails only where one was chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match commands::Cli::parse().run() {
         Ok(exit) => exit.into(),
         // Whoever read has seen enough.

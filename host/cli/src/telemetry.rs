@@ -39,8 +39,6 @@ impl Telemetry {
                 "{name} is `{protocol}`, which is not spoken here\nhint: set it to `http/protobuf`, mostly on port 4318"
             );
         }
-        // It fails only where one was chosen before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut resource = Resource::builder().with_attribute(KeyValue::new("wasmill.pipeline", pipeline.to_owned()));
         if !is_set("OTEL_SERVICE_NAME") {
             resource = resource.with_service_name("wasmill");

@@ -80,6 +80,8 @@ impl Broker {
 
     /// A client with credentials.
     pub fn client_as(&self, options: ConnectOptions) -> Client<'_> {
+        // What is linked may have more than one, and rustls would not choose.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let connected = async { jetstream::new(options.connect(self.url()).await.unwrap()) };
         Client { runtime: &self.runtime, context: self.runtime.block_on(connected) }
     }
