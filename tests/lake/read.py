@@ -20,15 +20,15 @@ def by_duckdb(table: str, key: str, value: str) -> list:
     folder = Path(duckdb_extension_delta.__file__).parent / "extensions" / version
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     connection.execute(f"LOAD '{folder / 'delta.duckdb_extension'}'")
-    query = f'SELECT count(*), coalesce(sum("{value}"), 0), count(DISTINCT "{key}") FROM delta_scan($1)'
-    return list(connection.execute(query, [table]).fetchone())
+    # All columns, whatever their types.
+    connection.execute("CREATE TABLE rows AS SELECT * FROM delta_scan($1)", [table])
+    query = f'SELECT count(*), coalesce(sum("{value}"), 0), count(DISTINCT "{key}") FROM rows'
+    return list(connection.execute(query).fetchone())
 
 
 def by_polars(table: str, key: str, value: str) -> list:
-    frame = polars.scan_delta(table).select(
-        polars.len().alias("rows"), polars.col(value).sum().alias("sum"), polars.col(key).n_unique().alias("keys")
-    )
-    return list(frame.collect().row(0))
+    frame = polars.read_delta(table)
+    return [frame.height, frame[value].sum(), frame[key].n_unique()]
 
 
 def by_deltalake(table: str, key: str, value: str) -> list:

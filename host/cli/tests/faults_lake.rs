@@ -29,6 +29,9 @@ const POINTS: [&str; 6] = ["begin-staging", "progress", "done", "batch", "commit
 /// Rows of the large object: some chunks, and several payloads of 5,000 rows at least.
 const ROWS: usize = 40_000;
 
+/// A value that makes rows so wide that they are files of the table before it knows of them.
+const WIDE: &str = "a day whose name is so long that some thousand rows are more than the journal keeps by itself";
+
 /// Small commits, of which there are several.
 const SINK: &str = "commit_rows = 5000";
 
@@ -55,7 +58,7 @@ fn a_crash_at_any_point_loses_no_row_of_a_table_and_doubles_none() {
             for times in 0..3 {
                 let folder = pipeline(SINK);
                 let folder = folder.path();
-                land(folder, "a.csv", &rows(0, ROWS, "mon"));
+                land(folder, "a.csv", &rows(0, ROWS, WIDE));
                 land(folder, "b.csv", &rows(ROWS, 10, "tue"));
                 let what = format!("{point}-{when}={times}*off->return");
                 let ended = ends(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"], &what);
@@ -76,7 +79,7 @@ fn a_run_that_crashes_is_run_again_and_each_row_is_there_once() {
             for times in 0..2 {
                 let folder = pipeline(SINK);
                 let folder = folder.path();
-                land(folder, "a.csv", &rows(0, ROWS, "mon"));
+                land(folder, "a.csv", &rows(0, ROWS, WIDE));
                 land(folder, "b.csv", &rows(ROWS, 10, "tue"));
                 let what = format!("{point}-{when}={times}*off->return");
                 hit += usize::from(!ends(folder, &["run", "."], &what));
@@ -98,12 +101,30 @@ fn a_merge_and_an_overwrite_that_crash_come_to_the_same() {
             for when in ["before", "after"] {
                 let folder = pipeline(&format!("{sink}\n{SINK}"));
                 let folder = folder.path();
-                land(folder, "a.csv", &rows(0, ROWS, "mon"));
+                land(folder, "a.csv", &rows(0, ROWS, WIDE));
                 land(folder, "b.csv", &rows(ROWS, 10, "tue"));
                 let what = format!("{point}-{when}=1*off->return");
                 ends(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"], &what);
                 check(folder, ROWS + 10, &format!("{sink}: {what}"));
             }
+        }
+    }
+}
+
+#[test]
+fn a_merge_that_changes_nothing_and_crashes_is_in_all_the_same() {
+    for point in ["commit", "committed"] {
+        for when in ["before", "after"] {
+            let folder = pipeline(&format!("mode = \"merge\"\nkey = [\"id\"]\n{SINK}"));
+            let folder = folder.path();
+            land(folder, "a.csv", &rows(0, ROWS, WIDE));
+            assert_eq!(wasmill(folder, &["run", "."]).0, 0);
+            land(folder, "b.csv", &rows(0, ROWS, WIDE));
+            let what = format!("{point}-{when}=return");
+            assert!(!ends(folder, &["run", "."], &what), "{what}");
+            let (code, _, stderr) = wasmill(folder, &["run", "."]);
+            assert_eq!(code, 0, "{what}: {stderr}");
+            assert_eq!(read(folder), each_once(ROWS), "{what}");
         }
     }
 }

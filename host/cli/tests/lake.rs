@@ -62,6 +62,28 @@ fn a_row_that_was_mended_is_added_when_its_event_is_replayed() {
 }
 
 #[test]
+fn what_a_whole_event_comes_to_is_added_once() {
+    let folder = pipeline("");
+    let folder = folder.path();
+    let sums = "[[step]]\nid = \"sums\"\ncomponent = \"transform\"\n[step.config]\nscope = \"object\"
+        sql = \"SELECT min(id) AS id, sum(value) AS value, day FROM input GROUP BY day\"\n\n[[sink]]";
+    let manifest = std::fs::read_to_string(folder.join("pipeline.toml")).unwrap().replace("[[sink]]", sums);
+    std::fs::write(folder.join("pipeline.toml"), &manifest).unwrap();
+    land(folder, "a.csv", "id,value,day\n1,1,mon\n2,two,tue\n3,3,wed\n");
+    assert_eq!(drain(folder).0, 1);
+    assert_eq!(read(folder), (2, 4.0, 2));
+    // Of three days, the third is one of a known event.
+    std::fs::write(folder.join("pipeline.toml"), manifest.replace("\"float64\" }", "\"float64\", nulls = [\"two\"] }"))
+        .unwrap();
+    assert_eq!(wasmill(folder, &["dead-letters", "replay", ".", "--all"]).0, 0);
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(read(folder), (2, 4.0, 2));
+    land(folder, "b.csv", "id,value,day\n4,4,mon\n");
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(read(folder), (3, 8.0, 3));
+}
+
+#[test]
 fn many_small_events_are_committed_together() {
     let folder = pipeline("");
     let folder = folder.path();
@@ -153,6 +175,78 @@ fn other_columns_are_refused_with_what_differs_or_added() {
     std::fs::remove_file(folder.join("landing/b.csv")).unwrap();
     run(folder);
     assert_eq!(read(folder), each_once(6));
+}
+
+#[test]
+fn what_ingest_can_read_can_be_written_and_read_by_all() {
+    let folder = pipeline("partition_by = [\"flag\", \"date\"]");
+    let folder = folder.path();
+    let whole = ["int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64"];
+    let mut columns: Vec<String> = whole.iter().map(|of| format!("{{ name = \"{of}\", type = \"{of}\" }}")).collect();
+    for (name, of) in [
+        ("small", "\"float32\""),
+        ("decimal", "\"decimal\", precision = 20, scale = 3"),
+        ("flag", "\"bool\""),
+        ("date", "\"date\""),
+        ("json", "\"json\""),
+        ("local", "\"timestamp\", format = \"%Y-%m-%d %H:%M:%S%.f\""),
+        ("utc", "\"timestamp\", format = \"%Y-%m-%d %H:%M:%S%.f\", timezone = \"Europe/Berlin\""),
+    ] {
+        columns.push(format!("{{ name = \"{name}\", type = {of} }}"));
+    }
+    let manifest = std::fs::read_to_string(folder.join("pipeline.toml")).unwrap();
+    let naive = "[[step]]\nid = \"naive\"\ncomponent = \"transform\"
+        config = { sql = \"SELECT *, arrow_cast(local, 'Timestamp(Microsecond, None)') AS naive FROM input\" }\n\n[[sink]]";
+    let manifest = manifest.replace("[[sink]]", naive);
+    let manifest = manifest.replace("{ name = \"day\", type = \"utf8\" },", &columns.join(", "));
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
+    let head = "id,value,int8,int16,int32,uint8,uint16,uint32,uint64,small,decimal,flag,date,json,local,utc";
+    let time = "2026-07-01 12:00:00.123456";
+    let full = format!(
+        "0,0,-128,-32768,-1,255,65535,4294967295,18446744073709551615,0.5,1234.567,true,2026-07-01,\"{{}}\",{time},{time}"
+    );
+    land(folder, "a.csv", &format!("{head}\n{full}\n1,1,,,,,,,,,,,,,,\n"));
+    run(folder);
+    assert_eq!(read(folder), each_once(2));
+    let python = std::env::var_os("LAKE_PYTHON").unwrap();
+    let shown = "import sys, polars
+row = polars.read_delta(sys.argv[1]).filter(polars.col('id') == 0).row(0, named=True)
+print(row['uint64'], row['uint32'], row['decimal'], row['flag'], row['date'], row['local'], row['utc'], row['naive'])";
+    let shown = Command::new(python).args(["-c", shown]).arg(folder.join("lake/numbers")).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&shown.stdout).trim_end(),
+        "18446744073709551615 4294967295 1234.567 True 2026-07-01 2026-07-01 12:00:00.123456+00:00 2026-07-01 10:00:00.123456+00:00 2026-07-01 12:00:00.123456",
+        "{}",
+        String::from_utf8_lossy(&shown.stderr)
+    );
+}
+
+#[test]
+fn rows_that_cannot_be_committed_are_kept_and_make_a_failure() {
+    let folder = pipeline("");
+    let folder = folder.path();
+    land(folder, "a.csv", &rows(0, 3, "mon"));
+    run(folder);
+    // Somebody else changes what the table takes, between the rows and their commit.
+    let log = folder.join("lake/numbers/_delta_log");
+    let aside = folder.join("aside");
+    land(folder, "b.csv", &rows(3, 2, "mon"));
+    let manifest = std::fs::read_to_string(folder.join("pipeline.toml")).unwrap();
+    std::fs::rename(&log, &aside).unwrap();
+    std::fs::write(&log, "no folder").unwrap();
+    let (code, stdout, stderr) = wasmill(folder, &["run", "."]);
+    assert!(
+        code == 2 && stdout.contains("table of numbers: 2 rows") && stderr.contains("its rows are in the journal"),
+        "{stderr}"
+    );
+    let (code, said) = drain(folder);
+    assert!(code == 1 && said.contains("the next `wasmill up` commits them"), "{code} {said}");
+    std::fs::remove_file(&log).unwrap();
+    std::fs::rename(&aside, &log).unwrap();
+    assert_eq!(tables(folder, &["list", "."])[0]["waiting"], 2);
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!(read(folder), each_once(5));
 }
 
 #[test]

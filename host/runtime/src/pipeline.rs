@@ -519,7 +519,8 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// A digest of all that the pipeline's rows are made with: functions, models, configurations, tables.
+/// A digest of all that the pipeline's rows are made with: functions, models, configurations, tables; and where they go
+/// besides, for another sink has no row of those that an attempt before was done with.
 fn digest(plan: &Plan, tables: &[Option<Table>]) -> i64 {
     let mut digest = Sha256::new();
     for (name, rows) in tables.iter().flatten() {
@@ -530,6 +531,9 @@ fn digest(plan: &Plan, tables: &[Option<Table>]) -> i64 {
         let model = step.model.as_ref().map(|model| &model.digest);
         let StepPlan { id, component, from, tables, config, .. } = step;
         digest.update(format!("{id:?} {} {from:?} {tables:?} {model:?} {config:?}\n", component.digest));
+    }
+    for SinkPlan { id, from, table, mode, .. } in &plan.sinks {
+        digest.update(format!("{id:?} {from:?} {table} {mode:?}\n"));
     }
     digest.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
 }

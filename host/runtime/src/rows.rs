@@ -86,6 +86,11 @@ impl Rows {
         self.len() == 0
     }
 
+    /// Whether each row has a number of its own. What came of a whole event has none.
+    pub fn are_numbered(&self) -> bool {
+        self.batch.schema_ref().index_of(ROW).is_ok()
+    }
+
     /// The number of the row at `index` in the object that it came from.
     pub fn number(&self, index: usize) -> u64 {
         let numbers = self.batch.column_by_name(ROW).and_then(|column| column.as_primitive_opt::<UInt64Type>());

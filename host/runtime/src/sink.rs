@@ -47,6 +47,9 @@ pub trait Sink: Send + Sync {
     /// Commits a batch, durably, unless it is in already.
     fn commit(&self, batch: &Batch) -> io::Result<Committed>;
 
+    /// Removes what stood for a batch that is in and of which the journal knows no more. What is left does no harm.
+    fn forget(&self, batch: &Batch);
+
     /// Puts small files together; what it did, in words.
     fn optimize(&self) -> io::Result<String>;
 }

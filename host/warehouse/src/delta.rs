@@ -77,14 +77,20 @@ impl DeltaSink {
             Some(table) => table,
             None => match open::existing(&self.plan.table).await? {
                 Some(table) => table,
-                None => open::create(&self.plan, &self.schema).await?,
+                None => {
+                    let table = open::create(&self.plan, &self.schema).await?;
+                    durable::versions(&self.plan.table, None, &table)?;
+                    table
+                }
             },
         };
         table.update_state().await.map_err(failed)?;
         columns::check(&self.plan, &self.schema, &table).map_err(io::Error::other)?;
         let missing = columns::missing(&self.schema, &table)?;
         if !missing.is_empty() && self.plan.columns == SinkColumns::Evolve {
+            let before = table.version();
             table = table.add_columns().with_fields(missing).await.map_err(failed)?;
+            durable::versions(&self.plan.table, before, &table)?;
         }
         *known = Some(table.clone());
         Ok(table)
@@ -107,8 +113,9 @@ impl DeltaSink {
     /// Writes rows as files of the table that nobody knows of yet, durably.
     async fn write(&self, table: &DeltaTable, rows: &[RecordBatch]) -> io::Result<Vec<Add>> {
         let mut writer = RecordBatchWriter::for_table(table).map_err(failed)?;
+        let schema = columns::of_table(table)?;
         for rows in rows.iter().filter(|rows| rows.num_rows() > 0) {
-            writer.write(columns::widen(rows, table)?).await.map_err(failed)?;
+            writer.write(columns::conform_by_name(rows, &schema)?).await.map_err(failed)?;
         }
         let adds = writer.flush().await.map_err(failed)?;
         durable::files(&self.plan.table, adds.iter().map(|add| add.path.as_str()))?;
@@ -129,6 +136,7 @@ impl DeltaSink {
             CommitProperties::default().with_application_transaction(Transaction::new(application, number));
         let staged = batch.payloads.iter().map(|payload| Staged::decode(&payload.bytes));
         let staged = staged.collect::<io::Result<Vec<_>>>()?;
+        let before = table.version();
         let version = match self.plan.mode {
             SinkMode::Merge => merge::merge(&self.plan, &self.schema, table, staged, properties).await?,
             SinkMode::Append => commit::append(self, table, staged, properties).await?,
@@ -137,7 +145,10 @@ impl DeltaSink {
                 commit::overwrite(self, table, events.zip(staged).collect(), properties).await?
             }
         };
-        durable::version(&self.plan.table, version)?;
+        // A merge may change nothing.
+        if before != Some(version) {
+            durable::version(&self.plan.table, version)?;
+        }
         Ok(Committed::As(version))
     }
 }
@@ -155,6 +166,18 @@ impl Sink for DeltaSink {
         wait(self.commit_batch(batch))
     }
 
+    fn forget(&self, batch: &Batch) {
+        let staged = batch.payloads.iter().filter_map(|payload| Staged::decode(&payload.bytes).ok());
+        let objects: Vec<String> = staged.filter_map(Staged::into_object).collect();
+        if !objects.is_empty() {
+            // It says itself what it could not remove.
+            let _ = wait(async {
+                payload::remove(&self.plan.table, &objects).await;
+                Ok(())
+            });
+        }
+    }
+
     fn optimize(&self) -> io::Result<String> {
         Ok(Table::open(&self.plan.table)?.optimize()?.to_string())
     }
@@ -170,12 +193,4 @@ pub async fn provider(location: &Location, context: &SessionContext) -> io::Resu
 /// What went wrong with a table.
 fn failed(err: DeltaTableError) -> io::Error {
     io::Error::other(err)
-}
-
-/// Where a table is, for `Location`s of both kinds.
-fn folder(table: &Location) -> Option<&std::path::Path> {
-    match table {
-        Location::File(folder) => Some(folder),
-        Location::Url(_) => None,
-    }
 }

@@ -87,7 +87,7 @@ pub fn attempt(bench: &Bench<'_>, job: &Job) -> Outcome {
     let is_same = !matches!(job.event.object, Object::Stored { changed: None, .. });
     let skip = if pipeline.resumes() && is_same { held.chunks() } else { 0 };
     let options = RunOptions { skip, lanes: Some(lanes), timeout, ..RunOptions::default() };
-    let origin = held.origin(&job.event);
+    let origin = held.origin();
     let lease = held.lease();
     let staging = match handle.block_on(Staging::begin(sinks, held.journal(), &origin, lease, skip == 0)) {
         Ok(staging) => staging,

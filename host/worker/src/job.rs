@@ -63,10 +63,10 @@ impl Held {
     }
 
     /// The event, as that which rows are of.
-    pub fn origin(&self, event: &Event) -> Origin {
+    pub fn origin(&self) -> Origin {
         match self {
             Self::Lease(lease, _) => lease.lease.origin(),
-            Self::Message(..) => Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept: false },
+            Self::Message(message, _) => message.origin(),
         }
     }
 

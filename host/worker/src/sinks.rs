@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 use roaring::RoaringTreemap;
 use wasmill_journal::staging::{Origin, Staged, Written};
@@ -56,7 +57,7 @@ struct Waiting {
     batches: Vec<RecordBatch>,
     rows: u64,
     bytes: usize,
-    /// The numbers of all rows of the event that were written, with these.
+    /// The numbers of all rows of the event that were written, with these, if a row is written once.
     written: RoaringTreemap,
     /// How often that was recorded.
     epoch: u64,
@@ -101,23 +102,15 @@ impl<'a> Staging<'a> {
     /// Takes the rows of a chunk, but for those that were written to a sink that takes a row once.
     pub fn take(&mut self, sunk: &[(usize, Rows)]) -> io::Result<()> {
         for (index, ((sink, _), waiting)) in self.sinks.iter().zip(&mut self.waiting).enumerate() {
-            let before = waiting.rows;
-            let is_new: Vec<BooleanArray> = sunk
-                .iter()
-                .filter(|(of, _)| *of == index)
-                .map(|(_, rows)| waiting.is_new(rows, sink.plan.mode))
-                .collect();
-            // All rows of a number come in one chunk: a row can become several.
-            for ((_, rows), is_new) in sunk.iter().filter(|(of, _)| *of == index).zip(is_new) {
-                let batch = filter_record_batch(&rows.batch, &is_new).and_then(|batch| without_numbers(&batch));
-                let batch = batch.map_err(io::Error::other)?;
-                waiting.rows += batch.num_rows() as u64;
-                waiting.bytes += rows.stream().len();
-                waiting.batches.push(batch);
-                waiting.written.extend((0..rows.len()).map(|index| rows.number(index)));
+            let rows: Vec<&Rows> = sunk.iter().filter(|(of, _)| *of == index).map(|(_, rows)| rows).collect();
+            let is_once = sink.plan.mode == SinkMode::Append;
+            for rows in &rows {
+                waiting.take(rows, is_once).map_err(io::Error::other)?;
             }
-            if waiting.rows == before {
-                waiting.batches.retain(|batch| batch.num_rows() > 0);
+            // Only now: a row can become several, and all of them come in one chunk.
+            if is_once {
+                let numbers = rows.iter().flat_map(|rows| (0..rows.len()).map(|index| number(rows, index)));
+                waiting.written.extend(numbers);
             }
         }
         Ok(())
@@ -156,10 +149,17 @@ impl<'a> Staging<'a> {
 }
 
 impl Waiting {
-    /// Which rows are to be written.
-    fn is_new(&self, rows: &Rows, mode: SinkMode) -> BooleanArray {
-        let is_once = mode == SinkMode::Append;
-        (0..rows.len()).map(|index| Some(!is_once || !self.written.contains(rows.number(index)))).collect()
+    /// Takes rows, of a sink that takes a row once those that were not written before.
+    fn take(&mut self, rows: &Rows, is_once: bool) -> Result<(), ArrowError> {
+        let is_new = |index: usize| !is_once || !self.written.contains(number(rows, index));
+        let is_new: BooleanArray = (0..rows.len()).map(|index| Some(is_new(index))).collect();
+        let count = is_new.true_count();
+        if count > 0 {
+            self.batches.push(without_numbers(&filter_record_batch(&rows.batch, &is_new)?)?);
+            self.rows += count as u64;
+            self.bytes += rows.stream().len() * count / rows.len();
+        }
+        Ok(())
     }
 
     fn record(&mut self) -> io::Result<Written> {
@@ -169,4 +169,10 @@ impl Waiting {
         self.epoch += 1;
         Ok(Written { numbers, epoch })
     }
+}
+
+/// By which number a row is known that was written. What a step made of a whole event is known as one: a corrected row of the
+/// event may change all of it, and its order besides.
+fn number(rows: &Rows, index: usize) -> u64 {
+    if rows.are_numbered() { rows.number(index) } else { 0 }
 }

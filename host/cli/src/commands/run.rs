@@ -121,8 +121,9 @@ impl Run {
             summary.add(event, outcome);
         }
         rejects.finish()?;
-        tables.commit()?;
+        let committed = tables.commit();
         summary.print(&rejects, self.format)?;
+        committed?;
         if self.dry_run {
             let tables = if pipeline.sinks.is_empty() { "" } else { ", and no table" };
             eprintln!("this was a dry run: no document was written{tables}");

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use wasmill_journal::Journal;
-use wasmill_runtime::plan::{self, SinkPlaces};
+use wasmill_runtime::plan::{self, JournalPlan, SinkPlaces};
 use wasmill_runtime::store::Location;
 use wasmill_warehouse::delta::{Commit, Summary, Table};
 
@@ -129,7 +129,11 @@ impl Tables {
 fn list(pipeline: &std::path::Path, format: Format) -> Result<()> {
     let file = plan::resolve(pipeline)?;
     let SinkPlaces { pipeline, journal, tables } = plan::sinks_of(&file)?;
-    let journal = Journal::open_existing(&journal, &pipeline).ok();
+    // Without a file there is nothing that waits.
+    let journal = match &journal {
+        JournalPlan::Sqlite(file) if !file.is_file() => None,
+        journal => Some(Journal::open_existing(journal, &pipeline)?),
+    };
     for (id, location) in tables {
         let waiting = match &journal {
             Some(journal) => runs::wait(journal.staged(&id))?.context("cannot ask the journal")?,

@@ -153,7 +153,7 @@ impl Up {
         let mut asked = tokio::spawn(server::asked_to_stop());
         // Until the functions are baked, which may take a minute, work goes on without.
         let mut baking = Baking::of(&session, &pipeline, &common);
-        loop {
+        let are_in = loop {
             let plan = &session.plan;
             events.set_endpoints(endpoints(plan));
             let (stop, stopped) = watch::channel(());
@@ -196,8 +196,7 @@ impl Up {
                 drop(stop);
                 working.await?;
                 committers.join_all().await;
-                common.flush(&sinks, plan).await;
-                break;
+                break common.flush(&sinks, plan).await;
             }
             drop(stop);
             working.await?;
@@ -205,9 +204,9 @@ impl Up {
             if let Some(next) = next {
                 (session, pipeline, sinks) = next;
             }
-        }
+        };
         let counts = common.journal.counts().await?;
-        Ok(if counts.dead > 0 || counts.letters > 0 { Exit::Failures } else { Exit::Done })
+        Ok(if counts.dead > 0 || counts.letters > 0 || !are_in { Exit::Failures } else { Exit::Done })
     }
 
     /// What the pipeline became, once its manifest, or a file that it was made of, changed to something that works.
@@ -341,13 +340,16 @@ impl Common {
         committers
     }
 
-    /// Commits what is left. What cannot be is committed by the next `wasmill up`.
-    async fn flush(&self, sinks: &Sinks, plan: &Plan) {
+    /// Commits what is left; whether all of it is in. What is not is committed by the next `wasmill up`.
+    async fn flush(&self, sinks: &Sinks, plan: &Plan) -> bool {
+        let mut are_in = true;
         for committer in self.committer_of_each(sinks, plan) {
             if let Err(err) = committer.flush().await {
+                are_in = false;
                 tracing::error!("{err}; its rows are in the journal, and the next `wasmill up` commits them");
             }
         }
+        are_in
     }
 
     fn committer_of_each(&self, sinks: &Sinks, plan: &Plan) -> impl Iterator<Item = Committer> {

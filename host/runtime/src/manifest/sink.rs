@@ -18,7 +18,8 @@ pub enum Sink {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeltaSink {
-    /// The sink's name in the pipeline, in kebab-case.
+    /// The sink's name in the pipeline, in kebab-case. What was written is remembered by it: a sink that writes another table
+    /// from now on needs another name.
     pub id: Id,
     /// The step whose rows it takes, `STEP` or `STEP.ROUTE`, or several of them that give the same columns; the last step
     /// that gives rows if not given.
@@ -65,7 +66,7 @@ fn commit_rows() -> u64 {
 #[serde(rename_all = "kebab-case")]
 pub enum SinkMode {
     /// Rows are added. A row of an event is added once, also when the event is replayed or backfilled, and stays as it was
-    /// then.
+    /// then. Rows of a step that takes the whole event are added once as well, all of them or none.
     #[default]
     Append,
     /// A row replaces the one of its key, or is added.

@@ -144,18 +144,13 @@ pub fn conform(rows: &RecordBatch, schema: &SchemaRef) -> io::Result<RecordBatch
     RecordBatch::try_new(schema.clone(), columns).map_err(|err| invalid(err.to_string()))
 }
 
-/// Rows that were staged, perhaps with other columns, as rows of these.
+/// Rows with these columns by name, null where they have none.
 pub fn conform_by_name(rows: &RecordBatch, schema: &SchemaRef) -> io::Result<RecordBatch> {
     let columns = schema.fields().iter().map(|field| {
         let column = rows.column_by_name(field.name()).cloned();
         column.unwrap_or_else(|| arrow_array::new_null_array(field.data_type(), rows.num_rows()))
     });
     RecordBatch::try_new(schema.clone(), columns.collect()).map_err(|err| invalid(err.to_string()))
-}
-
-/// Rows with all columns of a table, null where they have none.
-pub fn widen(rows: &RecordBatch, table: &DeltaTable) -> io::Result<RecordBatch> {
-    conform_by_name(rows, &of_table(table)?)
 }
 
 /// About how many bytes the rows are, of buffers that they share with others only their part.

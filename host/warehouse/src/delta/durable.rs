@@ -6,10 +6,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use deltalake_core::DeltaTable;
 use serde_json::Value;
 use wasmill_runtime::store::Location;
-
-use super::folder;
 
 /// Brings files of a table to the disk, which are named as its log has them.
 pub fn files<'a>(table: &Location, paths: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
@@ -21,6 +20,12 @@ pub fn files<'a>(table: &Location, paths: impl IntoIterator<Item = &'a str>) -> 
         folders.extend(file.ancestors().skip(1).take_while(|above| above.starts_with(folder)).map(Path::to_owned));
     }
     folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+}
+
+/// Brings the versions after `before` to the disk, to the table's own.
+pub fn versions(location: &Location, before: Option<u64>, table: &DeltaTable) -> io::Result<()> {
+    let Some(last) = table.version() else { return Ok(()) };
+    (before.map_or(0, |before| before + 1)..=last).try_for_each(|each| version(location, each))
 }
 
 /// Brings a version of a table to the disk, with the files that it added.
@@ -43,4 +48,12 @@ pub fn version(table: &Location, version: u64) -> io::Result<()> {
         File::open(file)?.sync_all()?;
     }
     File::open(&log)?.sync_all()
+}
+
+/// The table's folder, if it is in one.
+fn folder(table: &Location) -> Option<&Path> {
+    match table {
+        Location::File(folder) => Some(folder),
+        Location::Url(_) => None,
+    }
 }

@@ -28,14 +28,11 @@ pub async fn merge(
     staged: Vec<Staged>,
     properties: CommitProperties,
 ) -> io::Result<u64> {
-    let (mut rows, mut objects) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     for staged in staged {
         match staged {
             Staged::Rows(more) => rows.extend(more),
-            Staged::Object(path) => {
-                rows.extend(payload::get(&plan.table, &path).await?);
-                objects.push(path);
-            }
+            Staged::Object(path) => rows.extend(payload::get(&plan.table, &path).await?),
             Staged::Files(_) => {
                 return Err(io::Error::other(
                     "rows were staged in another mode\nhint: set `mode` to what it was until they are committed",
@@ -46,9 +43,7 @@ pub async fn merge(
     let rows = rows.iter().map(|rows| super::columns::conform_by_name(rows, schema)).collect::<io::Result<Vec<_>>>()?;
     let rows = concat_batches(schema, &rows).map_err(io::Error::other)?;
     let rows = newest(&rows, &plan.key, plan.version.as_deref()).map_err(io::Error::other)?;
-    let version = merge_rows(plan, schema, table, rows, properties).await.map_err(failed)?;
-    payload::remove(&plan.table, &objects).await;
-    Ok(version)
+    merge_rows(plan, schema, table, rows, properties).await.map_err(failed)
 }
 
 /// Of rows with the same key the one with the greatest version, or else the last.

@@ -44,6 +44,14 @@ enum Reference {
 }
 
 impl Staged {
+    /// The file beside the table, if it is one.
+    pub fn into_object(self) -> Option<String> {
+        match self {
+            Self::Object(path) => Some(path),
+            Self::Rows(_) | Self::Files(_) => None,
+        }
+    }
+
     /// As bytes.
     pub fn encode(self, schema: &SchemaRef) -> io::Result<Vec<u8>> {
         let reference = match self {

@@ -122,7 +122,7 @@ impl Table {
         let before = self.table.version();
         let optimized = wait(async { self.table.optimize().with_target_size(target).await.map_err(failed) });
         let (table, metrics) = optimized?;
-        made_durable(&self.location, before, &table)?;
+        durable::versions(&self.location, before, &table)?;
         Ok(Tidied { added: metrics.num_files_added, removed: metrics.num_files_removed })
     }
 
@@ -141,12 +141,7 @@ impl Table {
         let before = self.table.version();
         let restored = wait(async { self.table.restore().with_version_to_restore(version).await.map_err(failed) });
         let (table, metrics) = restored?;
-        made_durable(&self.location, before, &table)?;
+        durable::versions(&self.location, before, &table)?;
         Ok(Tidied { added: metrics.num_restored_file as u64, removed: metrics.num_removed_file as u64 })
     }
-}
-
-fn made_durable(location: &Location, before: Option<u64>, table: &DeltaTable) -> io::Result<()> {
-    let versions = before.map_or(0, |before| before + 1)..=table.version().unwrap_or_default();
-    versions.into_iter().try_for_each(|version| durable::version(location, version))
 }

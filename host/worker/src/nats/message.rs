@@ -7,6 +7,7 @@ use async_nats::jetstream::{self, AckKind};
 use async_nats::{Client, Subject};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wasmill_journal::NewEvent;
+use wasmill_journal::staging::Origin;
 use wasmill_runtime::event::{Event, EventId, Object};
 
 use super::Feed;
@@ -67,6 +68,11 @@ impl Delivered {
     pub fn event(&self) -> Event {
         let NewEvent { id, time, object, .. } = &self.event;
         Event { id: id.clone(), time: *time, attempt: self.attempt, object: object.clone() }
+    }
+
+    /// The event, as that which rows are of. Which were written is forgotten after a while, as the broker forgets messages.
+    pub fn origin(&self) -> Origin {
+        Origin { event: self.event.id.clone(), generation: 0, time: self.event.time, is_kept: false }
     }
 
     /// Whether the server may have given it to another worker.

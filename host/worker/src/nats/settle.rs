@@ -4,10 +4,9 @@
 use std::sync::Arc;
 
 use async_nats::jetstream::AckKind;
-use wasmill_journal::NewEvent;
 use wasmill_journal::deposit::{Deposit, Remains};
 use wasmill_journal::journal::{Blame, JournalError};
-use wasmill_journal::staging::{Origin, Staged};
+use wasmill_journal::staging::Staged;
 use wasmill_runtime::plan::DeliveryPlan;
 use wasmill_runtime::{backoff, crash};
 
@@ -140,8 +139,7 @@ impl Feed {
         if staged.is_empty() {
             return true;
         }
-        let NewEvent { id, time, .. } = &message.event;
-        let origin = Origin { event: id.clone(), generation: 0, time: *time, is_kept: false };
+        let origin = message.origin();
         while !message.is_lost() {
             match self.journal.stage(&origin, staged.clone(), true, clock::now()).await {
                 Ok(()) => return true,

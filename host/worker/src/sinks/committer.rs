@@ -138,8 +138,9 @@ impl Committer {
         let number = batch.number;
         let rows: u64 = batch.payloads.iter().map(|payload| payload.rows).sum();
         crash::point("commit", "before");
-        let writer = self.writer.clone();
-        let committing = tokio::task::spawn_blocking(move || writer.commit(&batch));
+        let batch = Arc::new(batch);
+        let (writer, committed) = (self.writer.clone(), batch.clone());
+        let committing = tokio::task::spawn_blocking(move || writer.commit(&committed));
         let committed = tokio::select! {
             committed = committing => committed.map_err(io::Error::other).flatten(),
             never = self.hold(number) => match never {},
@@ -158,6 +159,9 @@ impl Committer {
             }
         }
         self.journal.committed(id, number).await?;
+        let writer = self.writer.clone();
+        // What it could not remove does no harm.
+        let _ = tokio::task::spawn_blocking(move || writer.forget(&batch)).await;
         Ok(Found::Batch)
     }
 
