@@ -35,6 +35,13 @@ const WIDE: &str = "a day whose name is so long that some thousand rows are more
 /// Small commits, of which there are several.
 const SINK: &str = "commit_rows = 5000";
 
+/// Lands a few rows, which the journal keeps, and many, which are files: the few are committed first, and what is committed
+/// twice of them is doubled, where a file is a file.
+fn land_both(folder: &Path) {
+    land(folder, "a.csv", &rows(ROWS, 10, "tue"));
+    land(folder, "b.csv", &rows(0, ROWS, WIDE));
+}
+
 /// A command with crash points; whether it ended by itself.
 fn ends(folder: &Path, arguments: &[&str], points: &str) -> bool {
     let mut command = command(folder, arguments);
@@ -58,8 +65,7 @@ fn a_crash_at_any_point_loses_no_row_of_a_table_and_doubles_none() {
             for times in 0..3 {
                 let folder = pipeline(SINK);
                 let folder = folder.path();
-                land(folder, "a.csv", &rows(0, ROWS, WIDE));
-                land(folder, "b.csv", &rows(ROWS, 10, "tue"));
+                land_both(folder);
                 let what = format!("{point}-{when}={times}*off->return");
                 let ended = ends(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"], &what);
                 hit += usize::from(!ended);
@@ -79,8 +85,7 @@ fn a_run_that_crashes_is_run_again_and_each_row_is_there_once() {
             for times in 0..2 {
                 let folder = pipeline(SINK);
                 let folder = folder.path();
-                land(folder, "a.csv", &rows(0, ROWS, WIDE));
-                land(folder, "b.csv", &rows(ROWS, 10, "tue"));
+                land_both(folder);
                 let what = format!("{point}-{when}={times}*off->return");
                 hit += usize::from(!ends(folder, &["run", "."], &what));
                 let (code, _, stderr) = wasmill(folder, &["run", "."]);
@@ -101,8 +106,7 @@ fn a_merge_and_an_overwrite_that_crash_come_to_the_same() {
             for when in ["before", "after"] {
                 let folder = pipeline(&format!("{sink}\n{SINK}"));
                 let folder = folder.path();
-                land(folder, "a.csv", &rows(0, ROWS, WIDE));
-                land(folder, "b.csv", &rows(ROWS, 10, "tue"));
+                land_both(folder);
                 let what = format!("{point}-{when}=1*off->return");
                 ends(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"], &what);
                 check(folder, ROWS + 10, &format!("{sink}: {what}"));
