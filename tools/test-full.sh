@@ -41,7 +41,7 @@ export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick W
 cargo build -q --workspace --features wasmill/warehouse
 WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres \
   NATS_SERVER=$nats STORES_NODE=$node WEED=$weed LAKE_PYTHON=$lake \
-  cargo test --workspace --features wasmill/warehouse --test lake --test tables --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads
+  cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads
 
 # HTTP cases on every host of an endpoint.
 tools/conformance.sh

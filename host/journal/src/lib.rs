@@ -16,13 +16,14 @@
 //! - [`event`]: what is accepted; [`lease`]: who works on it.
 //! - [`journal`]: what can be done with the journal; [`letters`] and [`history`]: what can be asked.
 //! - [`backfill`]: objects that are run once more; [`deposit`]: what is kept of events that a broker delivers;
-//!   [`staging`]: rows on their way into sinks; `retention`: what is forgotten.
+//!   [`staging`]: rows on their way into sinks; [`mod@extract`]: how far tables were read; `retention`: what is forgotten.
 //! - `writer`: many small transactions in one, so that durable is not slow.
 //! - `sql`: what is asked of a database, `sqlite` or `postgres`; `schema`: the tables.
 
 pub mod backfill;
 pub mod deposit;
 pub mod event;
+pub mod extract;
 pub mod history;
 pub mod journal;
 pub mod lease;

@@ -3,20 +3,16 @@
 //! The tables are in a schema of their own, `wasmill`. The server's clock decides when something is due.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, NoTls, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use postgres::{Client, Statement};
+use wasmill_postgres::Server;
 
 use crate::journal::{Clock, JournalError};
 use crate::schema;
 use crate::sql::{Backend, Cell, Db, Row, Transaction, Value};
-
-/// How long to wait for the server at most, while connecting and while it is silent.
-const SILENCE: Duration = Duration::from_secs(10);
 
 /// How often the server's clock is looked at.
 const CLOCK: Duration = Duration::from_secs(60);
@@ -30,8 +26,7 @@ const MIGRATING: i64 = 0x5741_534d_494c_4c4d;
 
 /// A connection, which is made when it is needed, and again when it was lost.
 pub struct Postgres {
-    config: Config,
-    server: String,
+    server: Server,
     clock: Clock,
     connected: Option<Connected>,
 }
@@ -47,39 +42,18 @@ struct Connected {
 impl Postgres {
     /// Of a server, with the password that the environment has in `PGPASSWORD`. It is not asked yet.
     pub fn new(url: &str, clock: Clock) -> Result<Self, JournalError> {
-        let server = url.split('?').next().unwrap_or(url).to_owned();
-        let mut config: Config = url.parse().map_err(|err| said(&server, &err))?;
-        if let Some(password) = std::env::var_os("PGPASSWORD") {
-            config.password(password.as_encoded_bytes());
-        }
-        config.application_name("wasmill").connect_timeout(SILENCE).tcp_user_timeout(SILENCE);
-        config.keepalives_idle(SILENCE);
-        Ok(Self { config, server, clock, connected: None })
+        let name = url.split('?').next().unwrap_or(url);
+        let server = Server::new(url).map_err(|what| JournalError::Postgres { server: name.to_owned(), what })?;
+        Ok(Self { server, clock, connected: None })
     }
 
     fn connect(&self) -> Result<Connected, JournalError> {
-        let error = |err: postgres::Error| said(&self.server, &err);
-        let mut client = match self.config.get_ssl_mode() {
-            postgres::config::SslMode::Disable => self.config.connect(NoTls).map_err(error)?,
-            _ => self.config.connect(self.tls()?).map_err(error)?,
-        };
-        migrate(&mut client, &self.server)?;
-        let skew = self.clock.skew(&mut client).map_err(error)?;
+        let name = self.server.name();
+        let mut client =
+            self.server.connect().map_err(|what| JournalError::Postgres { server: name.to_owned(), what })?;
+        migrate(&mut client, name)?;
+        let skew = self.clock.skew(&mut client).map_err(|err| said(name, &err))?;
         Ok(Connected { client, statements: HashMap::new(), skew, looked: Instant::now() })
-    }
-
-    /// Certificates are checked against those that the system trusts, or the file that `SSL_CERT_FILE` names.
-    fn tls(&self) -> Result<MakeRustlsConnect, JournalError> {
-        let error = |what: String| JournalError::Postgres { server: self.server.clone(), what };
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|err| error(err.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(MakeRustlsConnect::new(config))
     }
 }
 
@@ -135,17 +109,8 @@ fn now() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// An error as text, with what the server says rather than that it said something.
 fn said(server: &str, err: &postgres::Error) -> JournalError {
-    let what = match (err.as_db_error(), err.source()) {
-        (Some(said), _) => match said.hint() {
-            Some(hint) => format!("{}\nhint: {hint}", said.message()),
-            None => said.message().to_owned(),
-        },
-        (None, Some(source)) => format!("{err}: {source}"),
-        (None, None) => err.to_string(),
-    };
-    JournalError::Postgres { server: server.to_owned(), what }
+    JournalError::Postgres { server: server.to_owned(), what: wasmill_postgres::said(err) }
 }
 
 impl Backend for Postgres {
@@ -154,7 +119,8 @@ impl Backend for Postgres {
             self.connected = None;
             self.connected = Some(self.connect()?);
         }
-        let Self { server, clock, connected, .. } = self;
+        let Self { server, clock, connected } = self;
+        let server = server.name();
         let Some(Connected { client, statements, skew, looked }) = connected else { return Err(JournalError::Closed) };
         if looked.elapsed() > CLOCK {
             *skew = clock.skew(client).map_err(|err| said(server, &err))?;

@@ -1,10 +1,10 @@
 //! The tables, of both kinds of databases.
 
 /// The migrations of a file of SQLite.
-pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD];
+pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD, FOURTH];
 
 /// The migrations of a database of PostgreSQL.
-pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND];
+pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND, POSTGRES_THIRD];
 
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 const FIRST: &str = "
@@ -153,6 +153,27 @@ const THIRD: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+const FOURTH: &str = "
+    -- How far tables were read.
+    CREATE TABLE extracts (
+        pipeline TEXT NOT NULL,
+        extract TEXT NOT NULL,
+        -- How far; none if never.
+        state TEXT,
+        -- When it was last read.
+        at INTEGER NOT NULL DEFAULT 0,
+        -- Until when somebody reads it, and how often somebody began to.
+        until INTEGER NOT NULL DEFAULT 0,
+        number INTEGER NOT NULL DEFAULT 0,
+        -- The object of what was read last, for as long as its event is not accepted.
+        event TEXT,
+        path TEXT,
+        size INTEGER,
+        changed INTEGER,
+        PRIMARY KEY (pipeline, extract)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// The same as what the first migrations of SQLite come to.
 const POSTGRES_FIRST: &str = "
     CREATE TABLE events (
@@ -270,5 +291,22 @@ const POSTGRES_SECOND: &str = "
         at BIGINT NOT NULL,
         kept BIGINT NOT NULL,
         PRIMARY KEY (pipeline, event, sink)
+    );
+";
+
+/// The same as the fourth migration of SQLite.
+const POSTGRES_THIRD: &str = "
+    CREATE TABLE extracts (
+        pipeline TEXT NOT NULL,
+        extract TEXT NOT NULL,
+        state TEXT,
+        at BIGINT NOT NULL DEFAULT 0,
+        until BIGINT NOT NULL DEFAULT 0,
+        number BIGINT NOT NULL DEFAULT 0,
+        event TEXT,
+        path TEXT,
+        size BIGINT,
+        changed BIGINT,
+        PRIMARY KEY (pipeline, extract)
     );
 ";

@@ -2,6 +2,7 @@
 //!
 //! These types are what the JSON schema is made of, so their documentation is the manifest's reference.
 
+mod extract;
 mod nats;
 mod sink;
 mod table;
@@ -13,8 +14,9 @@ use serde::Deserialize;
 
 use crate::sandbox::Limits;
 
+pub use extract::{ExtractFrom, ExtractMode, ExtractTo, ExtractTrigger, ExtractType, Rewrites};
 pub use nats::NatsTrigger;
-pub use sink::{DeltaSink, Sink, SinkColumns, SinkMode};
+pub use sink::{DeltaSink, PostgresSink, Sink, SinkColumns, SinkMode};
 pub use table::{Table, TableType};
 
 /// The name of a manifest's file in its folder.
@@ -116,6 +118,8 @@ pub enum Trigger {
     Nats(NatsTrigger),
     /// The end of another pipeline's event.
     Pipeline(PipelineTrigger),
+    /// Rows of a table, or those that are new there.
+    Extract(Box<ExtractTrigger>),
 }
 
 /// An object that is in a store. `wasmill run` takes what is there; `wasmill up` also what appears or changes.

@@ -401,7 +401,7 @@ impl<'a> Loader<'a> {
         let schema = rows::without_numbers(&RecordBatch::new_empty(input)).ok()?.schema();
         let columns = plan.key.iter().map(|column| ("key", column));
         let columns = columns.chain(plan.version.iter().map(|column| ("version", column)));
-        let columns = columns.chain(plan.partition_by.iter().map(|column| ("partition_by", column)));
+        let columns = columns.chain(plan.partition_by().iter().map(|column| ("partition_by", column)));
         let mut is_complete = true;
         for (key, column) in columns {
             if schema.index_of(column).is_err() {

@@ -2,12 +2,15 @@
 //! program sees only the plan.
 
 mod check;
+mod extract;
 mod files;
 mod nats;
 mod read;
+mod sink;
 
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -15,14 +18,16 @@ use croner::Cron;
 use sha2::{Digest, Sha256};
 use wasmtime_wasi::runtime::in_tokio;
 
-use crate::manifest::{ChainedObject, Id, Missed, Overlap, SinkColumns, SinkMode, TableName};
+use crate::manifest::{ChainedObject, Id, Missed, Overlap, TableName};
 use crate::outbound::Outbound;
 use crate::sandbox::Limits;
 use crate::store::{Found, Location};
 
+pub use extract::{ExtractPlan, ExtractRows};
 pub use files::Files;
 pub use nats::NatsPlan;
 pub use read::{SinkPlaces, documents_of, journal_of, resolve, sinks_of};
+pub use sink::{SinkPlan, SinkTable};
 
 /// What will be done.
 #[derive(Debug)]
@@ -183,6 +188,8 @@ pub enum TriggerPlan {
     Nats(Box<NatsPlan>),
     /// Events of another pipeline that ended.
     Pipeline(ChainPlan),
+    /// Rows of a table.
+    Extract(Arc<ExtractPlan>),
 }
 
 /// Events of another pipeline that ended.
@@ -285,33 +292,6 @@ pub struct StepPlan {
     pub retry: RetryPlan,
 }
 
-/// A table that rows are written to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SinkPlan {
-    /// The sink's name.
-    pub id: Id,
-    /// The steps whose rows it takes; none: the last that gives rows.
-    pub from: Option<Vec<Edge>>,
-    /// Where the table is.
-    pub table: Location,
-    /// How rows are written.
-    pub mode: SinkMode,
-    /// The columns that name a row.
-    pub key: Vec<String>,
-    /// The column by which a row is newer than another.
-    pub version: Option<String>,
-    /// The columns that the table is partitioned by.
-    pub partition_by: Vec<String>,
-    /// What happens when there are columns that the table does not have.
-    pub columns: SinkColumns,
-    /// The longest that rows wait for others to be committed with.
-    pub commit_after: Duration,
-    /// So many rows do not wait.
-    pub commit_rows: u64,
-    /// How often small files are put together.
-    pub optimize: Option<Duration>,
-}
-
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
@@ -389,6 +369,14 @@ impl Plan {
     pub fn objects(&self) -> impl Iterator<Item = &ObjectPattern> {
         self.triggers.iter().filter_map(|trigger| match trigger {
             TriggerPlan::Object { objects, .. } => Some(objects),
+            _ => None,
+        })
+    }
+
+    /// The extracts among the triggers.
+    pub fn extracts(&self) -> impl Iterator<Item = &Arc<ExtractPlan>> {
+        self.triggers.iter().filter_map(|trigger| match trigger {
+            TriggerPlan::Extract(extract) => Some(extract),
             _ => None,
         })
     }

@@ -37,9 +37,6 @@ impl BoundSink {
 
 /// Writes a table. All of it may take long, and waits for what it asks.
 pub trait Sink: Send + Sync {
-    /// Where the table is.
-    fn place(&self) -> String;
-
     /// Puts rows where they wait to be committed, durably, and gives what stands for them. An error of the kind
     /// `InvalidData` says that these rows never can be.
     fn stage(&self, rows: &[RecordBatch]) -> io::Result<Vec<u8>>;

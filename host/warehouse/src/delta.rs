@@ -10,12 +10,12 @@
 //! - `open`: where tables are; `durable`: what survives a power cut;
 //! - [`Table`]: a table that is looked after.
 
-mod columns;
+pub(crate) mod columns;
 mod commit;
-mod durable;
-mod merge;
-mod open;
-mod payload;
+pub(crate) mod durable;
+pub(crate) mod merge;
+pub(crate) mod open;
+pub(crate) mod payload;
 mod table;
 
 use std::io;
@@ -50,6 +50,8 @@ const INLINE: usize = 256 << 10;
 /// Writes a table of Delta Lake.
 pub struct DeltaSink {
     plan: SinkPlan,
+    /// Where the table is.
+    location: Location,
     /// Of the application id, what comes before the lane.
     application: String,
     /// The rows' columns as the table has them.
@@ -59,15 +61,16 @@ pub struct DeltaSink {
 }
 
 impl DeltaSink {
-    /// Of a sink of a pipeline. An error if the table is there and does not take these rows.
-    pub fn open(pipeline: &Id, sink: &BoundSink) -> io::Result<Self> {
+    /// Of a sink of a pipeline, whose table is at `location`. An error if the table is there and does not take these rows.
+    pub fn open(pipeline: &Id, sink: &BoundSink, location: &Location) -> io::Result<Self> {
         let schema = columns::as_delta(&sink.schema).map_err(io::Error::other)?;
-        let table = wait(open::existing(&sink.plan.table))?;
+        let table = wait(open::existing(location))?;
         if let Some(table) = &table {
             columns::check(&sink.plan, &schema, table).map_err(io::Error::other)?;
         }
         let application = format!("wasmill/{pipeline}/{}", sink.id());
-        Ok(Self { plan: sink.plan.clone(), application, schema, table: Mutex::new(table) })
+        let (plan, location) = (sink.plan.clone(), location.clone());
+        Ok(Self { plan, location, application, schema, table: Mutex::new(table) })
     }
 
     /// The table as it is now, made if it is not there, with all columns that rows have.
@@ -75,11 +78,11 @@ impl DeltaSink {
         let mut known = self.table.lock().await;
         let mut table = match known.take() {
             Some(table) => table,
-            None => match open::existing(&self.plan.table).await? {
+            None => match open::existing(&self.location).await? {
                 Some(table) => table,
                 None => {
-                    let table = open::create(&self.plan, &self.schema).await?;
-                    durable::versions(&self.plan.table, None, &table)?;
+                    let table = open::create(&self.location, self.plan.partition_by(), &self.schema).await?;
+                    durable::versions(&self.location, None, &table)?;
                     table
                 }
             },
@@ -90,7 +93,7 @@ impl DeltaSink {
         if !missing.is_empty() && self.plan.columns == SinkColumns::Evolve {
             let before = table.version();
             table = table.add_columns().with_fields(missing).await.map_err(failed)?;
-            durable::versions(&self.plan.table, before, &table)?;
+            durable::versions(&self.location, before, &table)?;
         }
         *known = Some(table.clone());
         Ok(table)
@@ -102,7 +105,7 @@ impl DeltaSink {
         let staged = if size <= INLINE {
             Staged::Rows(rows)
         } else if self.plan.mode == SinkMode::Merge {
-            Staged::Object(payload::put(&self.plan.table, &self.schema, &rows).await?)
+            Staged::Object(payload::put(&self.location, &self.schema, &rows).await?)
         } else {
             let table = self.ready().await?;
             Staged::Files(self.write(&table, &rows).await?)
@@ -118,7 +121,7 @@ impl DeltaSink {
             writer.write(columns::conform_by_name(rows, &schema)?).await.map_err(failed)?;
         }
         let adds = writer.flush().await.map_err(failed)?;
-        durable::files(&self.plan.table, adds.iter().map(|add| add.path.as_str()))?;
+        durable::files(&self.location, adds.iter().map(|add| add.path.as_str()))?;
         Ok(adds)
     }
 
@@ -138,7 +141,9 @@ impl DeltaSink {
         let staged = staged.collect::<io::Result<Vec<_>>>()?;
         let before = table.version();
         let version = match self.plan.mode {
-            SinkMode::Merge => merge::merge(&self.plan, &self.schema, table, staged, properties).await?,
+            SinkMode::Merge => {
+                merge::merge(&self.plan, &self.location, &self.schema, table, staged, properties).await?
+            }
             SinkMode::Append => commit::append(self, table, staged, properties).await?,
             SinkMode::Overwrite => {
                 let events = batch.payloads.iter().map(|payload| payload.event.as_str());
@@ -147,17 +152,13 @@ impl DeltaSink {
         };
         // A merge may change nothing.
         if before != Some(version) {
-            durable::version(&self.plan.table, version)?;
+            durable::version(&self.location, version)?;
         }
         Ok(Committed::As(version))
     }
 }
 
 impl Sink for DeltaSink {
-    fn place(&self) -> String {
-        self.plan.table.to_string()
-    }
-
     fn stage(&self, rows: &[RecordBatch]) -> io::Result<Vec<u8>> {
         wait(self.stage(rows))
     }
@@ -172,14 +173,14 @@ impl Sink for DeltaSink {
         if !objects.is_empty() {
             // It says itself what it could not remove.
             let _ = wait(async {
-                payload::remove(&self.plan.table, &objects).await;
+                payload::remove(&self.location, &objects).await;
                 Ok(())
             });
         }
     }
 
     fn optimize(&self) -> io::Result<String> {
-        Ok(Table::open(&self.plan.table)?.optimize()?.to_string())
+        Ok(Table::open(&self.location)?.optimize()?.to_string())
     }
 }
 
@@ -191,6 +192,6 @@ pub async fn provider(location: &Location, context: &SessionContext) -> io::Resu
 }
 
 /// What went wrong with a table.
-fn failed(err: DeltaTableError) -> io::Error {
+pub(crate) fn failed(err: DeltaTableError) -> io::Error {
     io::Error::other(err)
 }

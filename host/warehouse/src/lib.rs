@@ -3,22 +3,29 @@
 //!
 //! # Layout
 //! - [`delta`]: tables of Delta Lake, by the crate `deltalake`: as sinks of pipelines, and looked after;
-//! - [`Tables`]: tables that transforms join with, of a lake or of `databases`;
+//! - `postgres`: tables of PostgreSQL as sinks;
+//! - [`Tables`]: tables that transforms join with, of a lake or of `databases`; `extract`: the same as objects to run;
 //! - `wait`: asynchronous work where nothing else is.
 
 mod databases;
 pub mod delta;
+mod extract;
+mod postgres;
 mod tables;
 mod wait;
 
 use std::sync::Arc;
 
 use wasmill_runtime::manifest::Id;
+use wasmill_runtime::plan::SinkTable;
 use wasmill_runtime::sink::{BoundSink, Sink};
 
 pub use tables::Tables;
 
 /// What writes a sink's table. An error if the table is there and does not take these rows.
 pub fn open(pipeline: &Id, sink: &BoundSink) -> std::io::Result<Arc<dyn Sink>> {
-    Ok(Arc::new(delta::DeltaSink::open(pipeline, sink)?))
+    Ok(match &sink.plan.table {
+        SinkTable::Delta { location, .. } => Arc::new(delta::DeltaSink::open(pipeline, sink, location)?),
+        SinkTable::Postgres { url, table } => Arc::new(postgres::PostgresSink::open(pipeline, sink, url, table)?),
+    })
 }

@@ -1,4 +1,4 @@
-//! Tables that transforms join with: of a lake, of databases. Columns and filters are pushed down to whoever has the rows, as
+//! Tables that pipelines read: of a lake, of databases. Columns and filters are pushed down to whoever has the rows, as
 //! far as he takes them.
 
 use std::io;
@@ -13,13 +13,13 @@ use deltalake_core::datafusion::catalog::TableProvider;
 use deltalake_core::datafusion::common::Column;
 use deltalake_core::datafusion::error::DataFusionError;
 use deltalake_core::datafusion::logical_expr::Expr;
-use deltalake_core::datafusion::prelude::SessionContext;
+use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use futures_util::TryStreamExt;
-use wasmill_runtime::plan::{ForeignTable, TablePlace};
-use wasmill_runtime::table_source::TableSource;
+use wasmill_runtime::plan::{ExtractPlan, ForeignTable, TablePlace};
+use wasmill_runtime::table_source::{Extracted, TableSource};
 
 use crate::wait::wait;
-use crate::{databases, delta};
+use crate::{databases, delta, extract};
 
 /// Tables of Delta Lake, PostgreSQL, MySQL and SQLite.
 pub struct Tables;
@@ -28,18 +28,45 @@ impl TableSource for Tables {
     fn read(&self, table: &ForeignTable, most: usize) -> io::Result<RecordBatch> {
         wait(read(table, most))
     }
+
+    fn extract(&self, plan: &ExtractPlan, state: Option<&str>) -> io::Result<Option<Extracted>> {
+        wait(extract::extract(plan, state))
+    }
 }
 
 async fn read(table: &ForeignTable, most: usize) -> io::Result<RecordBatch> {
     let context = SessionContext::new();
-    let provider: Arc<dyn TableProvider> = match &table.place {
-        TablePlace::Delta(location) => delta::provider(location, &context).await?,
-        TablePlace::Postgres { url, table } => databases::postgres(url, table).await?,
-        TablePlace::Mysql { url, table } => databases::mysql(url, table).await?,
-        TablePlace::Sqlite { file, table } => databases::sqlite(file, table).await?,
-    };
+    let provider = provider(&table.place, &context).await?;
     let rows = query(&context, provider, table, most).await.map_err(io::Error::other)?;
     sorted(&rows).map_err(io::Error::other)
+}
+
+/// A table, for a session.
+pub async fn provider(place: &TablePlace, context: &SessionContext) -> io::Result<Arc<dyn TableProvider>> {
+    match place {
+        TablePlace::Delta(location) => delta::provider(location, context).await,
+        TablePlace::Postgres { url, table } => databases::postgres(url, table).await,
+        TablePlace::Mysql { url, table } => databases::mysql(url, table).await,
+        TablePlace::Sqlite { file, table } => databases::sqlite(file, table).await,
+    }
+}
+
+/// The rows of a table for which a condition of SQL holds, of some columns; of all if there are none.
+pub fn frame(
+    context: &SessionContext,
+    provider: Arc<dyn TableProvider>,
+    columns: &[String],
+    filter: Option<&str>,
+) -> Result<DataFrame, DataFusionError> {
+    let mut frame = context.read_table(provider)?;
+    if let Some(filter) = filter {
+        let filter = frame.parse_sql_expr(filter).map_err(|err| err.context(format!("its filter `{filter}`")))?;
+        frame = frame.filter(filter)?;
+    }
+    if columns.is_empty() {
+        return Ok(frame);
+    }
+    frame.select(columns.iter().map(|name| Expr::Column(Column::from_name(name))))
 }
 
 async fn query(
@@ -48,14 +75,7 @@ async fn query(
     table: &ForeignTable,
     most: usize,
 ) -> Result<RecordBatch, DataFusionError> {
-    let mut frame = context.read_table(provider)?;
-    if let Some(filter) = &table.filter {
-        let filter = frame.parse_sql_expr(filter).map_err(|err| err.context(format!("its filter `{filter}`")))?;
-        frame = frame.filter(filter)?;
-    }
-    if !table.columns.is_empty() {
-        frame = frame.select(table.columns.iter().map(|name| Expr::Column(Column::from_name(name))))?;
-    }
+    let frame = frame(context, provider, &table.columns, table.filter.as_deref())?;
     let mut stream = frame.execute_stream().await?;
     let (schema, mut batches, mut bytes) = (stream.schema(), Vec::new(), 0);
     while let Some(batch) = stream.try_next().await? {

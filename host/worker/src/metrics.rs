@@ -57,6 +57,11 @@ struct Sink {
     sink: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Extract {
+    extract: String,
+}
+
 /// The counters of a worker.
 #[derive(Debug)]
 pub struct Metrics {
@@ -74,6 +79,8 @@ pub struct Metrics {
     journal_errors: Counter,
     committed: Family<Sink, Counter>,
     commit_errors: Family<Sink, Counter>,
+    extracted: Family<Extract, Counter>,
+    extract_errors: Family<Extract, Counter>,
     messages: Family<Message, Counter>,
     connected: Family<Feed, Gauge<i64, AtomicI64>>,
     pending: Family<Feed, Gauge<i64, AtomicI64>>,
@@ -103,6 +110,9 @@ impl Default for Metrics {
         let (committed, commit_errors) = (Family::default(), Family::default());
         registry.register("wasmill_sink_rows", "Rows committed to tables, by sink", committed.clone());
         registry.register("wasmill_sink_errors", "Commits to tables that failed, by sink", commit_errors.clone());
+        let (extracted, extract_errors) = (Family::default(), Family::default());
+        registry.register("wasmill_extract_rows", "Rows read of tables, by extract", extracted.clone());
+        registry.register("wasmill_extract_errors", "Reads of tables that failed, by extract", extract_errors.clone());
         let (messages, connected) = (Family::default(), Family::default());
         let (pending, unacknowledged) = (Family::default(), Family::default());
         let what = "Messages of brokers, by what became of them; each is received before";
@@ -126,6 +136,8 @@ impl Default for Metrics {
             journal_errors,
             committed,
             commit_errors,
+            extracted,
+            extract_errors,
             messages,
             connected,
             pending,
@@ -179,6 +191,16 @@ impl Metrics {
     /// A sink's table could not be written.
     pub fn commit_failed(&self, sink: &str) {
         self.commit_errors.get_or_create(&Sink { sink: sink.to_owned() }).inc();
+    }
+
+    /// So many rows were read of a table.
+    pub fn extracted(&self, extract: &str, rows: u64) {
+        self.extracted.get_or_create(&Extract { extract: extract.to_owned() }).inc_by(rows);
+    }
+
+    /// A table could not be read.
+    pub fn extract_failed(&self, extract: &str) {
+        self.extract_errors.get_or_create(&Extract { extract: extract.to_owned() }).inc();
     }
 
     /// A message was received, or that came of it.

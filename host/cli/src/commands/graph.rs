@@ -116,6 +116,7 @@ fn trigger(trigger: &TriggerPlan) -> String {
         TriggerPlan::Http { path, .. } => format!("http POST {path}"),
         TriggerPlan::Pipeline(chain) => format!("pipeline {}", chain.pipeline),
         TriggerPlan::Nats(nats) => format!("nats {}/{}", nats.stream, nats.consumer),
+        TriggerPlan::Extract(extract) => extract.trigger(),
         TriggerPlan::Schedule(schedule) => {
             format!("schedule {} ({} {})", schedule.id, schedule.cron.as_str(), schedule.timezone)
         }

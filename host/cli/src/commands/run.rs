@@ -5,6 +5,7 @@ mod summary;
 mod tables;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_runtime::event::Event;
 use wasmill_runtime::pipeline::Pipeline;
-use wasmill_runtime::plan::Plan;
+use wasmill_runtime::plan::{ExtractPlan, Plan};
 use wasmill_runtime::run::{EventReport, Progress, RunError, RunOptions};
 use wasmill_runtime::store::Location;
 
@@ -32,8 +33,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 
 /// Run a pipeline over its objects, once, and end.
 ///
-/// Takes every object that a trigger of the manifest matches, or the objects named. Running again changes
-/// nothing that is already there. Ends with 1 if a row was rejected or an event failed.
+/// Takes every object that a trigger of the manifest matches, and what is new in the tables that it extracts, or the objects
+/// named. Running again changes nothing that is already there. Ends with 1 if a row was rejected or an event failed.
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
@@ -120,6 +121,14 @@ impl Run {
             let outcome = run_event(&pipeline, event, &options, &tables, &mut rejects, self.format);
             summary.add(event, outcome);
         }
+        for extract in self.extracts(&session.plan) {
+            let Some(event) = tables.read(extract)? else { continue };
+            let outcome = run_event(&pipeline, &event, &options, &tables, &mut rejects, self.format);
+            if outcome.is_ok() {
+                tables.is_done(extract, &event)?;
+            }
+            summary.add(&event, outcome);
+        }
         rejects.finish()?;
         let committed = tables.commit();
         summary.print(&rejects, self.format)?;
@@ -133,10 +142,16 @@ impl Run {
 
     fn events(&self, plan: &Plan) -> Result<Vec<Event>> {
         let found = objects(plan, &self.objects)?;
-        if found.is_empty() {
+        if found.is_empty() && self.extracts(plan).next().is_none() {
             bail!("{}: no object matches a trigger\nhint: name one: wasmill run PIPELINE OBJECT", plan.file.display());
         }
         Ok(found.into_iter().map(Event::of).collect())
+    }
+
+    /// The tables that are read, unless objects were named or nothing is to be changed.
+    fn extracts<'p>(&self, plan: &'p Plan) -> impl Iterator<Item = &'p Arc<ExtractPlan>> {
+        let reads = self.objects.is_empty() && !self.dry_run && self.until.is_none();
+        plan.extracts().filter(move |_| reads)
     }
 }
 

@@ -22,7 +22,7 @@ use wasmill_worker::metrics::Metrics;
 use wasmill_worker::nats::{Feed, connect};
 use wasmill_worker::sinks::{Committer, Sinks};
 use wasmill_worker::trigger::http::{Endpoint, Events};
-use wasmill_worker::trigger::{Intake, chain, object, schedule};
+use wasmill_worker::trigger::{Intake, chain, extract, object, schedule};
 use wasmill_worker::{Worker, worker};
 
 use super::listen::ListenArgs;
@@ -170,6 +170,11 @@ impl Up {
                     }
                     TriggerPlan::Pipeline(chain) => {
                         triggers.spawn(chain::follow(chain.clone(), intake.clone()));
+                    }
+                    TriggerPlan::Extract(plan) => {
+                        let is_looked = Arc::new(AtomicBool::new(false));
+                        lists.push(is_looked.clone());
+                        triggers.spawn(extract::keep(plan.clone(), tables::source(), intake.clone(), is_looked));
                     }
                     TriggerPlan::Http { .. } | TriggerPlan::Nats(_) => {}
                 }

@@ -45,6 +45,14 @@ impl Postgres {
         assert!(done.status.success(), "{done:?}");
     }
 
+    /// What it answers, as text without a header; none if it refuses or is away.
+    pub fn ask(&self, sql: &str) -> Option<String> {
+        let mut psql = self.program("psql");
+        psql.args(["-q", "-A", "-t", "-d", &self.url(), "-c", sql]);
+        let done = psql.output().unwrap();
+        done.status.success().then(|| String::from_utf8(done.stdout).unwrap().trim_end().to_owned())
+    }
+
     /// Starts it again, and waits until it answers.
     pub fn restart(&mut self) {
         assert!(self.process.is_none());

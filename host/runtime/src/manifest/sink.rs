@@ -11,6 +11,18 @@ use super::{FromSteps, Id};
 pub enum Sink {
     /// A table of Delta Lake, in a store.
     Delta(DeltaSink),
+    /// A table of PostgreSQL.
+    Postgres(PostgresSink),
+}
+
+impl Sink {
+    /// The store whose folder the table is in.
+    pub fn store(&self) -> Option<&Id> {
+        match self {
+            Self::Delta(sink) => Some(&sink.store),
+            Self::Postgres(_) => None,
+        }
+    }
 }
 
 /// A table of Delta Lake. Each row is written once, whatever fails or is killed meanwhile; rows of several events are
@@ -51,6 +63,51 @@ pub struct DeltaSink {
     pub commit_rows: u64,
     /// How often files that are too small are put together, in hours (default: never, but by `wasmill tables optimize`).
     pub optimize_hours: Option<f64>,
+}
+
+/// A table of PostgreSQL. Each row is written once, whatever fails or is killed meanwhile: beside the table is another,
+/// `wasmill_batches`, that remembers which rows are in. Both are made if they are not there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresSink {
+    /// The sink's name in the pipeline, in kebab-case. What was written is remembered by it: a sink that writes another table
+    /// from now on needs another name.
+    pub id: Id,
+    /// The step whose rows it takes, `STEP` or `STEP.ROUTE`, or several of them that give the same columns; the last step
+    /// that gives rows if not given.
+    pub from: Option<FromSteps>,
+    /// The database, `postgres://USER@HOST:PORT/DATABASE?sslmode=require`, with the password of `PGPASSWORD` in the
+    /// environment.
+    pub url: String,
+    /// The table, `NAME` or `SCHEMA.NAME`.
+    pub table: String,
+    /// How rows are written, `append` or `merge` (default `append`).
+    #[serde(default)]
+    pub mode: SinkMode,
+    /// The columns that name a row (mode `merge`), on which the table has a unique index. Rows in which one is null are
+    /// rejected.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// The column by which a row is newer than another of the same key: what is older than the table's row is left out (mode
+    /// `merge`; default: rows of later events replace those of earlier ones in the order in which they are committed).
+    pub version: Option<String>,
+    /// What happens when the step gives columns that the table does not have (default `fixed`).
+    #[serde(default)]
+    pub columns: SinkColumns,
+    /// Rows wait for others to be committed with, at most for so long, in seconds (default 1).
+    #[serde(default = "postgres_seconds")]
+    pub commit_seconds: f64,
+    /// So many rows do not wait for more (default 100,000).
+    #[serde(default = "postgres_rows")]
+    pub commit_rows: u64,
+}
+
+fn postgres_seconds() -> f64 {
+    1.0
+}
+
+fn postgres_rows() -> u64 {
+    100_000
 }
 
 fn commit_seconds() -> f64 {

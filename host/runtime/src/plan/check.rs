@@ -1,5 +1,6 @@
 //! From a manifest to a plan, with every problem reported.
 
+mod extracts;
 mod parameters;
 mod sinks;
 mod steps;
@@ -7,6 +8,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -14,8 +16,7 @@ use croner::parser::{CronParser, Seconds};
 
 use crate::diagnostics::Reporter;
 use crate::manifest::{
-    Delivery, Ended, FILE_NAME, HttpTrigger, Id, Manifest, ObjectTrigger, PipelineTrigger, ScheduleTrigger, Sink,
-    Trigger,
+    Delivery, Ended, FILE_NAME, HttpTrigger, Id, Manifest, ObjectTrigger, PipelineTrigger, ScheduleTrigger, Trigger,
 };
 use crate::plan::read::journal_of;
 use crate::plan::{
@@ -134,8 +135,13 @@ impl<'a> Check<'a> {
             let at = ["stores", name.as_str(), "url"];
             match Location::of_store(&store.url, self.folder) {
                 Ok(location) => {
-                    // The folder of a sink is made with its table.
-                    let is_written = self.manifest.sink.iter().any(|Sink::Delta(sink)| sink.store == *name);
+                    // The folder of a sink is made with its table, that of an extract with its objects.
+                    let manifest = self.manifest;
+                    let is_written = manifest.sink.iter().any(|sink| sink.store() == Some(name))
+                        || manifest
+                            .trigger
+                            .iter()
+                            .any(|trigger| matches!(trigger, Trigger::Extract(extract) if extract.to.store == *name));
                     if matches!(&location, Location::File(folder) if !folder.is_dir() && !is_written) {
                         let folder = store.url.trim_start_matches("file:");
                         self.reporter.at(&at, format!("store `{name}`: there is no folder `{folder}`"));
@@ -175,6 +181,7 @@ impl<'a> Check<'a> {
                 Trigger::Schedule(trigger) => self.schedule(trigger, at).map(Box::new).map(TriggerPlan::Schedule),
                 Trigger::Nats(trigger) => self.nats_trigger(trigger, at).map(Box::new).map(TriggerPlan::Nats),
                 Trigger::Pipeline(trigger) => self.chain(trigger, at).map(TriggerPlan::Pipeline),
+                Trigger::Extract(trigger) => self.extract(trigger, at).map(Arc::new).map(TriggerPlan::Extract),
             });
         }
         self.consumers_apart();

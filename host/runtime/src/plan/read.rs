@@ -55,12 +55,13 @@ pub struct SinkPlaces {
     pub tables: Vec<(Id, Location)>,
 }
 
-/// Where the tables of a manifest's sinks are; nothing else of it is looked at.
+/// Where the tables of Delta Lake among a manifest's sinks are; nothing else of it is looked at.
 pub fn sinks_of(file: &Path) -> Result<SinkPlaces, Diagnostics> {
     toml_file::read(file, |manifest: Manifest, _, reporter| {
         let folder = check::folder(file)?;
         let journal = check::journal(&manifest, &folder, reporter)?;
-        let table = |Sink::Delta(sink): &Sink| {
+        let table = |sink: &Sink| {
+            let Sink::Delta(sink) = sink else { return None };
             let store = Location::of_store(&manifest.stores.get(&sink.store)?.url, &folder).ok()?;
             Some((sink.id.clone(), store.join(&sink.path)?))
         };

@@ -94,10 +94,11 @@ pub fn check(plan: &SinkPlan, schema: &SchemaRef, table: &DeltaTable) -> Result<
     let known = of_table(table).map_err(|err| err.to_string())?;
     let snapshot = table.snapshot().map_err(|err| err.to_string())?;
     let partitions = snapshot.metadata().partition_columns();
-    if *partitions != plan.partition_by {
+    if *partitions != *plan.partition_by() {
         return Err(format!(
-            "the table at `{}` is partitioned by {partitions:?}, the sink by {:?}\nhint: set `partition_by = {partitions:?}`",
-            plan.table, plan.partition_by
+            "the table at {} is partitioned by {partitions:?}, the sink by {:?}\nhint: set `partition_by = {partitions:?}`",
+            plan.table,
+            plan.partition_by()
         ));
     }
     let mut differences = String::new();
@@ -130,7 +131,7 @@ pub fn check(plan: &SinkPlan, schema: &SchemaRef, table: &DeltaTable) -> Result<
     } else {
         "with `columns = \"evolve\"` columns are added to the table"
     };
-    Err(format!("the table at `{}` has other columns than the rows:{differences}\nhint: {hint}", plan.table))
+    Err(format!("the table at {} has other columns than the rows:{differences}\nhint: {hint}", plan.table))
 }
 
 /// Rows as a table has them: of these columns. A value that does not fit is an error.

@@ -67,7 +67,7 @@ async fn files(sink: &DeltaSink, table: &DeltaTable, staged: Vec<Staged>) -> io:
             Staged::Rows(more) => rows.extend(more),
             Staged::Files(more) => adds.extend(more),
             Staged::Object(path) => {
-                rows.extend(super::payload::get(&sink.plan.table, &path).await?);
+                rows.extend(super::payload::get(&sink.location, &path).await?);
             }
         }
     }
@@ -84,7 +84,7 @@ async fn commit(
     mode: SaveMode,
     properties: CommitProperties,
 ) -> io::Result<u64> {
-    let partition_by = Some(sink.plan.partition_by.clone()).filter(|columns| !columns.is_empty());
+    let partition_by = Some(sink.plan.partition_by().to_vec()).filter(|columns| !columns.is_empty());
     let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
     let snapshot = table.snapshot().map_err(failed)?;
     let committed = CommitBuilder::from(properties)

@@ -16,6 +16,7 @@ use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::kernel::transaction::CommitProperties;
 use deltalake_core::{DeltaTable, DeltaTableError};
 use wasmill_runtime::plan::SinkPlan;
+use wasmill_runtime::store::Location;
 
 use super::failed;
 use super::payload::{self, Staged};
@@ -23,6 +24,7 @@ use super::payload::{self, Staged};
 /// Merges rows by the sink's key: the version that has them. Rows that are as the table has them change nothing.
 pub async fn merge(
     plan: &SinkPlan,
+    location: &Location,
     schema: &SchemaRef,
     table: DeltaTable,
     staged: Vec<Staged>,
@@ -32,7 +34,7 @@ pub async fn merge(
     for staged in staged {
         match staged {
             Staged::Rows(more) => rows.extend(more),
-            Staged::Object(path) => rows.extend(payload::get(&plan.table, &path).await?),
+            Staged::Object(path) => rows.extend(payload::get(location, &path).await?),
             Staged::Files(_) => {
                 return Err(io::Error::other(
                     "rows were staged in another mode\nhint: set `mode` to what it was until they are committed",
@@ -47,7 +49,11 @@ pub async fn merge(
 }
 
 /// Of rows with the same key the one with the greatest version, or else the last.
-fn newest(rows: &RecordBatch, key: &[String], version: Option<&str>) -> Result<RecordBatch, arrow_schema::ArrowError> {
+pub fn newest(
+    rows: &RecordBatch,
+    key: &[String],
+    version: Option<&str>,
+) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let encode = |columns: Vec<ArrayRef>| {
         let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
         RowConverter::new(fields)?.convert_columns(&columns)

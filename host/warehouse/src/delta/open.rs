@@ -11,7 +11,6 @@ use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::SaveMode;
 use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
 use url::Url;
-use wasmill_runtime::plan::SinkPlan;
 use wasmill_runtime::store::{self, Location};
 
 use super::{columns, failed};
@@ -78,16 +77,16 @@ pub fn missing(location: &Location) -> io::Error {
 }
 
 /// The table of a sink, which is made unless someone else just did.
-pub async fn create(plan: &SinkPlan, schema: &SchemaRef) -> io::Result<DeltaTable> {
-    if let Location::File(folder) = &plan.table {
+pub async fn create(location: &Location, partition_by: &[String], schema: &SchemaRef) -> io::Result<DeltaTable> {
+    if let Location::File(folder) = location {
         std::fs::create_dir_all(folder)?;
     }
-    let table = at(&plan.table)?;
+    let table = at(location)?;
     let created = CreateBuilder::new()
         .with_log_store(table.log_store())
         .with_save_mode(SaveMode::Ignore)
         .with_columns(columns::fields(schema)?)
-        .with_partition_columns(&plan.partition_by)
+        .with_partition_columns(partition_by)
         .await;
     match created {
         Ok(table) => Ok(table),

@@ -32,11 +32,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// The table could not be written.
-    #[error("sink `{sink}`: cannot write the table at `{place}`: {cause}")]
+    #[error("sink `{sink}`: cannot write the table {place}: {cause}")]
     Table {
         /// The sink.
         sink: String,
-        /// Where the table is.
+        /// The table.
         place: String,
         /// Why not.
         cause: io::Error,
@@ -155,7 +155,11 @@ impl Committer {
             Err(cause) => {
                 self.metrics.commit_failed(id.as_str());
                 self.journal.hold_batch(id, number, 0).await?;
-                return Err(CommitError::Table { sink: id.to_string(), place: self.writer.place(), cause });
+                return Err(CommitError::Table {
+                    sink: id.to_string(),
+                    place: self.sink.plan.table.to_string(),
+                    cause,
+                });
             }
         }
         self.journal.committed(id, number).await?;

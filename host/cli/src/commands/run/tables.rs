@@ -1,23 +1,24 @@
-//! The tables that a run writes: the journal has the rows until they are in.
+//! The tables that a run reads and writes: the journal knows how far it has read, and has the rows until they are in.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::runtime::Runtime;
 use wasmill_journal::Journal;
 use wasmill_journal::staging::Origin;
 use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::pipeline::Pipeline;
-use wasmill_runtime::plan::Plan;
+use wasmill_runtime::plan::{ExtractPlan, Plan};
 use wasmill_runtime::rows::Rows;
 use wasmill_worker::clock;
 use wasmill_worker::sinks::{Committer, Sinks, Staging};
+use wasmill_worker::trigger::extract::{self, Found};
 
 use crate::tables;
 
-/// The sinks of a pipeline, and the journal that its rows go through.
+/// The sinks of a pipeline, and the journal that its rows go through, and that knows how far tables were read.
 pub struct Tables {
     sinks: Sinks,
     journal: Option<Arc<Journal>>,
@@ -26,10 +27,10 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Of a pipeline; there is no journal for one without sinks.
+    /// Of a pipeline; there is no journal for one without sinks and extracts.
     pub fn open(plan: &Plan, pipeline: &Pipeline) -> Result<Self> {
         let sinks = tables::sinks(pipeline)?;
-        let journal = match sinks.is_empty() {
+        let journal = match sinks.is_empty() && plan.extracts().next().is_none() {
             true => None,
             false => Some(Arc::new(Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(())))?)),
         };
@@ -43,9 +44,25 @@ impl Tables {
         Ok(Self { sinks: Sinks::default(), journal: None, runtime, lease: Duration::ZERO })
     }
 
+    /// What is new of a table, or what was read of it before and is not done.
+    pub fn read(&self, plan: &Arc<ExtractPlan>) -> Result<Option<Event>> {
+        let Some(journal) = &self.journal else { return Ok(None) };
+        match self.runtime.block_on(extract::read(plan, tables::source(), journal, Duration::ZERO))? {
+            (_, Found::Event(event)) => Ok(Some(event)),
+            (_, Found::Nothing) => Ok(None),
+            (_, Found::Held) => bail!("{}: another wasmill reads it now\nhint: run again", plan.trigger()),
+        }
+    }
+
+    /// What was read of a table is done.
+    pub fn is_done(&self, plan: &ExtractPlan, event: &Event) -> Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        Ok(self.runtime.block_on(journal.extract_is_done(&plan.id, &event.id))?)
+    }
+
     /// Those of an event, whose rows begin anew.
     pub fn begin(&self, event: &Event) -> io::Result<Option<EventTables<'_>>> {
-        let Some(journal) = &self.journal else { return Ok(None) };
+        let Some(journal) = self.journal.as_ref().filter(|_| !self.sinks.is_empty()) else { return Ok(None) };
         let is_kept = matches!(event.object, Object::Stored { .. });
         let origin = Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept };
         let staging = self.runtime.block_on(Staging::begin(&self.sinks, journal, &origin, None, true));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Check;
-use crate::manifest::{Table, TableName, TableType};
+use crate::manifest::{Id, Table, TableName, TableType};
 use crate::plan::{ForeignTable, ObjectTable, TablePlace, TablePlan, TableRows};
 use crate::store::Location;
 
@@ -46,21 +46,22 @@ impl Check<'_> {
     }
 
     /// A key that a table's type needs.
-    fn needed<'t, T>(&mut self, name: &TableName, key: &str, value: &'t Option<T>) -> Option<&'t T> {
+    fn needed<'t, T>(&mut self, what: &str, key: &str, value: Option<&'t T>, at: &[&str]) -> Option<&'t T> {
         if value.is_none() {
-            let message = format!("table `{name}` has no `{key}`\nhint: add `{key} = …`");
-            self.reporter.at(&["tables", name.as_str()], message);
+            self.reporter.at(at, format!("{what} has no `{key}`\nhint: add `{key} = …`"));
         }
-        value.as_ref()
+        value
     }
 
     fn object_table(&mut self, name: &TableName, table: &Table) -> Option<ObjectTable> {
         let at = ["tables", name.as_str()];
-        let component = self.needed(name, "component", &table.component);
+        let what = format!("table `{name}`");
+        let component = self.needed(&what, "component", table.component.as_ref(), &at);
         let component = component.and_then(|component| self.component(component, &[at[0], at[1], "component"]));
         let config = self.config(&table.config, &[at[0], at[1], "config"]);
         let limits = self.limits(&table.limits, &[at[0], at[1], "limits"]);
-        let (store, path) = (self.needed(name, "store", &table.store)?, self.needed(name, "path", &table.path)?);
+        let store = self.needed(&what, "store", table.store.as_ref(), &at);
+        let (store, path) = (store?, self.needed(&what, "path", table.path.as_ref(), &at)?);
         let object = self.store(store, &[at[0], at[1], "store"])?.join(path);
         if let Some(Location::File(file)) = &object {
             self.files.add(file);
@@ -89,24 +90,34 @@ impl Check<'_> {
                 format!("table `{name}`: refresh_seconds is not a time above 0"),
             );
         }
-        let place = if table.kind == TableType::Delta {
-            let (store, path) = (self.needed(name, "store", &table.store)?, self.needed(name, "path", &table.path)?);
-            let location = self.store(store, &[at[0], at[1], "store"])?.join(path);
-            if location.is_none() {
-                let message = format!("table `{name}`: the path `{path}` is not one in the store `{store}`");
-                self.reporter.at(&[at[0], at[1], "path"], message);
-            }
-            TablePlace::Delta(location?)
-        } else {
-            self.database(name, table)?
+        let Table { kind, store, path, url, table: name_there, .. } = table;
+        let keys = Keys {
+            kind: *kind,
+            store: store.as_ref(),
+            path: path.as_ref(),
+            url: url.as_ref(),
+            table: name_there.as_ref(),
         };
+        let place = self.place(&format!("table `{name}`"), keys, &at)?;
         Some(ForeignTable { place, columns: table.columns.clone(), filter: table.filter.clone(), refresh: refresh? })
     }
 
-    fn database(&mut self, name: &TableName, table: &Table) -> Option<TablePlace> {
-        let (url, within) = (self.needed(name, "url", &table.url)?, self.needed(name, "table", &table.table)?);
-        let at = ["tables", name.as_str(), "url"];
-        let (scheme, other, variable) = match table.kind {
+    /// Where a table is that is no object. What is missing is reported at `at`, of what is named `what`.
+    pub(super) fn place(&mut self, what: &str, keys: Keys<'_>, at: &[&str]) -> Option<TablePlace> {
+        let key = |key: &'static str| [at, &[key]].concat();
+        if keys.kind == TableType::Delta {
+            let store = self.needed(what, "store", keys.store, at);
+            let (store, path) = (store?, self.needed(what, "path", keys.path, at)?);
+            let location = self.store(store, &key("store"))?.join(path);
+            if location.is_none() {
+                let message = format!("{what}: the path `{path}` is not one in the store `{store}`");
+                self.reporter.at(&key("path"), message);
+            }
+            return location.map(TablePlace::Delta);
+        }
+        let url = self.needed(what, "url", keys.url, at);
+        let (url, within) = (url?, self.needed(what, "table", keys.table, at)?);
+        let (scheme, other, variable) = match keys.kind {
             TableType::Postgres => ("postgres://", "postgresql://", "PGPASSWORD"),
             TableType::Mysql => ("mysql://", "mariadb://", "MYSQL_PWD"),
             _ => ("sqlite:", "sqlite:", ""),
@@ -114,27 +125,37 @@ impl Check<'_> {
         let Some(rest) =
             [scheme, other].iter().find_map(|scheme| url.strip_prefix(scheme)).filter(|rest| !rest.is_empty())
         else {
-            self.reporter.at(&at, format!("table `{name}`: its url does not begin with `{}`", scheme));
+            self.reporter.at(&key("url"), format!("{what}: its url does not begin with `{scheme}`"));
             return None;
         };
+        if keys.kind == TableType::Sqlite {
+            let file = self.folder.join(rest);
+            if !file.is_file() {
+                self.reporter.at(&key("url"), format!("{what}: there is no file `{rest}`"));
+            }
+            return Some(TablePlace::Sqlite { file, table: within.clone() });
+        }
         let user = rest.split_once('@').map_or("", |(user, _)| user);
-        if table.kind != TableType::Sqlite && (user.contains(':') || rest.contains("password=")) {
+        if user.contains(':') || rest.contains("password=") {
             let message = format!(
-                "table `{name}`: its url has a password, and whoever reads the manifest could read it\nhint: remove it, and set {variable} in the environment"
+                "{what}: its url has a password, and whoever reads the manifest could read it\nhint: remove it, and set {variable} in the environment"
             );
-            self.reporter.at(&at, message);
+            self.reporter.at(&key("url"), message);
             return None;
         }
-        Some(match table.kind {
-            TableType::Postgres => TablePlace::Postgres { url: url.clone(), table: within.clone() },
-            TableType::Mysql => TablePlace::Mysql { url: url.clone(), table: within.clone() },
-            _ => {
-                let file = self.folder.join(rest);
-                if !file.is_file() {
-                    self.reporter.at(&at, format!("table `{name}`: there is no file `{rest}`"));
-                }
-                TablePlace::Sqlite { file, table: within.clone() }
-            }
+        let (url, table) = (url.clone(), within.clone());
+        Some(match keys.kind {
+            TableType::Postgres => TablePlace::Postgres { url, table },
+            _ => TablePlace::Mysql { url, table },
         })
     }
+}
+
+/// The keys that say where a table is that is no object.
+pub(super) struct Keys<'t> {
+    pub kind: TableType,
+    pub store: Option<&'t Id>,
+    pub path: Option<&'t String>,
+    pub url: Option<&'t String>,
+    pub table: Option<&'t String>,
 }

@@ -1,0 +1,117 @@
+//! Extracts: rows of tables that become objects, again and again.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Id;
+
+/// Rows of a table of Delta Lake or a database, which are read again and again: all of them, or those that are new. What was
+/// read each time becomes an object of Parquet in a store, and the object is run. `wasmill run` reads once. How far it has
+/// read is in the journal.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtractTrigger {
+    /// The extract's name in the pipeline, in kebab-case. How far it has read is remembered by it: with another name it begins
+    /// anew.
+    pub id: Id,
+    /// The table.
+    pub from: ExtractFrom,
+    /// Where the objects go.
+    pub to: ExtractTo,
+    /// Which rows are read (default `full`).
+    #[serde(default)]
+    pub mode: ExtractMode,
+    /// The column by which rows are new (mode `watermark`): a time, a number or a text that never becomes less from one row
+    /// to the next that is written. Rows in which it is null are not read.
+    pub watermark: Option<String>,
+    /// How old, in seconds by its `watermark`, a row must be before it is read, if that is a time (default 10): of two
+    /// transactions the one that began first may end last, with rows that are older than what was read. Times without a
+    /// zone are taken for UTC.
+    pub lag_seconds: Option<f64>,
+    /// What becomes of a version of a table of Delta Lake that changes or deletes rows (mode `versions`; default `refuse`).
+    #[serde(default)]
+    pub rewrites: Rewrites,
+    /// How often the table is read, in seconds (default 300). If what was read is still worked on, it is left out.
+    #[serde(default = "every_seconds")]
+    pub every_seconds: f64,
+}
+
+fn every_seconds() -> f64 {
+    300.0
+}
+
+/// The table that is read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtractFrom {
+    /// Where it is.
+    #[serde(rename = "type")]
+    pub kind: ExtractType,
+    /// The store that holds the table of Delta Lake.
+    pub store: Option<Id>,
+    /// The folder of the table of Delta Lake in the store.
+    pub path: Option<String>,
+    /// The database: `postgres://USER@HOST:PORT/DATABASE?sslmode=require`, with the password of `PGPASSWORD` in the
+    /// environment; `mysql://USER@HOST:PORT/DATABASE`, with that of `MYSQL_PWD`; or `sqlite:FILE`, relative to the manifest.
+    pub url: Option<String>,
+    /// The table or view in the database, `NAME` or `SCHEMA.NAME`.
+    pub table: Option<String>,
+    /// The columns that are read; all if not given.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// The rows that are read, as SQL has it: `country = 'DE' AND price > 10`.
+    pub filter: Option<String>,
+}
+
+/// Where the table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExtractType {
+    /// A table of Delta Lake in a store, whoever writes it.
+    Delta,
+    /// A table or view of PostgreSQL.
+    Postgres,
+    /// A table or view of MySQL or MariaDB.
+    Mysql,
+    /// A table or view of a file of SQLite.
+    Sqlite,
+}
+
+/// Where objects go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtractTo {
+    /// The store.
+    pub store: Id,
+    /// The folder in the store (default: the store itself).
+    #[serde(default)]
+    pub path: String,
+}
+
+/// Which rows are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExtractMode {
+    /// All of them, each time that they are others.
+    #[default]
+    Full,
+    /// First all, then those with a greater `watermark` than any that was read.
+    Watermark,
+    /// Of a table of Delta Lake first all, then those that versions since then added.
+    Versions,
+    /// Of a table of Delta Lake with a change data feed: first all, then each change, with the columns `_change_type`
+    /// (`insert`, `update_preimage`, `update_postimage` or `delete`), `_commit_version` and `_commit_timestamp`. What is read
+    /// first are inserts.
+    Changes,
+}
+
+/// What becomes of a version that changes or deletes rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rewrites {
+    /// Nothing more is read, and it is said why.
+    #[default]
+    Refuse,
+    /// It is left out, also what it adds.
+    Skip,
+}

@@ -1,0 +1,176 @@
+//! Rows of tables: what is new becomes an object, and the object an event.
+//!
+//! ```text
+//!  table ──read──► object in a store ──► how far, in the journal ──accept──► event
+//! ```
+//!
+//! Of several workers one reads at a time. Once an object is recorded its event will be accepted, whoever dies; an object
+//! that is not recorded is left where it is, and its rows are read again.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use wasmill_journal::extract::{Reading, Turn};
+use wasmill_journal::{Journal, JournalError, NewEvent};
+use wasmill_runtime::event::Event;
+use wasmill_runtime::plan::ExtractPlan;
+use wasmill_runtime::table_source::{Extracted, TableSource};
+use wasmill_runtime::{backoff, crash};
+
+use super::Intake;
+use crate::clock::{self, micros};
+
+/// How long nobody else reads after a reader was last heard of.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// The longest sleep: what another worker left is seen after it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// The shortest sleep.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(100);
+
+/// The first wait after a table could not be read, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The table could not be read, or its rows not be put into the store.
+    #[error("extract `{extract}`: {place}: {cause}")]
+    Table {
+        /// The extract.
+        extract: String,
+        /// The table.
+        place: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// What there was to read.
+#[derive(Debug)]
+pub enum Found {
+    /// What was read, now or before, and not accepted.
+    Event(Event),
+    /// Nothing that is new.
+    Nothing,
+    /// Somebody else reads.
+    Held,
+}
+
+/// Reads a table, if it was not read for as long as `every`; how many rows, and the event of what was read.
+pub async fn read(
+    plan: &Arc<ExtractPlan>,
+    source: &'static dyn TableSource,
+    journal: &Journal,
+    every: Duration,
+) -> Result<(u64, Found), ExtractError> {
+    let begun = journal.begin_extract(&plan.id, micros(every), micros(LEASE), clock::now()).await?;
+    let mut reading = match begun {
+        Turn::Read(reading) => reading,
+        Turn::Pending(event) => return Ok((0, Found::Event(event))),
+        Turn::NotDue => return Ok((0, Found::Nothing)),
+        Turn::Held => return Ok((0, Found::Held)),
+    };
+    let (table, state) = (plan.clone(), reading.state.clone());
+    let extracting = tokio::task::spawn_blocking(move || source.extract(&table, state.as_deref()));
+    let extracted = tokio::select! {
+        extracted = extracting => extracted.map_err(io::Error::other).flatten(),
+        never = hold(plan, &reading, journal) => match never {},
+    };
+    crash::point("extract", "read");
+    let extracted = match extracted {
+        Ok(extracted) => extracted,
+        Err(cause) => {
+            journal.hold_extract(&plan.id, &reading, 0, clock::now()).await?;
+            return Err(ExtractError::Table { extract: plan.id.to_string(), place: plan.place.to_string(), cause });
+        }
+    };
+    let (mut rows, mut event) = (0, None);
+    if let Some(Extracted { state, object, rows: count }) = extracted {
+        (reading.state, rows, event) = (Some(state), count, object.map(Event::of));
+    }
+    let is_ours = journal.extracted(&plan.id, reading, event.clone(), clock::now()).await?;
+    crash::point("extract", "recorded");
+    match event {
+        Some(event) if is_ours => Ok((rows, Found::Event(event))),
+        Some(event) => {
+            tracing::warn!("{}: another worker read meanwhile; `{}` is left over", plan.trigger(), event.name());
+            Ok((0, Found::Held))
+        }
+        None => Ok((0, Found::Nothing)),
+    }
+}
+
+/// Keeps others from reading, for as long as it is polled.
+async fn hold(plan: &ExtractPlan, reading: &Reading, journal: &Journal) -> Infallible {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        if let Err(err) = journal.hold_extract(&plan.id, reading, micros(LEASE), clock::now()).await {
+            tracing::warn!("{}: {err}", plan.trigger());
+        }
+    }
+}
+
+/// Reads a table again and again, for as long as it is polled. `is_looked` is told once all that was there is accepted.
+pub async fn keep(
+    plan: Arc<ExtractPlan>,
+    source: &'static dyn TableSource,
+    intake: Intake,
+    is_looked: Arc<AtomicBool>,
+) {
+    let mut failures = 0;
+    loop {
+        match next(&plan, source, &intake).await {
+            Ok(found) => {
+                failures = 0;
+                if !matches!(found, Found::Held) {
+                    is_looked.store(true, Ordering::Relaxed);
+                }
+                tokio::time::sleep(plan.every.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)).await;
+            }
+            Err(err) => {
+                match &err {
+                    ExtractError::Table { .. } => intake.metrics.extract_failed(plan.id.as_str()),
+                    ExtractError::Journal(err) => intake.metrics.journal_failed(err),
+                }
+                tracing::warn!("{err}; trying again");
+                failures += 1;
+                tokio::time::sleep(backoff::wait(FIRST_PAUSE, LONGEST_PAUSE, failures)).await;
+            }
+        }
+    }
+}
+
+/// Reads a table, if what was read before is done, and accepts what was read.
+async fn next(
+    plan: &Arc<ExtractPlan>,
+    source: &'static dyn TableSource,
+    intake: &Intake,
+) -> Result<Found, ExtractError> {
+    let trigger = plan.trigger();
+    if intake.journal.is_busy(&trigger).await? {
+        return Ok(Found::Held);
+    }
+    let (rows, found) = read(plan, source, &intake.journal, plan.every).await?;
+    if let Found::Event(event) = &found {
+        intake.metrics.extracted(plan.id.as_str(), rows);
+        let event = NewEvent {
+            id: event.id.clone(),
+            generation: 0,
+            trigger,
+            time: event.time,
+            object: event.object.clone(),
+            trace: None,
+        };
+        intake.accept_extracted(&plan.id, event).await?;
+    }
+    Ok(found)
+}
