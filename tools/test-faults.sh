@@ -11,4 +11,4 @@ faketime=$(tools/program.sh faketime faketime libfaketime)
 LAKE_PYTHON=$(tools/python.sh lake tests/lake/requirements.txt)/python
 LIBFAKETIME=$(find "${faketime%/bin/faketime}/lib" -name libfaketimeMT.so.1 | head -1)
 cargo test --workspace --exclude wasmill-tests-full --features wasmill/failpoints,wasmill/warehouse \
-  --test faults --test faults_lake --test faults_store --test faults_http --test faults_clock --test faults_postgres --test faults_nats -- --nocapture --test-threads 1 "$@"
+  --test faults --test faults_lake --test faults_tables --test faults_store --test faults_http --test faults_clock --test faults_postgres --test faults_nats -- --nocapture --test-threads 1 "$@"

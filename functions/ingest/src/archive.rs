@@ -1,6 +1,6 @@
 //! Archives: zip and tar. An object that is none is a member by itself.
 
-mod tar;
+pub(crate) mod tar;
 mod zip;
 
 use std::io::Read;
@@ -8,7 +8,7 @@ use std::io::Read;
 use wasmill_sdk::{Failure, Source};
 use wildmatch::WildMatch;
 
-use crate::compression::unpack;
+use crate::compression::{packed_by, unpack};
 use crate::config::{Archive, Compression};
 use crate::reason::shorten;
 use crate::stored::{Account, Stored, peek};
@@ -26,6 +26,24 @@ pub struct Packing {
     pub max_members: usize,
     /// How many times its size an object may unpack to.
     pub max_expansion: u64,
+}
+
+impl Packing {
+    /// Whether an object that begins like this is not packed; `head` has [`tar::HEADER`] bytes, if there are so many.
+    pub fn is_none(&self, head: &[u8]) -> bool {
+        let is_zip = head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06");
+        let compression = match self.compression {
+            Compression::None => true,
+            Compression::Auto => packed_by(head) == Compression::None,
+            Compression::Gzip | Compression::Zstd => false,
+        };
+        let archive = match self.archive {
+            Archive::None => true,
+            Archive::Auto => !is_zip && !tar::is_header(head),
+            Archive::Zip | Archive::Tar => false,
+        };
+        compression && archive
+    }
 }
 
 /// A part of an object that is read by itself.

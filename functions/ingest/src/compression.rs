@@ -13,11 +13,7 @@ use crate::stored::{Account, Layer, peek};
 /// What `packed` holds. It is refused if it is not packed as declared.
 pub fn unpack(packed: Box<dyn Read>, declared: Compression, account: &Account) -> Result<Box<dyn Read>, Failure> {
     let (head, packed) = peek(packed, 4, account)?;
-    let found = match *head {
-        [0x1f, 0x8b, ..] => Compression::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Compression::Zstd,
-        _ => Compression::None,
-    };
+    let found = packed_by(&head);
     match declared {
         Compression::Auto | Compression::None => {}
         declared if declared == found => {}
@@ -33,6 +29,15 @@ pub fn unpack(packed: Box<dyn Read>, declared: Compression, account: &Account) -
         Compression::Zstd => Box::new(Layer::new(Frames::new(BufReader::new(packed)), "zstd data", account)),
         Compression::Auto | Compression::None => packed,
     })
+}
+
+/// What something is packed by that begins like this.
+pub fn packed_by(head: &[u8]) -> Compression {
+    match head {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+        _ => Compression::None,
+    }
 }
 
 /// The most that a frame may ask to keep in memory, in bytes: 128 MiB, as for the tool zstd, whose highest level

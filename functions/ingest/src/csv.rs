@@ -6,6 +6,7 @@ use wasmill_sdk::Failure;
 
 use crate::config::{Config, Format, Symbol};
 use crate::decoder::Records;
+use crate::parts::Cutting;
 use crate::reason::{names, shorten};
 use crate::rows::Rows;
 use crate::schema::ColumnPlan;
@@ -72,19 +73,44 @@ pub struct CsvRecords {
 impl CsvRecords {
     /// Starts reading an object; it is refused if its header does not have the columns.
     pub fn open(plan: &CsvPlan, columns: &[ColumnPlan], text: Text) -> Result<Self, Failure> {
-        let places = (0..columns.len()).collect();
-        let splitter = Splitter::new(plan.dialect);
-        let mut records = Self { text, splitter, trim: plan.trim, width: columns.len(), places };
+        Ok(Self::with_header(plan, columns, text)?.0)
+    }
+
+    /// What objects of these records are cut apart by.
+    pub fn cutting(plan: &CsvPlan, columns: &[ColumnPlan], text: Text) -> Result<Cutting, Failure> {
+        let (records, mut header) = Self::with_header(plan, columns, text)?;
         if plan.header {
-            let header = records.header()?;
-            records.places = places_in(&header, columns).map_err(Failure::Reject)?;
-            records.width = header.len();
+            header.push(b'\n');
         }
+        Ok(Cutting { dialect: Some(plan.dialect), header, first: records.text.consumed() })
+    }
+
+    /// Starts reading a part of an object, which begins on a line. Before it, the text has the header, if there is one.
+    pub fn open_part(plan: &CsvPlan, columns: &[ColumnPlan], text: Text, line: u64) -> Result<Self, Failure> {
+        let mut records = Self::open(plan, columns, text)?;
+        if plan.header && records.text.unread().first() == Some(&b'\n') {
+            records.text.consume(1);
+        }
+        records.text.set_line(line);
         Ok(records)
     }
 
-    /// Reads the header.
-    fn header(&mut self) -> Result<Vec<String>, Failure> {
+    /// The same, and the header as it stands in the text.
+    fn with_header(plan: &CsvPlan, columns: &[ColumnPlan], text: Text) -> Result<(Self, Vec<u8>), Failure> {
+        let places = (0..columns.len()).collect();
+        let splitter = Splitter::new(plan.dialect);
+        let mut records = Self { text, splitter, trim: plan.trim, width: columns.len(), places };
+        if !plan.header {
+            return Ok((records, Vec::new()));
+        }
+        let (header, raw) = records.header()?;
+        records.places = places_in(&header, columns).map_err(Failure::Reject)?;
+        records.width = header.len();
+        Ok((records, raw))
+    }
+
+    /// Reads the header: its names, and how it stands there.
+    fn header(&mut self) -> Result<(Vec<String>, Vec<u8>), Failure> {
         let len = match self.splitter.next(&mut self.text)? {
             None => return Err(Failure::Reject("the object is empty: expected a header".to_owned())),
             Some(Record::Broken { reason, .. }) => return Err(Failure::Reject(format!("the header: {reason}"))),
@@ -102,8 +128,9 @@ impl CsvRecords {
             }
         });
         let header = fields.collect::<Result<_, _>>()?;
+        let raw = raw.to_vec();
         self.text.consume(len);
-        Ok(header)
+        Ok((header, raw))
     }
 }
 

@@ -21,6 +21,12 @@ impl Charset {
     pub fn utf8() -> Self {
         Self(Some(UTF_8))
     }
+
+    /// Whether text that begins like this is UTF-8.
+    pub fn is_utf8(self, head: &[u8]) -> bool {
+        let marked = Encoding::for_bom(head).is_none_or(|(marked, _)| marked == UTF_8);
+        self.0 == Some(UTF_8) || (self.0.is_none() && marked && utf16_without_mark(head).is_none())
+    }
 }
 
 impl TryFrom<String> for Charset {

@@ -1,12 +1,13 @@
 //! The function: configured once, then opening objects.
 
+use std::io::{Cursor, Read};
 use std::rc::Rc;
 
 use arrow_schema::SchemaRef;
-use wasmill_sdk::{Context, Decoder, Failure, Ingest, Source};
+use wasmill_sdk::{Context, Decoder, Failure, Ingest, Part, Source, Splitter};
 use wildmatch::WildMatch;
 
-use crate::archive::{Member, Members, Packing};
+use crate::archive::{Member, Members, Packing, tar};
 use crate::avro::AvroRecords;
 use crate::config::{Archive, Compression, Config, Format};
 use crate::csv::{CsvPlan, CsvRecords};
@@ -14,6 +15,7 @@ use crate::decoder::{Batches, Records};
 use crate::encoding::Charset;
 use crate::infer::infer;
 use crate::json::{JsonPlan, JsonRecords, JsonlRecords};
+use crate::parts::{Cutting, Hint, TextParts};
 use crate::rows::Rows;
 use crate::schema::{ColumnPlan, plan, schema};
 use crate::stored::{Account, Stored};
@@ -100,6 +102,60 @@ impl Ingest for Reader {
                 Box::new(Batches::new(records, rows))
             }
         })
+    }
+
+    fn split(&self, source: Box<dyn Source>, size: u64) -> Result<Option<Box<dyn Splitter>>, Failure> {
+        let stored = Stored::new(source, self.0.packing.max_expansion);
+        let Some(cutting) = self.cutting(&stored)? else { return Ok(None) };
+        Ok(Some(Box::new(TextParts::new(stored, size, cutting)?)))
+    }
+
+    fn open_part(&self, _: &Context, source: Box<dyn Source>, part: Part) -> Result<Box<dyn Decoder>, Failure> {
+        let plan = &self.0;
+        let stored = Stored::new(source, plan.packing.max_expansion);
+        let Hint { line, header } = Hint::decode(&part.hint)?;
+        let (content, account) = (stored.part(part.offset, part.length), stored.account());
+        let text = if part.offset == 0 {
+            Text::open(Box::new(content), Charset::utf8(), account)?
+        } else {
+            Text::resume(Box::new(Cursor::new(header).chain(content)), account)
+        };
+        let rows = Rows::new(&plan.columns, plan.batch_rows);
+        match &plan.format {
+            FormatPlan::Csv(csv) if part.offset == 0 => {
+                Ok(Box::new(Batches::new(CsvRecords::open(csv, &plan.columns, text)?, rows)))
+            }
+            FormatPlan::Csv(csv) => {
+                Ok(Box::new(Batches::new(CsvRecords::open_part(csv, &plan.columns, text, line)?, rows)))
+            }
+            FormatPlan::Jsonl(jsonl) => Ok(Box::new(Batches::new(JsonlRecords::open_part(jsonl, text, line), rows))),
+            _ => Err(Failure::Other("objects of this format have no parts".to_owned())),
+        }
+    }
+}
+
+impl Reader {
+    /// What an object is cut apart by; none if it can only be read as a whole, or is refused when it is.
+    fn cutting(&self, stored: &Stored) -> Result<Option<Cutting>, Failure> {
+        let plan = &*self.0;
+        let head = stored.read_at(0, tar::HEADER as u64)?;
+        if !plan.packing.is_none(&head) || !plan.charset.is_utf8(&head) {
+            return Ok(None);
+        }
+        let account = stored.account();
+        let content = Box::new(stored.part(0, stored.size()));
+        let text = match Text::open(content, Charset::utf8(), account) {
+            Err(Failure::Reject(_)) => return Ok(None),
+            text => text?,
+        };
+        match &plan.format {
+            FormatPlan::Csv(csv) => match CsvRecords::cutting(csv, &plan.columns, text) {
+                Err(Failure::Reject(_)) => Ok(None),
+                cutting => cutting.map(Some),
+            },
+            FormatPlan::Jsonl(jsonl) if !jsonl.explodes() => Ok(Some(Cutting::lines())),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -66,6 +66,8 @@
 //! Rows are numbered by the line they start on; those of json, avro, arrow, parquet and with `explode` are counted from
 //! 1. The members of an archive are numbered on, one after another.
 //!
+//! Objects of csv, tsv and jsonl (without `explode`) in UTF-8 that are not packed can be read in parts, several at once.
+//!
 //! # Memory
 //!
 //! A record and a batch are held, whatever the object's size; of Avro a block (64 MiB at most), of Arrow a batch as it
@@ -88,6 +90,7 @@
 //! - [`encoding`], [`text`]: from bytes to text, a window at a time.
 //! - [`csv`], [`json`], [`avro`], [`typed`]: from text or bytes to records.
 //! - [`decoder`], [`rows`], [`mod@column`]: from records to batches and rejects; [`reason`]: why a row is rejected.
+//! - [`parts`]: from an object of text to parts that are read at the same time.
 //! - [`mod@infer`]: from the beginning of an object to a configuration.
 //! - [`number`], [`time`], [`zone`]: from a field to a value.
 
@@ -103,6 +106,7 @@ pub mod infer;
 pub mod ingest;
 pub mod json;
 pub mod number;
+pub mod parts;
 pub mod reason;
 pub mod rows;
 pub mod schema;

@@ -66,6 +66,17 @@ impl Stored {
         self.reader.size()
     }
 
+    /// The place of the next byte, from the object's beginning.
+    pub fn place(&self) -> u64 {
+        self.reader.place()
+    }
+
+    /// Leaves bytes behind.
+    pub fn skip(&mut self, amount: u64) {
+        // A source can be read from anywhere.
+        let _ = self.reader.seek(SeekFrom::Start(self.reader.place().saturating_add(amount)));
+    }
+
     /// Bytes of the object, wherever they are.
     pub fn read_at(&self, offset: u64, len: u64) -> Result<Vec<u8>, Failure> {
         self.reader.read_at(offset, len).map_err(|err| self.account.explain(&err))

@@ -8,6 +8,7 @@ mod infer;
 mod json;
 mod jsonl;
 mod packed;
+mod parts;
 mod random;
 mod typed;
 mod values;
@@ -17,7 +18,7 @@ use arrow_array::types::UInt64Type;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use serde_json::{Value, json};
-use wasmill_sdk::{Context, Failure, Ingest, Source};
+use wasmill_sdk::{Context, Decoder, Failure, Ingest, Source};
 
 use crate::Function;
 
@@ -56,26 +57,54 @@ fn configure(config: &Value) -> Result<Function, String> {
 fn read(config: &Value, source: impl Source + 'static) -> Outcome {
     let function = configure(config).unwrap();
     let mut outcome = Outcome::default();
-    let ctx = Context { event_id: "test".into(), event_time: 0, attempt: 1 };
-    let mut decoder = match function.open(&ctx, Box::new(source)) {
+    let mut decoder = match function.open(&context(), Box::new(source)) {
         Ok(decoder) => decoder,
         Err(failure) => return Outcome { failure: Some(failure), ..outcome },
     };
-    loop {
-        match decoder.next() {
-            Ok(None) => return outcome,
-            Err(failure) => return Outcome { failure: Some(failure), ..outcome },
-            Ok(Some(output)) => {
-                assert_eq!(output.batch.schema(), function.schema());
-                outcome.batches.push(output.batch.num_rows() + output.rejects.len());
-                outcome.rows.extend(show(&output.batch));
-                let rejects = output.rejects.finish().unwrap();
-                let lines = rejects.column(0).as_primitive::<UInt64Type>();
-                for row in 0..rejects.num_rows() {
-                    let reason = rejects.column(1).as_string::<i32>().value(row);
-                    outcome.rejects.push(format!("{}: {reason}", lines.value(row)));
-                    outcome.raw.push(rejects.column(2).as_string::<i32>().value(row).to_owned());
-                }
+    outcome.failure = outcome.read(&function, &mut *decoder);
+    outcome
+}
+
+/// The same, by parts of about `size` bytes; none if it can only be read as a whole.
+fn read_parts(config: &Value, object: &[u8], size: u64) -> Option<Outcome> {
+    let function = configure(config).unwrap();
+    let mut splitter = function.split(Box::new(Slow(object.to_vec(), 7)), size).unwrap()?;
+    let (mut outcome, mut end) = (Outcome::default(), 0);
+    while let Some(part) = splitter.next().unwrap() {
+        assert!(part.offset == end && part.length > 0, "{part:?} after {end}");
+        end = part.offset + part.length;
+        let mut decoder = function.open_part(&context(), Box::new(object.to_vec()), part).unwrap();
+        outcome.failure = outcome.read(&function, &mut *decoder);
+        if outcome.failure.is_some() {
+            return Some(outcome);
+        }
+    }
+    assert_eq!(end, object.len() as u64);
+    Some(outcome)
+}
+
+fn context() -> Context {
+    Context { event_id: "test".into(), event_time: 0, attempt: 1 }
+}
+
+impl Outcome {
+    /// Reads on; why it ended, if it did not end well.
+    fn read(&mut self, function: &Function, decoder: &mut dyn Decoder) -> Option<Failure> {
+        loop {
+            let output = match decoder.next() {
+                Ok(Some(output)) => output,
+                Ok(None) => return None,
+                Err(failure) => return Some(failure),
+            };
+            assert_eq!(output.batch.schema(), function.schema());
+            self.batches.push(output.batch.num_rows() + output.rejects.len());
+            self.rows.extend(show(&output.batch));
+            let rejects = output.rejects.finish().unwrap();
+            let lines = rejects.column(0).as_primitive::<UInt64Type>();
+            for row in 0..rejects.num_rows() {
+                let reason = rejects.column(1).as_string::<i32>().value(row);
+                self.rejects.push(format!("{}: {reason}", lines.value(row)));
+                self.raw.push(rejects.column(2).as_string::<i32>().value(row).to_owned());
             }
         }
     }

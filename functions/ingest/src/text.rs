@@ -15,6 +15,8 @@ pub struct Text {
     content: Box<dyn Read>,
     account: Account,
     buffer: Vec<u8>,
+    /// How many bytes were left behind that are not in the buffer any more.
+    before: u64,
     start: usize,
     end: usize,
     line: u64,
@@ -26,14 +28,24 @@ impl Text {
     /// encoding is refused.
     pub fn open(content: Box<dyn Read>, charset: Charset, account: &Account) -> Result<Self, Failure> {
         let content = transcode(content, charset, account)?;
-        let buffer = vec![0; READ_SIZE];
-        let mut text =
-            Self { content, account: account.clone(), buffer, start: 0, end: 0, line: 1, after_return: false };
+        let mut text = Self::resume(content, account);
         while text.unread().len() < LONGEST_MAGIC && text.more()? {}
         if let Some((_, what, hint)) = FOREIGN.iter().find(|(magic, ..)| text.unread().starts_with(magic)) {
             return Err(Failure::Reject(format!("the object is {what}, not text in UTF-8; hint: {hint}")));
         }
         Ok(text)
+    }
+
+    /// Goes on with text in UTF-8, in the middle of an object.
+    pub fn resume(content: Box<dyn Read>, account: &Account) -> Self {
+        let buffer = vec![0; READ_SIZE];
+        let account = account.clone();
+        Self { content, account, buffer, before: 0, start: 0, end: 0, line: 1, after_return: false }
+    }
+
+    /// Says which line the first unread byte is of.
+    pub fn set_line(&mut self, line: u64) {
+        (self.line, self.after_return) = (line, false);
     }
 
     /// What was read and not consumed.
@@ -45,6 +57,7 @@ impl Text {
     pub fn more(&mut self) -> Result<bool, Failure> {
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
+            self.before += self.start as u64;
             self.end -= self.start;
             self.start = 0;
             // Twice as large for a record that takes most of it, so that records are moved few times.
@@ -56,6 +69,11 @@ impl Text {
         let amount = self.content.read(free).map_err(|err| self.account.explain(&err))?;
         self.end += amount;
         Ok(amount > 0)
+    }
+
+    /// How many bytes were left behind.
+    pub fn consumed(&self) -> u64 {
+        self.before + self.start as u64
     }
 
     /// The line of the first unread byte, from 1. A line ends with LF, CR, or both.

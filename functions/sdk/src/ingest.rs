@@ -25,6 +25,34 @@ pub trait Ingest: Sized + 'static {
 
     /// Starts reading an object.
     fn open(&self, ctx: &Context, source: Box<dyn Source>) -> Result<Box<dyn Decoder>, Failure>;
+
+    /// Starts to look for parts of about `size` bytes that several instances can read at once; none if the object can only
+    /// be read as a whole. See `split` in `wit/pipeline.wit` for what parts must be.
+    fn split(&self, _source: Box<dyn Source>, _size: u64) -> Result<Option<Box<dyn Splitter>>, Failure> {
+        Ok(None)
+    }
+
+    /// Starts reading a part of an object, one that [`Ingest::split`] found.
+    fn open_part(&self, _ctx: &Context, _source: Box<dyn Source>, _part: Part) -> Result<Box<dyn Decoder>, Failure> {
+        Err(Failure::Other("this function finds no parts".to_owned()))
+    }
+}
+
+/// A part of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Where it begins, in bytes from the object's beginning.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What else must be known to read it.
+    pub hint: Vec<u8>,
+}
+
+/// An object that parts are looked for in.
+pub trait Splitter {
+    /// The next part, none after the last.
+    fn next(&mut self) -> Result<Option<Part>, Failure>;
 }
 
 /// An object being read.
@@ -45,7 +73,7 @@ macro_rules! export_ingest {
 pub mod adapter {
     use std::cell::RefCell;
 
-    use super::{Decoder, Ingest};
+    use super::{Decoder, Ingest, Part, Splitter};
     use crate::arrow;
     use crate::bindings::imports::wasmill::pipeline::objects;
     use crate::bindings::imports::wasmill::pipeline::types as wit;
@@ -69,6 +97,7 @@ pub mod adapter {
 
     impl<S: Slot<Function: Ingest>> exports::Guest for Component<S> {
         type Decoder = OpenDecoder;
+        type Splitter = OpenSplitter;
 
         fn configure(config: String) -> Result<(), String> {
             S::fill(S::Function::configure(crate::config::parse(&config)?)?);
@@ -89,6 +118,32 @@ pub mod adapter {
             let decoder =
                 S::with(|function| function.open(&ctx.into(), Box::new(source))).map_err(Failure::Other)??;
             Ok(exports::Decoder::new(OpenDecoder(RefCell::new(decoder))))
+        }
+
+        fn split(source: objects::Source, size: u64) -> Result<Option<exports::Splitter>, wit::Failure> {
+            let splitter = S::with(|function| function.split(Box::new(source), size)).map_err(Failure::Other)??;
+            Ok(splitter.map(|splitter| exports::Splitter::new(OpenSplitter(RefCell::new(splitter)))))
+        }
+
+        fn open_part(
+            ctx: wit::Context,
+            source: objects::Source,
+            part: exports::Part,
+        ) -> Result<exports::Decoder, wit::Failure> {
+            let exports::Part { offset, length, hint } = part;
+            let part = Part { offset, length, hint };
+            let decoder = S::with(|function| function.open_part(&ctx.into(), Box::new(source), part));
+            Ok(exports::Decoder::new(OpenDecoder(RefCell::new(decoder.map_err(Failure::Other)??))))
+        }
+    }
+
+    /// The resource `splitter`.
+    pub struct OpenSplitter(RefCell<Box<dyn Splitter>>);
+
+    impl exports::GuestSplitter for OpenSplitter {
+        fn next(&self) -> Result<Option<exports::Part>, wit::Failure> {
+            let part = self.0.borrow_mut().next()?;
+            Ok(part.map(|Part { offset, length, hint }| exports::Part { offset, length, hint }))
         }
     }
 

@@ -74,7 +74,7 @@ pub mod types;
 static ALLOCATOR: allocator::Forgetful = allocator::Forgetful;
 
 pub use host::{Document, Documents, Source, SourceReader, Written, setting};
-pub use ingest::{Decoder, Ingest};
+pub use ingest::{Decoder, Ingest, Part, Splitter};
 pub use publish::{Publish, Receipt};
 pub use rejects::{ROW, Rejects, RowNumbers, row_field};
 pub use score::{Model, Score, Tensor};

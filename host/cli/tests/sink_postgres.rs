@@ -25,12 +25,8 @@ fn pipeline(server: &Postgres, sink: &str) -> tempfile::TempDir {
 }
 
 fn write(folder: &Path, server: &Postgres, sink: &str) {
-    let manifest = lake::MANIFEST
-        .replace("[stores.lake]\nurl = \"file:lake\"\n", "")
-        .replace("type = \"delta\"\nstore = \"lake\"\npath = \"numbers\"\n", "type = \"postgres\"\n");
-    let sink = if sink.contains("table = ") { sink.to_owned() } else { format!("table = \"numbers\"\n{sink}") };
-    let sink = format!("url = \"{}\"\n{sink}", server.url());
-    std::fs::write(folder.join("pipeline.toml"), manifest.replace("SINK", &sink)).unwrap();
+    let manifest = lake::postgres_manifest(&server.url(), &format!("table = \"numbers\"\n{sink}"));
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
 }
 
 fn run(folder: &Path) -> String {

@@ -6,7 +6,8 @@
 //!                └───► lane ─┘             steps that take the whole event, `--until` files
 //! ```
 //!
-//! A small object is read and worked on by one thread, which is faster than starting the others.
+//! A small object is read and worked on by one thread, which is faster than starting the others. Of a large one whose format has
+//! parts, `ingest` only finds them, and each lane reads those that it works on.
 //!
 //! Every lane has an instance of each step whose rows stand alone. The queues are short, so a slow database
 //! slows the reading, and memory stays the same whatever the object's size.
@@ -14,12 +15,13 @@
 mod calls;
 mod chain;
 mod collect;
+mod read;
 mod report;
 mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +31,7 @@ use crate::capability::objects::OpenObject;
 use crate::engine::{THREAD_STACK, on_deep_stack};
 use crate::event::{Event, EventId};
 use crate::failure::Failure;
-use crate::function::ingest::Ingest;
+use crate::function::ingest::{Ingest, Part};
 use crate::manifest::Id;
 use crate::pipeline::Pipeline;
 use crate::rows::{Reject, Rows};
@@ -37,7 +39,7 @@ use crate::rows::{Reject, Rows};
 use calls::Timeout;
 use chain::{Chain, Outcome};
 use collect::Collector;
-use usage::Meter;
+use read::Work;
 
 pub use report::{Counts, EventReport, SinkReport, StepReport};
 pub use usage::Usage;
@@ -52,7 +54,7 @@ pub struct RunOptions<'a> {
     pub until: Option<(usize, &'a Path)>,
     /// How many batches are worked on at once; all cores if none.
     pub lanes: Option<usize>,
-    /// How many of the first batches are left out, because they had all their effects in an attempt before. Only for a
+    /// How many of the first batches, or parts, are left out, because they had all their effects in an attempt before. Only for a
     /// pipeline that [`Pipeline::resumes`].
     pub skip: u64,
     /// The longest that it may take.
@@ -95,10 +97,10 @@ pub enum RunError {
     },
 }
 
-/// A batch that had all its effects, in all steps but those that take the whole event.
+/// A batch, or a part, that had all its effects, in all steps but those that take the whole event.
 #[derive(Debug)]
 pub struct Chunk<'a> {
-    /// How many batches are done with it, from the first on.
+    /// How many of them are done with it, from the first on.
     pub done: u64,
     /// The rows that were rejected, with the steps that did.
     pub rejects: Vec<(&'a Id, Reject)>,
@@ -167,13 +169,15 @@ impl Pipeline {
             let to_collector = outcomes.clone();
             thread("ingest")
                 .spawn_scoped(scope, move || {
-                    self.read(event, object, options.skip, timeout, progress, &tickets, &batches, &to_collector);
+                    let read = self.read_in_parts(event, object, options.skip, lanes, timeout, progress);
+                    hand_out(options.skip, read, &tickets, &batches, &to_collector);
                 })
                 .map_err(|err| error("cannot start a thread", err))?;
             for _ in 0..lanes {
                 let (incoming, outcomes) = (incoming.clone(), outcomes.clone());
+                let lane = Lane { pipeline: self, event, timeout, progress, ingest: None };
                 thread("lane")
-                    .spawn_scoped(scope, move || self.work(event, options, timeout, &incoming, &outcomes))
+                    .spawn_scoped(scope, move || lane.work(options, &incoming, &outcomes))
                     .map_err(|err| error("cannot start a thread", err))?;
             }
             drop((incoming, outcomes));
@@ -210,103 +214,89 @@ impl Pipeline {
                         chain.insert(Chain::start(self, event, until, timeout, chain::Part::Alone)?)
                     }
                 };
-                chain.ingested(sequence, batch)
+                let mut outcome = Outcome::new(sequence, self.steps.len());
+                chain.ingested(batch, &mut outcome)?;
+                Ok(outcome)
             });
             collector.take(outcome)?;
         }
         Ok(())
     }
+}
 
-    /// The batches of an object after the first `skip`; ends with the first failure.
-    fn batches(
-        &self,
-        event: &Event,
-        object: OpenObject,
-        skip: u64,
-        timeout: Timeout,
-        progress: &Progress,
-    ) -> impl Iterator<Item = Result<chain::Batch, Failure>> {
-        let mut ingest = Some(self.start_ingest().and_then(|mut ingest| {
-            ingest.open(event, object)?;
-            for _ in 0..skip {
-                ingest.next_rows()?;
-            }
-            Ok(ingest)
-        }));
-        let step = self.steps.first();
-        let next = move |ingest: &mut Ingest| match step {
-            // A decoder that failed may be in the middle of something: whoever tries again begins anew.
-            Some(step) => timeout.check().and_then(|()| step.permits.with(|| ingest.next_rows())),
-            None => Ok(None),
+/// The ingest thread: hands out what is read, numbered, each against a ticket.
+fn hand_out(
+    skip: u64,
+    read: impl Iterator<Item = Result<Work, Failure>>,
+    tickets: &Receiver<()>,
+    work: &Sender<(u64, Work)>,
+    outcomes: &Sender<Result<Outcome, StepFailure>>,
+) {
+    let mut numbered = (skip..).zip(read);
+    while tickets.recv().is_ok() {
+        let Some((sequence, read)) = numbered.next() else { return };
+        // Nobody listens if another step failed first.
+        let heard = match read {
+            Ok(read) => work.send((sequence, read)).is_ok(),
+            Err(failure) => outcomes.send(Err((0, failure))).is_ok(),
         };
-        std::iter::from_fn(move || {
-            let meter = Meter::start();
-            match ingest.as_mut()? {
-                Ok(reading) => match next(reading) {
-                    Ok(Some(output)) => {
-                        let rows = output.rows.len() + output.rejects.len();
-                        progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
-                        let (memory, printed) = reading.sandbox.memory_and_printed();
-                        Some(Ok(chain::Batch { output, usage: Usage { memory, printed, ..meter.read() } }))
-                    }
-                    Ok(None) => None,
-                    Err(failure) => {
-                        ingest = None;
-                        Some(Err(failure))
-                    }
-                },
-                Err(_) => ingest.take().and_then(Result::err).map(Err),
-            }
-        })
-    }
-
-    /// The ingest thread: reads batches and hands them out, numbered.
-    #[expect(clippy::too_many_arguments, reason = "the ends of four queues, which have different owners")]
-    fn read(
-        &self,
-        event: &Event,
-        object: OpenObject,
-        skip: u64,
-        timeout: Timeout,
-        progress: &Progress,
-        tickets: &Receiver<()>,
-        batches: &Sender<(u64, chain::Batch)>,
-        outcomes: &Sender<Result<Outcome, StepFailure>>,
-    ) {
-        let mut numbered = (skip..).zip(self.batches(event, object, skip, timeout, progress));
-        while tickets.recv().is_ok() {
-            let Some((sequence, batch)) = numbered.next() else { return };
-            // Nobody listens if another step failed first.
-            let heard = match batch {
-                Ok(batch) => batches.send((sequence, batch)).is_ok(),
-                Err(failure) => outcomes.send(Err((0, failure))).is_ok(),
-            };
-            if !heard {
-                return;
-            }
+        if !heard {
+            return;
         }
     }
+}
 
-    /// A lane: takes batches through the steps whose rows stand alone.
+/// A lane: takes batches through the steps whose rows stand alone, and reads them first where they come in parts.
+struct Lane<'a> {
+    pipeline: &'a Pipeline,
+    event: &'a Event,
+    timeout: Timeout,
+    progress: &'a Progress,
+    /// What reads parts, if there are any.
+    ingest: Option<Ingest>,
+}
+
+impl Lane<'_> {
     fn work(
-        &self,
-        event: &Event,
+        mut self,
         options: &RunOptions<'_>,
-        timeout: Timeout,
-        incoming: &Receiver<(u64, chain::Batch)>,
+        incoming: &Receiver<(u64, Work)>,
         outcomes: &Sender<Result<Outcome, StepFailure>>,
     ) {
-        let mut chain =
-            match Chain::start(self, event, options.until.map(|(step, _)| step), timeout, chain::Part::Alone) {
-                Ok(chain) => chain,
-                Err(failure) => return drop(outcomes.send(Err(failure))),
+        let until = options.until.map(|(step, _)| step);
+        let mut chain = match Chain::start(self.pipeline, self.event, until, self.timeout, chain::Part::Alone) {
+            Ok(chain) => chain,
+            Err(failure) => return drop(outcomes.send(Err(failure))),
+        };
+        for (sequence, work) in incoming {
+            let mut outcome = Outcome::new(sequence, self.pipeline.steps.len());
+            let worked = match work {
+                Work::Batch(batch) => chain.ingested(batch, &mut outcome),
+                Work::Part(part, object) => self.part(&part, object, &mut chain, &mut outcome),
             };
-        for (sequence, batch) in incoming {
-            let outcome = chain.ingested(sequence, batch);
-            let failed = outcome.is_err();
-            if outcomes.send(outcome).is_err() || failed {
+            let failed = worked.is_err();
+            if outcomes.send(worked.map(|()| outcome)).is_err() || failed {
                 return;
             }
         }
+    }
+
+    fn part(
+        &mut self,
+        part: &Part,
+        object: OpenObject,
+        chain: &mut Chain<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), StepFailure> {
+        let reading = |failure| (0, failure);
+        let ingest = match &mut self.ingest {
+            Some(ingest) => ingest,
+            none => none.insert(self.pipeline.start_ingest().map_err(reading)?),
+        };
+        ingest.open_part(self.event, object, part).map_err(reading)?;
+        while let Some(batch) = self.pipeline.next_batch(ingest, self.timeout, self.progress).map_err(reading)? {
+            chain.ingested(batch, outcome)?;
+        }
+        Ok(())
     }
 }

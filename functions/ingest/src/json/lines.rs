@@ -23,6 +23,12 @@ impl JsonlRecords {
         Self { plan: plan.clone(), text, count: 0, done: 0 }
     }
 
+    /// Starts reading a part of an object, which begins on a line.
+    pub fn open_part(plan: &JsonPlan, mut text: Text, line: u64) -> Self {
+        text.set_line(line);
+        Self::open(plan, text)
+    }
+
     /// How long the next line is, without its end; none if it is too long.
     fn line(&mut self) -> Result<Option<usize>, Failure> {
         let mut searched = 0;

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{Slow, read, two, with};
+use super::{Outcome, Slow, read, read_parts, two, with};
 
 /// A small generator with a fixed beginning, so that a failure comes again: xorshift64* (Vigna 2016).
 struct Random(u64);
@@ -39,6 +39,10 @@ fn arbitrary_separated_values_never_panic_and_all_is_accounted_for() {
         let config = with(two("csv"), options);
         let outcome = read(&config, object.clone());
         assert_eq!(read(&config, Slow(object.clone(), 1)), outcome, "{object:?} {config}");
+        let parts = read_parts(&config, &object, 1 + random.below(12));
+        // Only batches are others.
+        let parts = parts.map(|parts| Outcome { batches: outcome.batches.clone(), ..parts });
+        assert!(parts.is_none_or(|parts| parts == outcome), "{object:?} {config}");
         let records = outcome.rows.len() + outcome.rejects.len();
         assert_eq!(outcome.batches.iter().sum::<usize>(), records);
         if config["quote"] == "none" && config["comment"] == "none" && config["header"] == false {

@@ -122,12 +122,17 @@ impl Run {
             summary.add(event, outcome);
         }
         for extract in self.extracts(&session.plan) {
-            let Some(event) = tables.read(extract)? else { continue };
-            let outcome = run_event(&pipeline, &event, &options, &tables, &mut rejects, self.format);
-            if outcome.is_ok() {
-                tables.is_done(extract, &event)?;
+            while let Some((event, is_new)) = tables.read(extract)? {
+                let outcome = run_event(&pipeline, &event, &options, &tables, &mut rejects, self.format);
+                let failed = outcome.is_err();
+                if !failed {
+                    tables.is_done(extract, &event)?;
+                }
+                summary.add(&event, outcome);
+                if failed || is_new {
+                    break;
+                }
             }
-            summary.add(&event, outcome);
         }
         rejects.finish()?;
         let committed = tables.commit();

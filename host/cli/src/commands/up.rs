@@ -171,10 +171,16 @@ impl Up {
                     TriggerPlan::Pipeline(chain) => {
                         triggers.spawn(chain::follow(chain.clone(), intake.clone()));
                     }
-                    TriggerPlan::Extract(plan) => {
+                    TriggerPlan::Extract(table) => {
                         let is_looked = Arc::new(AtomicBool::new(false));
                         lists.push(is_looked.clone());
-                        triggers.spawn(extract::keep(plan.clone(), tables::source(), intake.clone(), is_looked));
+                        triggers.spawn(extract::keep(
+                            table.clone(),
+                            tables::source(),
+                            intake.clone(),
+                            plan.delivery.lease,
+                            is_looked,
+                        ));
                     }
                     TriggerPlan::Http { .. } | TriggerPlan::Nats(_) => {}
                 }

@@ -63,6 +63,14 @@ pub fn write(folder: &Path, sink: &str) {
     std::fs::write(folder.join("pipeline.toml"), MANIFEST.replace("SINK", sink)).unwrap();
 }
 
+/// The same, whose rows go into a table of PostgreSQL: `sink` has keys for it besides `url`.
+pub fn postgres_manifest(url: &str, sink: &str) -> String {
+    let manifest = MANIFEST
+        .replace("[stores.lake]\nurl = \"file:lake\"\n", "")
+        .replace("type = \"delta\"\nstore = \"lake\"\npath = \"numbers\"\n", "type = \"postgres\"\n");
+    manifest.replace("SINK", &format!("url = \"{url}\"\n{sink}"))
+}
+
 /// An object of so many rows, each with the number as its value.
 pub fn rows(first: usize, count: usize, day: &str) -> String {
     let lines = (first..first + count).map(|id| format!("{id},{id},{day}\n"));

@@ -62,6 +62,17 @@ impl OpenObject {
         Ok(Self { content, size: now.size, position })
     }
 
+    /// The same object once more, to be read at another place. What is read of one that is over the network, the others need not
+    /// read again, of the last `pieces` pieces.
+    pub fn again(&mut self, pieces: usize) -> std::io::Result<Self> {
+        let content = match &mut self.content {
+            Content::File(file) => Content::File(file.try_clone()?),
+            Content::Remote(object) => Content::Remote(Box::new(object.again(pieces))),
+            Content::Bytes(bytes) => Content::Bytes(bytes.clone()),
+        };
+        Ok(Self { content, size: self.size, position: self.position.clone() })
+    }
+
     /// Its length in bytes.
     pub fn size(&self) -> u64 {
         self.size

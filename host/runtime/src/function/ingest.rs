@@ -4,6 +4,7 @@ use arrow_schema::{Schema, SchemaRef};
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::ingest::IngestFunction;
+pub use crate::bindings::ingest::exports::wasmill::pipeline::ingest::Part;
 use crate::capability::objects::OpenObject;
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
@@ -17,13 +18,14 @@ pub struct Ingest {
     pub(crate) sandbox: Sandbox,
     function: IngestFunction,
     decoder: Option<ResourceAny>,
+    splitter: Option<ResourceAny>,
     /// The schema of its rows.
     pub schema: SchemaRef,
 }
 
 impl Ingest {
     pub(super) fn new(sandbox: Sandbox, function: IngestFunction) -> Self {
-        Self { sandbox, function, decoder: None, schema: SchemaRef::new(Schema::empty()) }
+        Self { sandbox, function, decoder: None, splitter: None, schema: SchemaRef::new(Schema::empty()) }
     }
 
     pub(super) fn configure(&mut self, config: &str) -> Result<(), Failure> {
@@ -50,6 +52,7 @@ impl Ingest {
     /// Starts reading an object.
     pub fn open(&mut self, event: &Event, object: OpenObject) -> Result<(), Failure> {
         self.sandbox.set_time(event.time);
+        self.close()?;
         let guest = self.function.wasmill_pipeline_ingest();
         let decoder = self.sandbox.ask(|store| {
             let object = store.data_mut().table.push(object)?;
@@ -57,6 +60,44 @@ impl Ingest {
         })?;
         self.decoder = Some(decoder);
         Ok(())
+    }
+
+    /// Starts to look for parts of about `size` bytes; false if the object can only be read as a whole.
+    pub fn split(&mut self, object: OpenObject, size: u64) -> Result<bool, Failure> {
+        let guest = self.function.wasmill_pipeline_ingest();
+        self.splitter = self.sandbox.ask(|store| {
+            let object = store.data_mut().table.push(object)?;
+            guest.call_split(store, object, size)
+        })?;
+        Ok(self.splitter.is_some())
+    }
+
+    /// The next part, none after the last.
+    pub fn next_part(&mut self) -> Result<Option<Part>, Failure> {
+        let Some(splitter) = self.splitter else { return Ok(None) };
+        let guest = self.function.wasmill_pipeline_ingest().splitter();
+        self.sandbox.ask(|store| guest.call_next(store, splitter))
+    }
+
+    /// Starts reading a part of an object.
+    pub fn open_part(&mut self, event: &Event, object: OpenObject, part: &Part) -> Result<(), Failure> {
+        self.sandbox.set_time(event.time);
+        self.close()?;
+        let guest = self.function.wasmill_pipeline_ingest();
+        let decoder = self.sandbox.ask(|store| {
+            let object = store.data_mut().table.push(object)?;
+            guest.call_open_part(store, &context(event, 1), object, part)
+        })?;
+        self.decoder = Some(decoder);
+        Ok(())
+    }
+
+    /// Lets go of what was read before.
+    fn close(&mut self) -> Result<(), Failure> {
+        match self.decoder.take() {
+            Some(decoder) => self.sandbox.call(|store| decoder.resource_drop(store)),
+            None => Ok(()),
+        }
     }
 
     /// The next rows, none after the last.

@@ -32,9 +32,9 @@ pub enum Part {
     Whole,
 }
 
-/// What came of a batch.
+/// What came of a batch, or of the batches of a part.
 pub struct Outcome {
-    /// The batch's place in the object, from 0.
+    /// Its place in the object, from 0.
     pub sequence: u64,
     /// For each step what it did, and what it used.
     pub steps: Vec<(Counts, Usage)>,
@@ -43,7 +43,7 @@ pub struct Outcome {
     /// Rows for steps that take a whole event.
     pub deferred: Vec<(usize, Rows)>,
     /// Rows of the step that the run stops at.
-    pub taken: Option<Rows>,
+    pub taken: Vec<Rows>,
     /// Rows for sinks, by their position.
     pub sunk: Vec<(usize, Rows)>,
 }
@@ -56,7 +56,7 @@ impl Outcome {
             steps: vec![Default::default(); steps],
             rejects: Vec::new(),
             deferred: Vec::new(),
-            taken: None,
+            taken: Vec::new(),
             sunk: Vec::new(),
         }
     }
@@ -112,14 +112,12 @@ impl<'a> Chain<'a> {
     }
 
     /// Takes a batch of the first step through the steps after it.
-    pub fn ingested(&mut self, sequence: u64, batch: Batch) -> Result<Outcome, StepFailure> {
-        let mut outcome = Outcome::new(sequence, self.pipeline.steps.len());
+    pub fn ingested(&mut self, batch: Batch, outcome: &mut Outcome) -> Result<(), StepFailure> {
         outcome.count(0, |counts| {
             counts.rows_in += (batch.output.rows.len() + batch.output.rejects.len()) as u64;
         });
         outcome.used(0, &batch.usage);
-        self.pass_on(0, batch.output, &mut outcome)?;
-        Ok(outcome)
+        self.pass_on(0, batch.output, outcome)
     }
 
     /// Gives rows to a step, and what it makes of them to the steps after it.
@@ -198,7 +196,7 @@ impl<'a> Chain<'a> {
         });
         outcome.reject(step, rejects);
         if self.until == Some(step) {
-            outcome.taken = Some(rows);
+            outcome.taken.push(rows);
             return Ok(());
         }
         let pipeline = self.pipeline;

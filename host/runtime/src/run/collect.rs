@@ -92,8 +92,10 @@ impl<'a> Collector<'a> {
             usage.add(&used);
         }
         self.progress.rejected.fetch_add(outcome.rejects.len() as u64, Ordering::Relaxed);
-        if let (Some(file), Some(rows)) = (&mut self.file, outcome.taken) {
-            file.write(&rows.batch).map_err(|err| io_error(self.event, file.path, err))?;
+        if let Some(file) = &mut self.file {
+            for rows in &outcome.taken {
+                file.write(&rows.batch).map_err(|err| io_error(self.event, file.path, err))?;
+            }
         }
         let rejects = outcome.rejects.into_iter();
         let named = rejects.filter_map(|(step, reject)| Some((&self.pipeline.steps.get(step)?.id, reject)));

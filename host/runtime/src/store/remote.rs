@@ -1,7 +1,7 @@
 //! Stores over the network, by the crate `object_store`. Their credentials are in the environment, as each cloud's own
 //! programs have it: variables that begin with `AWS_`, `AZURE_` or `GOOGLE_`, or the identity of the machine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -148,6 +148,8 @@ pub struct RemoteObject {
     version: Option<String>,
     /// A piece that was read, and where it begins.
     held: (u64, Bytes),
+    /// Pieces that were read by this or another that reads the same.
+    shared: Option<Arc<Shared>>,
     /// The next one, and where it will begin.
     ahead: Option<(u64, JoinHandle<Result<Bytes>>)>,
 }
@@ -158,7 +160,32 @@ impl RemoteObject {
         let (client, path) = client(url)?;
         let meta = in_tokio(in_time(url, client.head(&path)))?;
         let found = found(Location::Url(url.clone()), &meta);
-        Ok(Self { url: url.clone(), client, path, found, version: meta.e_tag, held: (0, Bytes::new()), ahead: None })
+        Ok(Self {
+            url: url.clone(),
+            client,
+            path,
+            found,
+            version: meta.e_tag,
+            held: (0, Bytes::new()),
+            shared: None,
+            ahead: None,
+        })
+    }
+
+    /// The same once more. What one reads, the others need not read again, of the last `most` pieces.
+    pub fn again(&mut self, most: usize) -> Self {
+        let shared = || Arc::new(Shared { most, pieces: Mutex::default() });
+        let shared = self.shared.get_or_insert_with(shared).clone();
+        Self {
+            url: self.url.clone(),
+            client: self.client.clone(),
+            path: self.path.clone(),
+            found: self.found.clone(),
+            version: self.version.clone(),
+            held: (0, Bytes::new()),
+            shared: Some(shared),
+            ahead: None,
+        }
     }
 
     /// Bytes from `offset` on, at most `len` of them, but at least one if there is any; `TimedOut` after `until`.
@@ -168,7 +195,17 @@ impl RemoteObject {
             return Ok(Vec::new());
         }
         if self.held(offset).is_none() {
-            self.held = (offset, in_tokio(self.fetch(offset, len, until))?);
+            let known = self.shared.as_ref().and_then(|shared| shared.piece_with(offset));
+            self.held = match known {
+                Some(piece) => piece,
+                None => {
+                    let piece = (offset, in_tokio(self.fetch(offset, len, until))?);
+                    if let Some(shared) = &self.shared {
+                        shared.add(piece.clone());
+                    }
+                    piece
+                }
+            };
         }
         let held = self.held(offset).ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?;
         Ok(held.get(..len as usize).unwrap_or(held).to_vec())
@@ -214,6 +251,29 @@ impl RemoteObject {
             ..GetOptions::default()
         };
         tokio::spawn(async move { in_time(&url, async { client.get_opts(&path, options).await?.bytes().await }).await })
+    }
+}
+
+/// The last pieces that were read of an object, and where each begins.
+#[derive(Debug)]
+struct Shared {
+    most: usize,
+    pieces: Mutex<VecDeque<(u64, Bytes)>>,
+}
+
+impl Shared {
+    fn piece_with(&self, offset: u64) -> Option<(u64, Bytes)> {
+        let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = |(start, bytes): &&(u64, Bytes)| (*start..start + bytes.len() as u64).contains(&offset);
+        pieces.iter().find(has).cloned()
+    }
+
+    fn add(&self, piece: (u64, Bytes)) {
+        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.push_back(piece);
+        while pieces.len() > self.most {
+            pieces.pop_front();
+        }
     }
 }
 

@@ -23,9 +23,6 @@ use wasmill_runtime::{backoff, crash};
 use super::Intake;
 use crate::clock::{self, micros};
 
-/// How long nobody else reads after a reader was last heard of.
-const LEASE: Duration = Duration::from_secs(60);
-
 /// The longest sleep: what another worker left is seen after it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -57,25 +54,29 @@ pub enum ExtractError {
 /// What there was to read.
 #[derive(Debug)]
 pub enum Found {
-    /// What was read, now or before, and not accepted.
+    /// What was read now.
     Event(Event),
+    /// What was read before, and not accepted: there may be more.
+    Pending(Event),
     /// Nothing that is new.
     Nothing,
     /// Somebody else reads.
     Held,
 }
 
-/// Reads a table, if it was not read for as long as `every`; how many rows, and the event of what was read.
+/// Reads a table, if it was not read for as long as `every`; how many rows, and the event of what was read. Nobody else reads
+/// before this one was not heard of for as long as `lease`.
 pub async fn read(
     plan: &Arc<ExtractPlan>,
     source: &'static dyn TableSource,
     journal: &Journal,
     every: Duration,
+    lease: Duration,
 ) -> Result<(u64, Found), ExtractError> {
-    let begun = journal.begin_extract(&plan.id, micros(every), micros(LEASE), clock::now()).await?;
+    let begun = journal.begin_extract(&plan.id, micros(every), micros(lease), clock::now()).await?;
     let mut reading = match begun {
         Turn::Read(reading) => reading,
-        Turn::Pending(event) => return Ok((0, Found::Event(event))),
+        Turn::Pending(event) => return Ok((0, Found::Pending(event))),
         Turn::NotDue => return Ok((0, Found::Nothing)),
         Turn::Held => return Ok((0, Found::Held)),
     };
@@ -83,7 +84,7 @@ pub async fn read(
     let extracting = tokio::task::spawn_blocking(move || source.extract(&table, state.as_deref()));
     let extracted = tokio::select! {
         extracted = extracting => extracted.map_err(io::Error::other).flatten(),
-        never = hold(plan, &reading, journal) => match never {},
+        never = hold(plan, &reading, journal, lease) => match never {},
     };
     crash::point("extract", "read");
     let extracted = match extracted {
@@ -110,10 +111,10 @@ pub async fn read(
 }
 
 /// Keeps others from reading, for as long as it is polled.
-async fn hold(plan: &ExtractPlan, reading: &Reading, journal: &Journal) -> Infallible {
+async fn hold(plan: &ExtractPlan, reading: &Reading, journal: &Journal, lease: Duration) -> Infallible {
     loop {
-        tokio::time::sleep(LEASE / 3).await;
-        if let Err(err) = journal.hold_extract(&plan.id, reading, micros(LEASE), clock::now()).await {
+        tokio::time::sleep(lease / 3).await;
+        if let Err(err) = journal.hold_extract(&plan.id, reading, micros(lease), clock::now()).await {
             tracing::warn!("{}: {err}", plan.trigger());
         }
     }
@@ -124,17 +125,22 @@ pub async fn keep(
     plan: Arc<ExtractPlan>,
     source: &'static dyn TableSource,
     intake: Intake,
+    lease: Duration,
     is_looked: Arc<AtomicBool>,
 ) {
     let mut failures = 0;
     loop {
-        match next(&plan, source, &intake).await {
+        match next(&plan, source, &intake, lease).await {
             Ok(found) => {
                 failures = 0;
-                if !matches!(found, Found::Held) {
-                    is_looked.store(true, Ordering::Relaxed);
+                let mut pause = plan.every;
+                match found {
+                    Found::Event(_) | Found::Nothing => is_looked.store(true, Ordering::Relaxed),
+                    Found::Pending(_) => pause = Duration::ZERO,
+                    // Whoever reads may have died.
+                    Found::Held => pause = pause.min(lease),
                 }
-                tokio::time::sleep(plan.every.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)).await;
+                tokio::time::sleep(pause.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)).await;
             }
             Err(err) => {
                 match &err {
@@ -154,13 +160,14 @@ async fn next(
     plan: &Arc<ExtractPlan>,
     source: &'static dyn TableSource,
     intake: &Intake,
+    lease: Duration,
 ) -> Result<Found, ExtractError> {
     let trigger = plan.trigger();
     if intake.journal.is_busy(&trigger).await? {
         return Ok(Found::Held);
     }
-    let (rows, found) = read(plan, source, &intake.journal, plan.every).await?;
-    if let Found::Event(event) = &found {
+    let (rows, found) = read(plan, source, &intake.journal, plan.every, lease).await?;
+    if let Found::Event(event) | Found::Pending(event) = &found {
         intake.metrics.extracted(plan.id.as_str(), rows);
         let event = NewEvent {
             id: event.id.clone(),

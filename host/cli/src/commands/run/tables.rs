@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 use wasmill_journal::Journal;
 use wasmill_journal::staging::Origin;
@@ -17,6 +17,9 @@ use wasmill_worker::sinks::{Committer, Sinks, Staging};
 use wasmill_worker::trigger::extract::{self, Found};
 
 use crate::tables;
+
+/// How often it is asked whether somebody else is done with a table.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The sinks of a pipeline, and the journal that its rows go through, and that knows how far tables were read.
 pub struct Tables {
@@ -44,13 +47,18 @@ impl Tables {
         Ok(Self { sinks: Sinks::default(), journal: None, runtime, lease: Duration::ZERO })
     }
 
-    /// What is new of a table, or what was read of it before and is not done.
-    pub fn read(&self, plan: &Arc<ExtractPlan>) -> Result<Option<Event>> {
+    /// What is new of a table, or what was read of it before and is not done; and whether it is that which is new.
+    pub fn read(&self, plan: &Arc<ExtractPlan>) -> Result<Option<(Event, bool)>> {
         let Some(journal) = &self.journal else { return Ok(None) };
-        match self.runtime.block_on(extract::read(plan, tables::source(), journal, Duration::ZERO))? {
-            (_, Found::Event(event)) => Ok(Some(event)),
-            (_, Found::Nothing) => Ok(None),
-            (_, Found::Held) => bail!("{}: another wasmill reads it now\nhint: run again", plan.trigger()),
+        loop {
+            let read = extract::read(plan, tables::source(), journal, Duration::ZERO, self.lease);
+            match self.runtime.block_on(read)? {
+                (_, Found::Event(event)) => return Ok(Some((event, true))),
+                (_, Found::Pending(event)) => return Ok(Some((event, false))),
+                (_, Found::Nothing) => return Ok(None),
+                // It is done soon, or its lease runs out.
+                (_, Found::Held) => std::thread::sleep(LOOK_AGAIN),
+            }
         }
     }
 
