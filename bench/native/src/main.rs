@@ -14,7 +14,8 @@ use arrow_schema::SchemaRef;
 use crossbeam_channel::bounded;
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::event::Event;
-use wasmill_runtime::plan::{Plan, StepPlan};
+use wasmill_runtime::plan::{Plan, StepPlan, TableRows};
+use wasmill_runtime::store::Location;
 use wasmill_runtime::rows::without_numbers;
 use wasmill_sdk::{
     Context, Document, Documents, Failure, Ingest, Publish, Scope, Score, Source, Transform, Written, config,
@@ -211,9 +212,11 @@ fn configure<T: Ingest>(json: &str) -> Result<T> {
 fn read_tables(plan: &Plan) -> Result<Vec<(String, RecordBatch)>> {
     let mut tables = Vec::new();
     for table in &plan.tables {
-        let ingest = configure::<wasmill_ingest::Function>(&table.config)?;
-        let event = Event::of_file(&table.object)?;
-        let mut decoder = ingest.open(&context(&event), Box::new(FileSource::open(&table.object)?))?;
+        let TableRows::Object(object) = &table.rows else { return Err(anyhow!("a table is no object")) };
+        let Location::File(file) = &object.object else { return Err(anyhow!("a table is no file")) };
+        let ingest = configure::<wasmill_ingest::Function>(&object.config)?;
+        let event = Event::of_file(file)?;
+        let mut decoder = ingest.open(&context(&event), Box::new(FileSource::open(file)?))?;
         let mut batches = Vec::new();
         while let Some(output) = decoder.next()? {
             batches.push(output.batch);

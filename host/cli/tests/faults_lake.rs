@@ -134,6 +134,21 @@ fn a_merge_that_changes_nothing_and_crashes_is_in_all_the_same() {
 }
 
 #[test]
+fn a_large_object_that_is_read_in_parts_goes_on_where_it_was() {
+    const MANY: usize = 200_000;
+    let object = rows(0, MANY, WIDE);
+    assert!(object.len() > 16 << 20, "it is read as a whole");
+    for point in ["progress-before", "progress-after", "done-before"] {
+        let folder = pipeline("commit_rows = 40000");
+        let folder = folder.path();
+        land(folder, "a.csv", &object);
+        let what = format!("{point}={}*off->return", usize::from(!point.starts_with("done")));
+        assert!(!ends(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"], &what), "{what}");
+        check(folder, MANY, &what);
+    }
+}
+
+#[test]
 fn kills_at_any_moment_lose_no_row_of_a_table_and_double_none() {
     let mut chance = StdRng::seed_from_u64(seed());
     let kills = number("KILLS", 20);

@@ -11,7 +11,7 @@ use crate::event::{Accepted, NewEvent, Sequence};
 use crate::lease::{Lease, State, Terms, due, give};
 use crate::letters::{self, Letter};
 use crate::postgres::Postgres;
-use crate::sql::{Db, values};
+use crate::sql::{Db, Durability, values};
 use crate::sqlite::Sqlite;
 use crate::staging::{self, Staged};
 use crate::writer::{Effects, Writer};
@@ -119,6 +119,8 @@ pub struct Journal {
     pub(crate) pipeline: Arc<str>,
     writer: Writer,
     reader: Writer,
+    /// How durable rows are that are staged without a lease.
+    on_the_way: Durability,
 }
 
 impl Journal {
@@ -146,6 +148,7 @@ impl Journal {
             pipeline: pipeline.as_str().into(),
             writer: writer.map_err(threads)?,
             reader: reader.map_err(threads)?,
+            on_the_way: Durability::Now,
         })
     }
 
@@ -155,6 +158,13 @@ impl Journal {
             Sqlite::exists(path)?;
         }
         Self::open(place, pipeline, Box::new(|| Ok(())))
+    }
+
+    /// From now on rows that are staged without a lease are durable only with the batch that commits them: for whoever runs all
+    /// of it again after a power cut.
+    pub fn staging_lazily(mut self) -> Self {
+        self.on_the_way = Durability::Later;
+        self
     }
 
     /// The pipeline's name.
@@ -168,7 +178,7 @@ impl Journal {
         work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let pipeline = self.pipeline.clone();
-        self.reader.transact("read", false, move |db| work(db, &pipeline)).await
+        self.reader.transact("read", false, Durability::Now, move |db| work(db, &pipeline)).await
     }
 
     pub(crate) async fn write<T: Send + 'static>(
@@ -177,7 +187,17 @@ impl Journal {
         work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let pipeline = self.pipeline.clone();
-        self.writer.transact(name, false, move |db| work(db, &pipeline)).await
+        self.writer.transact(name, false, Durability::Now, move |db| work(db, &pipeline)).await
+    }
+
+    /// The same, durable as the journal is to be where nobody is told of each step.
+    pub(crate) async fn write_on_the_way<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let pipeline = self.pipeline.clone();
+        self.writer.transact(name, false, self.on_the_way, move |db| work(db, &pipeline)).await
     }
 
     /// Accepts an event; it is durable when this returns.
@@ -366,7 +386,7 @@ impl Journal {
             }
             work(db, sequence, attempt)
         };
-        self.writer.transact(name, settles, held).await
+        self.writer.transact(name, settles, Durability::Now, held).await
     }
 }
 

@@ -12,7 +12,7 @@ use wasmill_postgres::Server;
 
 use crate::journal::{Clock, JournalError};
 use crate::schema;
-use crate::sql::{Backend, Cell, Db, Row, Transaction, Value};
+use crate::sql::{Backend, Cell, Db, Durability, Row, Transaction, Value};
 
 /// How often the server's clock is looked at.
 const CLOCK: Duration = Duration::from_secs(60);
@@ -114,7 +114,7 @@ fn said(server: &str, err: &postgres::Error) -> JournalError {
 }
 
 impl Backend for Postgres {
-    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, JournalError> {
+    fn begin(&mut self, durability: Durability) -> Result<Box<dyn Transaction + '_>, JournalError> {
         if self.connected.as_ref().is_none_or(|connected| connected.client.is_closed()) {
             self.connected = None;
             self.connected = Some(self.connect()?);
@@ -126,7 +126,10 @@ impl Backend for Postgres {
             *skew = clock.skew(client).map_err(|err| said(server, &err))?;
             *looked = Instant::now();
         }
-        let transaction = client.transaction().map_err(|err| said(server, &err))?;
+        let mut transaction = client.transaction().map_err(|err| said(server, &err))?;
+        if durability == Durability::Later {
+            transaction.batch_execute("SET LOCAL synchronous_commit TO off").map_err(|err| said(server, &err))?;
+        }
         Ok(Box::new(OnServer { transaction, statements, server, skew: *skew, failed: None }))
     }
 }

@@ -167,12 +167,21 @@ pub trait Transaction: Db {
     /// Ends the part, or takes it back.
     fn end_part(&mut self, keep: bool) -> Result<(), JournalError>;
 
-    /// Ends the transaction; it is durable when this returns.
+    /// Ends the transaction; it is durable when this returns, if it was to be.
     fn commit(self: Box<Self>) -> Result<(), JournalError>;
+}
+
+/// When what a transaction wrote is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is committed, with all that was committed before.
+    Now,
+    /// When another is that must be. Until then a power cut takes it back, with all that came after it.
+    Later,
 }
 
 /// A connection to a database, which it makes anew when it is lost.
 pub trait Backend: Send {
     /// Begins a transaction.
-    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, JournalError>;
+    fn begin(&mut self, durability: Durability) -> Result<Box<dyn Transaction + '_>, JournalError>;
 }

@@ -9,7 +9,7 @@ use wasmill_runtime::sqlite::{self, Format};
 
 use crate::journal::JournalError;
 use crate::schema;
-use crate::sql::{Backend, Cell, Db, Row, Transaction, Value};
+use crate::sql::{Backend, Cell, Db, Durability, Row, Transaction, Value};
 
 /// What a journal's file is.
 const FORMAT: Format = Format {
@@ -24,16 +24,17 @@ const FORMAT: Format = Format {
 pub struct Sqlite {
     connection: Connection,
     behavior: TransactionBehavior,
+    /// What the connection is set to.
+    durability: Durability,
 }
 
 impl Sqlite {
     /// Opens the file, and makes it if it is not there.
     pub fn open(path: &Path, writes: bool) -> Result<Self, JournalError> {
         let connection = sqlite::open(path, &FORMAT).map_err(Arc::new)?;
-        // What was accepted must be there after the machine lost its power.
         connection.pragma_update(None, "synchronous", "full")?;
         let behavior = if writes { TransactionBehavior::Immediate } else { TransactionBehavior::Deferred };
-        Ok(Self { connection, behavior })
+        Ok(Self { connection, behavior, durability: Durability::Now })
     }
 
     /// An error if the file is not there.
@@ -44,7 +45,13 @@ impl Sqlite {
 }
 
 impl Backend for Sqlite {
-    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, JournalError> {
+    fn begin(&mut self, durability: Durability) -> Result<Box<dyn Transaction + '_>, JournalError> {
+        if self.durability != durability {
+            // What was accepted must be there after the machine lost its power. Of a write-ahead log the rest is then too.
+            let synchronous = if durability == Durability::Now { "full" } else { "normal" };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.durability = durability;
+        }
         Ok(Box::new(InFile(self.connection.transaction_with_behavior(self.behavior)?)))
     }
 }

@@ -100,14 +100,14 @@ impl Journal {
         };
         match lease {
             Some(lease) => self.holding("begin-staging", false, lease, move |db, _, _| work(db)).await,
-            None => self.write("begin-staging", move |db, _| work(db)).await,
+            None => self.write_on_the_way("begin-staging", move |db, _| work(db)).await,
         }
     }
 
     /// Records rows of an event that no lease is for; `ends` says that it has had all its effects.
     pub async fn stage(&self, origin: &Origin, staged: Vec<Staged>, ends: bool, now: i64) -> Result<(), JournalError> {
         let origin = origin.clone();
-        self.write("stage", move |db, pipeline| {
+        self.write_on_the_way("stage", move |db, pipeline| {
             let now = now.saturating_add(db.skew());
             put(db, pipeline, &origin, &staged, ends, now)
         })

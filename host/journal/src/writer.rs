@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use wasmill_runtime::crash;
 
 use crate::journal::JournalError;
-use crate::sql::{Backend, Db, Transaction};
+use crate::sql::{Backend, Db, Durability, Transaction};
 
 /// The most that are committed together: an answer should not wait for much more work than its own.
 const MOST_TOGETHER: usize = 256;
@@ -24,6 +24,7 @@ struct Task {
     work: Work,
     /// Whether it records effects.
     settles: bool,
+    durability: Durability,
 }
 
 /// Work on the tables, if a transaction could begin, which gives what is to be said once it was committed, or was not.
@@ -46,12 +47,13 @@ impl Writer {
         Ok(Self { tasks: Some(tasks), thread: Some(thread) })
     }
 
-    /// Does something in a transaction; the answer comes when it is durable. What `settles` records effects, which are made
-    /// durable before.
+    /// Does something in a transaction; the answer comes when it is as durable as it is to be. What `settles` records effects,
+    /// which are made durable before.
     pub async fn transact<T: Send + 'static>(
         &self,
         name: &'static str,
         settles: bool,
+        durability: Durability,
         work: impl FnOnce(&mut dyn Db) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
@@ -62,7 +64,8 @@ impl Writer {
                 let _ = answer.send(committed.and(result));
             })
         });
-        let sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(Task { name, work, settles }).is_ok());
+        let sent =
+            self.tasks.as_ref().is_some_and(|tasks| tasks.send(Task { name, work, settles, durability }).is_ok());
         if !sent {
             return Err(JournalError::Closed);
         }
@@ -85,8 +88,13 @@ fn write(mut backend: Box<dyn Backend>, effects: &Effects, waiting: &Receiver<Ta
         let tasks: Vec<Task> = std::iter::once(first).chain(waiting.try_iter().take(MOST_TOGETHER - 1)).collect();
         let durable = if tasks.iter().any(|task| task.settles) { effects() } else { Ok(()) };
         let durable = durable.map_err(|err| JournalError::Effects(Arc::new(err)));
+        let durability = if tasks.iter().any(|task| task.durability == Durability::Now) {
+            Durability::Now
+        } else {
+            Durability::Later
+        };
         let names: Vec<&str> = tasks.iter().map(|task| task.name).collect();
-        let (answers, committed): (Vec<Answer>, _) = match backend.begin() {
+        let (answers, committed): (Vec<Answer>, _) = match backend.begin(durability) {
             Ok(mut transaction) => {
                 let work = |task: Task| match &durable {
                     Err(err) if task.settles => (task.work)(Err(err.clone())),

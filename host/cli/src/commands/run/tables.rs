@@ -35,7 +35,10 @@ impl Tables {
         let sinks = tables::sinks(pipeline)?;
         let journal = match sinks.is_empty() && plan.extracts().next().is_none() {
             true => None,
-            false => Some(Arc::new(Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(())))?)),
+            false => {
+                let journal = Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(())))?;
+                Some(Arc::new(journal.staging_lazily()))
+            }
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { sinks, journal, runtime, lease: plan.delivery.lease })
