@@ -105,6 +105,23 @@ fn many_small_events_are_committed_together() {
 }
 
 #[test]
+fn many_small_objects_are_run_side_by_side_and_told_of_in_their_order() {
+    let folder = pipeline("");
+    let folder = folder.path();
+    for object in 0..300 {
+        let bad = format!("{}bad,0,mon\n", rows(object * 10, 10, "mon"));
+        land(folder, &format!("{object:03}.csv"), &bad);
+    }
+    let (code, stdout, stderr) = wasmill(folder, &["run", "."]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stdout.contains("300 objects: 3,300 rows") && stdout.contains("table of numbers: 3,000 rows"), "{stdout}");
+    assert_eq!(read(folder), each_once(3_000));
+    let rejects = std::fs::read_to_string(folder.join(".wasmill/rejects.jsonl")).unwrap();
+    let events: Vec<&str> = rejects.lines().map(|line| &line[..20]).collect();
+    assert!(events.len() == 300 && events.is_sorted(), "{rejects}");
+}
+
+#[test]
 fn a_merge_keeps_the_newest_row_of_each_key() {
     let folder = pipeline("mode = \"merge\"\nkey = [\"id\"]\nversion = \"day\"");
     let folder = folder.path();

@@ -1,5 +1,6 @@
 //! One attempt at an event: it goes through the pipeline, and the journal is told of every chunk that is done.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use wasmill_runtime::run::{Chunk, EventReport, Progress, RunError, RunOptions};
 use crate::clock;
 use crate::job::{Held, Job};
 use crate::leases::Leased;
-use crate::sinks::{Sinks, Staging};
+use crate::sinks::{Flush, Sinks, Staging};
 
 /// How often the journal is told how far an event is. What was done since is done again if the worker dies.
 const TELL: Duration = Duration::from_millis(200);
@@ -93,10 +94,20 @@ pub fn attempt(bench: &Bench<'_>, job: &Job) -> Outcome {
         Ok(staging) => staging,
         Err(err) => return untold(err, held),
     };
-    let mut teller = Teller { held, handle, staging, origin, letters: Vec::new(), done: skip, told: Instant::now() };
+    let mut teller = Teller {
+        held,
+        handle,
+        staging,
+        origin,
+        letters: Vec::new(),
+        done: skip,
+        told: Instant::now(),
+        beside: VecDeque::new(),
+    };
     let outcome = pipeline.run_here(&job.event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));
-    match outcome.map(|report| (report, teller.staging.finish())) {
+    match outcome.map(|report| (report, teller.finish())) {
         Ok((report, Ok(staged))) => Outcome::Done { report: Box::new(report), letters: teller.letters, staged },
+        Ok((_, Err(_))) if held.is_lost() => Outcome::Lost,
         Ok((_, Err(err))) => failed(unstaged(&job.event, err)),
         Err(_) if held.is_lost() => Outcome::Lost,
         Err(err) => failed(err),
@@ -151,6 +162,15 @@ struct Teller<'a> {
     letters: Vec<Letter>,
     done: u64,
     told: Instant,
+    /// What the journal is to be told of, in this order, once its rows are staged.
+    beside: VecDeque<Told>,
+}
+
+/// How far an event was, with the letters and rows until then.
+struct Told {
+    done: u64,
+    letters: Vec<Letter>,
+    rows: Flush,
 }
 
 impl Teller<'_> {
@@ -162,9 +182,15 @@ impl Teller<'_> {
         let is_due = is_late || self.letters.len() >= MOST_LETTERS || self.staging.is_full();
         match self.held {
             Held::Lease(leased, leases) if is_due && (self.done > 0 || !self.letters.is_empty()) => {
-                self.tell(leased, leases.journal())?;
+                if self.staging.is_empty() {
+                    self.tell_of_all()?;
+                    let letters = std::mem::take(&mut self.letters);
+                    self.tell(leased, leases.journal(), self.done, letters, Vec::new())?;
+                } else {
+                    self.flush()?;
+                }
             }
-            Held::Message(..) if self.staging.is_full() => self.stage()?,
+            Held::Message(..) if self.staging.is_full() => self.flush()?,
             _ => {}
         }
         self.done = chunk.done;
@@ -178,9 +204,50 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, leased: &Leased, journal: &Journal) -> io::Result<()> {
-        let (letters, staged) = (std::mem::take(&mut self.letters), self.staging.flush()?);
-        let told = self.handle.block_on(journal.progress(&leased.lease, self.done, letters, staged, clock::now()));
+    /// Has the rows staged beside what goes on; of what was staged before the journal is told.
+    fn flush(&mut self) -> io::Result<()> {
+        while self.beside.len() >= Flush::most() {
+            self.tell_of_first()?;
+        }
+        let letters = match self.held {
+            Held::Lease(..) => std::mem::take(&mut self.letters),
+            Held::Message(..) => Vec::new(),
+        };
+        self.beside.push_back(Told { done: self.done, letters, rows: self.staging.flush_beside()? });
+        // It is not late again at once.
+        self.told = Instant::now();
+        Ok(())
+    }
+
+    fn tell_of_all(&mut self) -> io::Result<()> {
+        while !self.beside.is_empty() {
+            self.tell_of_first()?;
+        }
+        Ok(())
+    }
+
+    fn tell_of_first(&mut self) -> io::Result<()> {
+        let Some(Told { done, letters, rows }) = self.beside.pop_front() else { return Ok(()) };
+        let staged = rows.wait()?;
+        match self.held {
+            Held::Lease(leased, leases) => self.tell(leased, leases.journal(), done, letters, staged),
+            // Rows of a message that are more than memory should hold.
+            Held::Message(..) => {
+                let told = self.handle.block_on(self.held.journal().stage(&self.origin, staged, false, clock::now()));
+                told.map_err(io::Error::other)
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        leased: &Leased,
+        journal: &Journal,
+        done: u64,
+        letters: Vec<Letter>,
+        staged: Vec<Staged>,
+    ) -> io::Result<()> {
+        let told = self.handle.block_on(journal.progress(&leased.lease, done, letters, staged, clock::now()));
         self.told = Instant::now();
         told.map_err(|err| {
             if matches!(err, JournalError::LeaseLost { .. }) {
@@ -190,10 +257,9 @@ impl Teller<'_> {
         })
     }
 
-    /// Rows of a message that are more than memory should hold.
-    fn stage(&mut self) -> io::Result<()> {
-        let staged = self.staging.flush()?;
-        let told = self.handle.block_on(self.held.journal().stage(&self.origin, staged, false, clock::now()));
-        told.map_err(io::Error::other)
+    /// The rows that are left when the event has ended.
+    fn finish(&mut self) -> io::Result<Vec<Staged>> {
+        self.tell_of_all()?;
+        self.staging.finish()
     }
 }

@@ -8,6 +8,7 @@ pub mod committer;
 
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
@@ -15,7 +16,7 @@ use arrow_select::filter::filter_record_batch;
 use roaring::RoaringTreemap;
 use wasmill_journal::staging::{Origin, Staged, Written};
 use wasmill_journal::{Journal, JournalError, Lease};
-use wasmill_runtime::manifest::SinkMode;
+use wasmill_runtime::manifest::{Id, SinkMode};
 use wasmill_runtime::rows::{Rows, without_numbers};
 use wasmill_runtime::sink::{BoundSink, Sink};
 
@@ -118,21 +119,34 @@ impl<'a> Staging<'a> {
 
     /// Stages the rows, for the journal to hear of.
     pub fn flush(&mut self) -> io::Result<Vec<Staged>> {
-        let mut staged = Vec::new();
+        self.taken()?.into_iter().map(Taken::stage).collect()
+    }
+
+    /// The same on a thread of its own, while more rows come. The journal is to hear of what is flushed in this order.
+    pub fn flush_beside(&mut self) -> io::Result<Flush> {
+        let taken = self.taken()?;
+        let stage = move || taken.into_iter().map(Taken::stage).collect();
+        let thread = std::thread::Builder::new().name("stage".to_owned());
+        Ok(Flush(thread.spawn(stage)?))
+    }
+
+    /// The rows that wait, which do not any more.
+    fn taken(&mut self) -> io::Result<Vec<Taken>> {
+        let mut taken = Vec::new();
         for ((sink, writer), waiting) in self.sinks.iter().zip(&mut self.waiting) {
             if waiting.rows == 0 {
                 continue;
             }
-            let payload = writer.stage(&waiting.batches)?;
             let written = match sink.plan.mode {
                 SinkMode::Append => Some(waiting.record()?),
                 SinkMode::Merge | SinkMode::Overwrite => None,
             };
+            let (batches, rows) = (std::mem::take(&mut waiting.batches), std::mem::take(&mut waiting.rows));
+            waiting.bytes = 0;
             let is_held = sink.plan.mode == SinkMode::Overwrite;
-            staged.push(Staged { sink: sink.id().clone(), rows: waiting.rows, payload, is_held, written });
-            (waiting.batches, waiting.rows, waiting.bytes) = (Vec::new(), 0, 0);
+            taken.push(Taken { sink: sink.id().clone(), writer: writer.clone(), batches, rows, is_held, written });
         }
-        Ok(staged)
+        Ok(taken)
     }
 
     /// The same when the event has ended: what was held of it is to be let go, even if nothing is left.
@@ -145,6 +159,38 @@ impl<'a> Staging<'a> {
             }
         }
         Ok(staged)
+    }
+}
+
+/// Rows that are to be staged for one sink.
+struct Taken {
+    sink: Id,
+    writer: Arc<dyn Sink>,
+    batches: Vec<RecordBatch>,
+    rows: u64,
+    is_held: bool,
+    written: Option<Written>,
+}
+
+impl Taken {
+    fn stage(self) -> io::Result<Staged> {
+        let Self { sink, writer, batches, rows, is_held, written } = self;
+        Ok(Staged { sink, rows, payload: writer.stage(&batches)?, is_held, written })
+    }
+}
+
+/// Rows that are being staged.
+pub struct Flush(JoinHandle<io::Result<Vec<Staged>>>);
+
+impl Flush {
+    /// How many there should be at once: each has as many rows in memory as do not wait for more.
+    pub fn most() -> usize {
+        std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 3))
+    }
+
+    /// Waits for it.
+    pub fn wait(self) -> io::Result<Vec<Staged>> {
+        self.0.join().unwrap_or_else(|_| Err(io::Error::other("a thread that staged rows panicked")))
     }
 }
 

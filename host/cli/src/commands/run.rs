@@ -1,35 +1,31 @@
 //! `wasmill run`.
 
+mod events;
 mod rejects;
 mod summary;
 mod tables;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_runtime::event::Event;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan};
-use wasmill_runtime::run::{EventReport, Progress, RunError, RunOptions};
+use wasmill_runtime::run::RunOptions;
 use wasmill_runtime::store::Location;
 
 use super::{Exit, Format, PipelineArgs};
 use crate::objects::objects;
 use crate::session::Session;
-use crate::text;
 
+use events::Runner;
 use rejects::Rejects;
 use summary::Summary;
 pub use summary::table;
 use tables::Tables;
-
-/// How often the progress bar is drawn again.
-const REDRAW: Duration = Duration::from_millis(100);
 
 /// Run a pipeline over its objects, once, and end.
 ///
@@ -60,7 +56,7 @@ pub struct Run {
     #[arg(long, conflicts_with = "until")]
     dry_run: bool,
 
-    /// Batches worked on at once [default: one for each core].
+    /// Batches, and small objects, worked on at once [default: one for each core].
     #[arg(long, value_name = "COUNT")]
     lanes: Option<std::num::NonZeroUsize>,
 
@@ -70,7 +66,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs every event, one after the other, and prints the summary.
+    /// Runs every event, and prints the summary.
     pub fn run(self) -> Result<Exit> {
         let started = Instant::now();
         let session = if self.dry_run { Session::open_dry } else { Session::open }(&self.pipeline)?;
@@ -117,13 +113,11 @@ impl Run {
         }
         let start_up = started.elapsed();
         let mut summary = Summary::new(&pipeline, start_up);
-        for event in &events {
-            let outcome = run_event(&pipeline, event, &options, &tables, &mut rejects, self.format);
-            summary.add(event, outcome);
-        }
+        let runner = Runner { pipeline: &pipeline, options, tables: &tables, shows: self.format == Format::Text };
+        runner.run_all(&events, lanes, &mut rejects, &mut summary)?;
         for extract in self.extracts(&session.plan) {
             while let Some((event, is_new)) = tables.read(extract)? {
-                let outcome = run_event(&pipeline, &event, &options, &tables, &mut rejects, self.format);
+                let outcome = runner.run(&event, &mut rejects);
                 let failed = outcome.is_err();
                 if !failed {
                     tables.is_done(extract, &event)?;
@@ -174,53 +168,4 @@ fn position(pipeline: &Pipeline, step: &str) -> Result<usize> {
             known.join(", ")
         ),
     }
-}
-
-fn run_event(
-    pipeline: &Pipeline,
-    event: &Event,
-    options: &RunOptions<'_>,
-    tables: &Tables,
-    rejects: &mut Rejects,
-    format: Format,
-) -> Result<EventReport, RunError> {
-    let failed = |cause| RunError::Io { event: event.id.clone(), what: "cannot write rows for a sink".into(), cause };
-    let mut tables = tables.begin(event).map_err(failed)?;
-    let progress = Progress::default();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let bar = (format == Format::Text).then(|| scope.spawn(|| draw(event, &progress, &done)));
-        let id = event.id.to_string();
-        let outcome = pipeline.run(event, options, &progress, &mut |chunk| {
-            if let Some(tables) = &mut tables {
-                tables.take(&chunk.sunk)?;
-            }
-            chunk.rejects.iter().try_for_each(|(step, reject)| rejects.take(Some(&id), step.as_str(), reject))
-        });
-        let outcome = outcome.and_then(|report| {
-            tables.map_or(Ok(()), |tables| tables.finish()).map_err(failed)?;
-            Ok(report)
-        });
-        done.store(true, Ordering::Relaxed);
-        if let Some(bar) = bar {
-            bar.thread().unpark();
-        }
-        outcome
-    })
-}
-
-/// Draws a progress bar until the event is done; nothing where standard error is not a terminal.
-fn draw(event: &Event, progress: &Progress, done: &AtomicBool) {
-    let bar = ProgressBar::new(event.object.size());
-    let style =
-        ProgressStyle::with_template("{prefix} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(event.name());
-    while !done.load(Ordering::Relaxed) {
-        bar.set_position(progress.bytes.load(Ordering::Relaxed));
-        let rows = text::counted(progress.rows.load(Ordering::Relaxed), "row", "rows");
-        bar.set_message(format!("{rows}, {} rejected,", text::count(progress.rejected.load(Ordering::Relaxed))));
-        std::thread::park_timeout(REDRAW);
-    }
-    bar.finish_and_clear();
 }

@@ -1,7 +1,7 @@
 //! What a run did, for people and for programs.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -15,17 +15,21 @@ use super::rejects::{OfStep, Rejects};
 use super::{Exit, Format};
 use crate::text::{count, counted, seconds};
 
+/// Of more events than these the summary is of all together.
+const MOST: usize = 20;
+
 /// What a run did.
 pub struct Summary {
     pipeline: String,
     start_up: Duration,
+    started: Instant,
     events: Vec<(String, Result<EventReport, RunError>)>,
 }
 
 impl Summary {
     /// Nothing yet. `start_up` is the time from the command to the first event.
     pub fn new(pipeline: &Pipeline, start_up: Duration) -> Self {
-        Self { pipeline: pipeline.name.to_string(), start_up, events: Vec::new() }
+        Self { pipeline: pipeline.name.to_string(), start_up, started: Instant::now(), events: Vec::new() }
     }
 
     /// Adds what became of an event.
@@ -55,11 +59,16 @@ impl Summary {
 
     fn text(&self, rejects: &Rejects) -> Result<String> {
         let mut text = String::new();
-        for (object, outcome) in &self.events {
-            let Ok(report) = outcome else {
-                writeln!(text, "{object}: failed")?;
-                continue;
-            };
+        let done = self.events.iter().filter_map(|(object, outcome)| Some((object, outcome.as_ref().ok()?)));
+        for (object, _) in self.events.iter().filter(|(_, outcome)| outcome.is_err()) {
+            writeln!(text, "{object}: failed")?;
+        }
+        let together = (self.events.len() > MOST).then(|| self.together(done.clone().map(|(_, report)| report)));
+        let reports: Vec<(&String, &EventReport)> = match &together {
+            Some(together) => together.iter().map(|(name, report)| (name, report)).collect(),
+            None => done.collect(),
+        };
+        for (object, report) in reports {
             let rate = report.rows() as f64 / report.elapsed.as_secs_f64().max(1e-6);
             writeln!(
                 text,
@@ -110,6 +119,25 @@ impl Summary {
         }
         writeln!(text, "{}: started in {}", self.pipeline, seconds(self.start_up))?;
         Ok(text)
+    }
+
+    /// The reports of many events as one, with how many they are; none if there are none.
+    fn together<'r>(&self, mut reports: impl Iterator<Item = &'r EventReport>) -> Option<(String, EventReport)> {
+        let (mut all, mut events) = (reports.next()?.clone(), 1);
+        for EventReport { bytes, steps, sinks, .. } in reports {
+            events += 1;
+            all.bytes += bytes;
+            for (all, step) in all.steps.iter_mut().zip(steps) {
+                all.counts += step.counts;
+                all.usage.add(&step.usage);
+            }
+            for (all, sink) in all.sinks.iter_mut().zip(sinks) {
+                all.rows += sink.rows;
+            }
+        }
+        // Side by side they did not take as long as all of them together.
+        all.elapsed = self.started.elapsed();
+        Some((counted(events, "object", "objects"), all))
     }
 
     fn json(&self, rejects: &Rejects) -> Value {

@@ -1,5 +1,6 @@
 //! The tables that a run reads and writes: the journal knows how far it has read, and has the rows until they are in.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 use wasmill_journal::Journal;
-use wasmill_journal::staging::Origin;
+use wasmill_journal::staging::{Origin, Staged};
 use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan};
 use wasmill_runtime::rows::Rows;
 use wasmill_worker::clock;
-use wasmill_worker::sinks::{Committer, Sinks, Staging};
+use wasmill_worker::sinks::{Committer, Flush, Sinks, Staging};
 use wasmill_worker::trigger::extract::{self, Found};
 
 use crate::tables;
@@ -77,7 +78,13 @@ impl Tables {
         let is_kept = matches!(event.object, Object::Stored { .. });
         let origin = Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept };
         let staging = self.runtime.block_on(Staging::begin(&self.sinks, journal, &origin, None, true));
-        Ok(Some(EventTables { tables: self, journal, staging: staging.map_err(io::Error::other)?, origin }))
+        Ok(Some(EventTables {
+            tables: self,
+            journal,
+            staging: staging.map_err(io::Error::other)?,
+            beside: VecDeque::new(),
+            origin,
+        }))
     }
 
     /// Commits all rows.
@@ -97,6 +104,8 @@ pub struct EventTables<'a> {
     tables: &'a Tables,
     journal: &'a Journal,
     staging: Staging<'a>,
+    /// What is being staged; the journal hears of it in this order.
+    beside: VecDeque<Flush>,
     origin: Origin,
 }
 
@@ -104,19 +113,31 @@ impl EventTables<'_> {
     /// Takes the rows of a chunk.
     pub fn take(&mut self, sunk: &[(usize, Rows)]) -> io::Result<()> {
         if self.staging.is_full() {
-            let staged = self.staging.flush()?;
-            self.stage(staged, false)?;
+            if self.beside.len() >= Flush::most() {
+                self.stage_first()?;
+            }
+            self.beside.push_back(self.staging.flush_beside()?);
         }
         self.staging.take(sunk)
     }
 
     /// Takes the end of the event.
     pub fn finish(mut self) -> io::Result<()> {
+        while !self.beside.is_empty() {
+            self.stage_first()?;
+        }
         let staged = self.staging.finish()?;
         self.stage(staged, true)
     }
 
-    fn stage(&self, staged: Vec<wasmill_journal::staging::Staged>, ends: bool) -> io::Result<()> {
+    fn stage_first(&mut self) -> io::Result<()> {
+        match self.beside.pop_front() {
+            Some(flush) => self.stage(flush.wait()?, false),
+            None => Ok(()),
+        }
+    }
+
+    fn stage(&self, staged: Vec<Staged>, ends: bool) -> io::Result<()> {
         let stage = self.journal.stage(&self.origin, staged, ends, clock::now());
         self.tables.runtime.block_on(stage).map_err(io::Error::other)
     }
