@@ -1,6 +1,6 @@
 //! Archives: zip and tar. An object that is none is a member by itself.
 
-pub(crate) mod tar;
+mod tar;
 mod zip;
 
 use std::io::Read;
@@ -12,6 +12,9 @@ use crate::compression::{packed_by, unpack};
 use crate::config::{Archive, Compression};
 use crate::reason::shorten;
 use crate::stored::{Account, Stored, peek};
+
+/// How much of an object's beginning tells whether it is packed, in bytes.
+pub const HEAD: usize = tar::HEADER;
 
 /// How objects are packed.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ pub struct Packing {
 }
 
 impl Packing {
-    /// Whether an object that begins like this is not packed; `head` has [`tar::HEADER`] bytes, if there are so many.
+    /// Whether an object that begins like this is not packed; `head` has [`HEAD`] bytes, if there are so many.
     pub fn is_none(&self, head: &[u8]) -> bool {
         let is_zip = head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06");
         let compression = match self.compression {

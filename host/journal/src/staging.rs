@@ -52,6 +52,9 @@ pub struct Written {
     pub epoch: u64,
 }
 
+/// What was written of an event, by sink.
+pub type Known = Vec<(String, Written)>;
+
 /// When a batch is put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchTerms {
@@ -86,22 +89,30 @@ impl Journal {
         origin: &Origin,
         lease: Option<&Lease>,
         anew: bool,
-    ) -> Result<Vec<(String, Written)>, JournalError> {
+    ) -> Result<Known, JournalError> {
         let (origin, pipeline) = (origin.clone(), self.pipeline.clone());
-        let work = move |db: &mut dyn Db| {
-            let Origin { event, generation, .. } = &origin;
-            if anew {
-                let forget = "DELETE FROM staged WHERE pipeline = $1 AND event = $2 AND generation = $3 AND held = 1";
-                db.execute(forget, values![&*pipeline, event.as_str(), *generation])?;
-            }
-            let written = "SELECT sink, numbers, epoch FROM written WHERE pipeline = $1 AND event = $2";
-            let rows = db.query(written, values![&*pipeline, event.as_str()])?.into_iter();
-            rows.map(|mut row| Ok((row.text(0)?, Written { numbers: row.bytes(1)?, epoch: row.count(2)? }))).collect()
-        };
+        let work = move |db: &mut dyn Db| begin(db, &pipeline, &origin, anew);
         match lease {
             Some(lease) => self.holding("begin-staging", false, lease, move |db, _, _| work(db)).await,
             None => self.write_on_the_way("begin-staging", move |db, _| work(db)).await,
         }
+    }
+
+    /// The same for events that no lease is for and that begin anew, in their order.
+    pub async fn begin_staging_all(&self, origins: Vec<Origin>) -> Result<Vec<Known>, JournalError> {
+        self.write_on_the_way("begin-staging", move |db, pipeline| {
+            origins.iter().map(|origin| begin(db, pipeline, origin, true)).collect()
+        })
+        .await
+    }
+
+    /// Records rows of events that no lease is for, all of which have had all their effects.
+    pub async fn stage_all(&self, staged: Vec<(Origin, Vec<Staged>)>, now: i64) -> Result<(), JournalError> {
+        self.write_on_the_way("stage", move |db, pipeline| {
+            let now = now.saturating_add(db.skew());
+            staged.iter().try_for_each(|(origin, staged)| put(db, pipeline, origin, staged, true, now))
+        })
+        .await
     }
 
     /// Records rows of an event that no lease is for; `ends` says that it has had all its effects.
@@ -192,6 +203,17 @@ impl Journal {
         })
         .await
     }
+}
+
+fn begin(db: &mut dyn Db, pipeline: &str, origin: &Origin, anew: bool) -> Result<Known, JournalError> {
+    let Origin { event, generation, .. } = origin;
+    if anew {
+        let forget = "DELETE FROM staged WHERE pipeline = $1 AND event = $2 AND generation = $3 AND held = 1";
+        db.execute(forget, values![pipeline, event.as_str(), *generation])?;
+    }
+    let written = "SELECT sink, numbers, epoch FROM written WHERE pipeline = $1 AND event = $2";
+    let rows = db.query(written, values![pipeline, event.as_str()])?.into_iter();
+    rows.map(|mut row| Ok((row.text(0)?, Written { numbers: row.bytes(1)?, epoch: row.count(2)? }))).collect()
 }
 
 /// The last payload of a batch that should be committed now.

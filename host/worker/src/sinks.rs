@@ -14,7 +14,7 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 use roaring::RoaringTreemap;
-use wasmill_journal::staging::{Origin, Staged, Written};
+use wasmill_journal::staging::{Known, Origin, Staged, Written};
 use wasmill_journal::{Journal, JournalError, Lease};
 use wasmill_runtime::manifest::{Id, SinkMode};
 use wasmill_runtime::rows::{Rows, without_numbers};
@@ -76,7 +76,11 @@ impl<'a> Staging<'a> {
         if sinks.is_empty() {
             return Ok(Self { sinks, waiting: Vec::new() });
         }
-        let known = journal.begin_staging(origin, lease, anew).await?;
+        Self::of(sinks, &journal.begin_staging(origin, lease, anew).await?, origin)
+    }
+
+    /// For an event of which it is known what was written.
+    pub fn of(sinks: &'a Sinks, known: &Known, origin: &Origin) -> Result<Self, JournalError> {
         let waiting = sinks.iter().map(|(sink, _)| {
             let known = known.iter().find(|(name, _)| name == sink.id().as_str());
             let Some((_, Written { numbers, epoch })) = known else { return Ok(Waiting::default()) };

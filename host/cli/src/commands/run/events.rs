@@ -1,11 +1,12 @@
 //! The events of a run: large objects one after the other, in several lanes each; small ones side by side.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use wasmill_journal::staging::{Origin, Staged};
 use wasmill_runtime::engine::THREAD_STACK;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::manifest::SinkMode;
@@ -15,7 +16,7 @@ use wasmill_runtime::run::{ChunkSink, EventReport, Progress, RunError, RunOption
 
 use super::rejects::Rejects;
 use super::summary::Summary;
-use super::tables::Tables;
+use super::tables::{EventTables, Tables};
 use crate::text;
 
 /// How often the progress bar is drawn again.
@@ -23,6 +24,10 @@ const REDRAW: Duration = Duration::from_millis(100);
 
 /// The length of an object, in bytes, up to which it is run beside others.
 const SMALL: u64 = 1 << 20;
+
+/// So many events, or of so many bytes, the journal is told of together.
+const MOST_TOGETHER: usize = 512;
+const BYTES_TOGETHER: u64 = 16 << 20;
 
 /// Runs events.
 pub struct Runner<'a> {
@@ -39,8 +44,26 @@ pub struct Runner<'a> {
 /// How an event is run: on this thread, whose stack is deep enough, or on another.
 type RunFn = fn(&Pipeline, &Event, &RunOptions<'_>, &Progress, &mut ChunkSink<'_>) -> Result<EventReport, RunError>;
 
-/// What came of an event, with its rejected rows by step.
-type Outcome = (Result<EventReport, RunError>, Vec<(String, Reject)>);
+/// What came of an event, with the rows that are to be recorded.
+type Ended = Result<(EventReport, Option<(Origin, Vec<Staged>)>), RunError>;
+
+/// The same, with its rejected rows by step.
+type Outcome = (Ended, Vec<(String, Reject)>);
+
+/// As many of these events as are run side by side before the journal hears of their rows.
+fn some(mut events: &[Event]) -> impl Iterator<Item = &[Event]> {
+    std::iter::from_fn(move || {
+        let (mut count, mut bytes) = (0, 0);
+        while count < MOST_TOGETHER && bytes < BYTES_TOGETHER {
+            let Some(event) = events.get(count) else { break };
+            bytes += event.object.size();
+            count += 1;
+        }
+        let (some, rest) = events.split_at(count);
+        events = rest;
+        (!some.is_empty()).then_some(some)
+    })
+}
 
 impl Runner<'_> {
     /// Runs events, at most `lanes` small ones at once. The summary has them in their order.
@@ -51,10 +74,18 @@ impl Runner<'_> {
                 summary.add(event, self.run(event, rejects));
                 continue;
             }
-            for (event, (outcome, rejected)) in group.iter().zip(self.run_beside(group, lanes)) {
-                let id = event.id.to_string();
-                rejected.iter().try_for_each(|(step, reject)| rejects.take(Some(&id), step, reject))?;
-                summary.add(event, outcome);
+            for events in some(group) {
+                let (mut staged, outcomes) = (Vec::new(), self.run_beside(events, lanes)?);
+                for (event, (outcome, rejected)) in events.iter().zip(outcomes) {
+                    let id = event.id.to_string();
+                    rejected.iter().try_for_each(|(step, reject)| rejects.take(Some(&id), step, reject))?;
+                    let outcome = outcome.map(|(report, rows)| {
+                        staged.extend(rows);
+                        report
+                    });
+                    summary.add(event, outcome);
+                }
+                self.tables.finish(staged).context("the rows of tables cannot be recorded")?;
             }
         }
         Ok(())
@@ -66,16 +97,19 @@ impl Runner<'_> {
     }
 
     /// Runs small events, each on one thread.
-    fn run_beside(&self, events: &[Event], lanes: usize) -> Vec<Outcome> {
+    fn run_beside(&self, events: &[Event], lanes: usize) -> Result<Vec<Outcome>> {
         let threads = lanes.min(self.pipeline.most_events()).min(events.len());
         let progress = Progress::default();
+        let tables = self.tables.begin(events).context("the journal cannot be asked for rows")?;
+        let tables: Vec<_> = tables.into_iter().map(|tables| Mutex::new(Some(tables))).collect();
         let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(events.len())));
         let work = |run: RunFn| {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(event) = events.get(index) else { return };
-                let outcome = self.run_small(run, event, &progress);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((index, outcome));
+                let tables = tables.get(index).and_then(|tables| locked(tables).take());
+                let outcome = self.run_small(run, event, tables, &progress);
+                locked(&done).push((index, outcome));
             }
         };
         let total = events.iter().map(|event| event.object.size()).sum();
@@ -92,13 +126,13 @@ impl Runner<'_> {
         });
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, outcome)| outcome).collect()
+        Ok(done.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
-    fn run_small(&self, run: RunFn, event: &Event, all: &Progress) -> Outcome {
+    fn run_small(&self, run: RunFn, event: &Event, tables: Option<EventTables<'_>>, all: &Progress) -> Outcome {
         let options = RunOptions { lanes: Some(1), ..self.options.clone() };
         let (progress, mut rejected) = (Progress::default(), Vec::new());
-        let outcome = self.run_with(run, event, &options, &progress, &mut |step, reject| {
+        let outcome = self.run_with(run, event, &options, tables, &progress, &mut |step, reject| {
             rejected.push((step.to_owned(), reject.clone()));
             Ok(())
         });
@@ -113,7 +147,11 @@ impl Runner<'_> {
         let (progress, id) = (Progress::default(), event.id.to_string());
         self.showing(event.name(), event.object.size(), &progress, || {
             let mut reject = |step: &str, reject: &Reject| rejects.take(Some(&id), step, reject);
-            self.run_with(Pipeline::run, event, &self.options, &progress, &mut reject)
+            let mut tables = self.tables.begin(std::slice::from_ref(event)).map_err(|err| unstaged(event, err))?;
+            let (report, rows) =
+                self.run_with(Pipeline::run, event, &self.options, tables.pop(), &progress, &mut reject)?;
+            self.tables.finish(rows.into_iter().collect()).map_err(|err| unstaged(event, err))?;
+            Ok(report)
         })
     }
 
@@ -122,20 +160,18 @@ impl Runner<'_> {
         run: RunFn,
         event: &Event,
         options: &RunOptions<'_>,
+        mut tables: Option<EventTables<'_>>,
         progress: &Progress,
         reject: &mut (dyn FnMut(&str, &Reject) -> std::io::Result<()> + Send),
-    ) -> Result<EventReport, RunError> {
-        let failed =
-            |cause| RunError::Io { event: event.id.clone(), what: "cannot write rows for a sink".into(), cause };
-        let mut tables = self.tables.begin(event).map_err(failed)?;
+    ) -> Ended {
         let report = run(self.pipeline, event, options, progress, &mut |chunk| {
             if let Some(tables) = &mut tables {
                 tables.take(&chunk.sunk)?;
             }
             chunk.rejects.iter().try_for_each(|(step, rejected)| reject(step.as_str(), rejected))
         })?;
-        tables.map_or(Ok(()), |tables| tables.finish()).map_err(failed)?;
-        Ok(report)
+        let rows = tables.map(EventTables::end).transpose().map_err(|err| unstaged(event, err))?;
+        Ok((report, rows))
     }
 
     /// Does something, and shows meanwhile how far it is.
@@ -152,6 +188,14 @@ impl Runner<'_> {
             result
         })
     }
+}
+
+fn unstaged(event: &Event, cause: std::io::Error) -> RunError {
+    RunError::Io { event: event.id.clone(), what: "cannot write rows for a sink".into(), cause }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Draws a progress bar until it is done; nothing where standard error is not a terminal.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 use wasmill_journal::Journal;
-use wasmill_journal::staging::{Origin, Staged};
+use wasmill_journal::staging::{Known, Origin, Staged};
 use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan};
@@ -72,19 +72,26 @@ impl Tables {
         Ok(self.runtime.block_on(journal.extract_is_done(&plan.id, &event.id))?)
     }
 
-    /// Those of an event, whose rows begin anew.
-    pub fn begin(&self, event: &Event) -> io::Result<Option<EventTables<'_>>> {
-        let Some(journal) = self.journal.as_ref().filter(|_| !self.sinks.is_empty()) else { return Ok(None) };
-        let is_kept = matches!(event.object, Object::Stored { .. });
-        let origin = Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept };
-        let staging = self.runtime.block_on(Staging::begin(&self.sinks, journal, &origin, None, true));
-        Ok(Some(EventTables {
-            tables: self,
-            journal,
-            staging: staging.map_err(io::Error::other)?,
-            beside: VecDeque::new(),
-            origin,
-        }))
+    /// Those of events, whose rows begin anew, in their order; none if there are none.
+    pub fn begin(&self, events: &[Event]) -> io::Result<Vec<EventTables<'_>>> {
+        let Some(journal) = self.journal.as_ref().filter(|_| !self.sinks.is_empty()) else { return Ok(Vec::new()) };
+        let origin = |event: &Event| {
+            let is_kept = matches!(event.object, Object::Stored { .. });
+            Origin { event: event.id.clone(), generation: 0, time: event.time, is_kept }
+        };
+        let origins: Vec<Origin> = events.iter().map(origin).collect();
+        let known = self.runtime.block_on(journal.begin_staging_all(origins.clone())).map_err(io::Error::other)?;
+        let begin = |(origin, known): (Origin, Known)| {
+            let staging = Staging::of(&self.sinks, &known, &origin).map_err(io::Error::other)?;
+            Ok(EventTables { tables: self, journal, staging, beside: VecDeque::new(), origin })
+        };
+        origins.into_iter().zip(known).map(begin).collect()
+    }
+
+    /// Records the rows of events that have ended.
+    pub fn finish(&self, ended: Vec<(Origin, Vec<Staged>)>) -> io::Result<()> {
+        let Some(journal) = self.journal.as_ref().filter(|_| !ended.is_empty()) else { return Ok(()) };
+        self.runtime.block_on(journal.stage_all(ended, clock::now())).map_err(io::Error::other)
     }
 
     /// Commits all rows.
@@ -121,24 +128,22 @@ impl EventTables<'_> {
         self.staging.take(sunk)
     }
 
-    /// Takes the end of the event.
-    pub fn finish(mut self) -> io::Result<()> {
+    /// Takes the end of the event: what is to be recorded of it.
+    pub fn end(mut self) -> io::Result<(Origin, Vec<Staged>)> {
         while !self.beside.is_empty() {
             self.stage_first()?;
         }
         let staged = self.staging.finish()?;
-        self.stage(staged, true)
+        Ok((self.origin, staged))
     }
 
     fn stage_first(&mut self) -> io::Result<()> {
         match self.beside.pop_front() {
-            Some(flush) => self.stage(flush.wait()?, false),
+            Some(flush) => {
+                let stage = self.journal.stage(&self.origin, flush.wait()?, false, clock::now());
+                self.tables.runtime.block_on(stage).map_err(io::Error::other)
+            }
             None => Ok(()),
         }
-    }
-
-    fn stage(&self, staged: Vec<Staged>, ends: bool) -> io::Result<()> {
-        let stage = self.journal.stage(&self.origin, staged, ends, clock::now());
-        self.tables.runtime.block_on(stage).map_err(io::Error::other)
     }
 }
