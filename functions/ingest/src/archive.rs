@@ -14,7 +14,7 @@ use crate::reason::shorten;
 use crate::stored::{Account, Stored, peek};
 
 /// How much of an object's beginning tells whether it is packed, in bytes.
-pub const HEAD: usize = tar::HEADER;
+pub const HEAD: u64 = tar::HEADER;
 
 /// How objects are packed.
 #[derive(Debug, Clone)]

@@ -138,7 +138,7 @@ impl Reader {
     /// What an object is cut apart by; none if it can only be read as a whole, or is refused when it is.
     fn cutting(&self, stored: &Stored) -> Result<Option<Cutting>, Failure> {
         let plan = &*self.0;
-        let head = stored.read_at(0, HEAD as u64)?;
+        let head = stored.read_at(0, HEAD)?;
         if !plan.packing.is_none(&head) || !plan.charset.is_utf8(&head) {
             return Ok(None);
         }

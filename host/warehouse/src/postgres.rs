@@ -177,8 +177,13 @@ impl PostgresSink {
             format!("DO UPDATE SET {set} WHERE ROW({before}) IS DISTINCT FROM ROW({now}){is_newer}")
         };
         let keys = list(&keys, "");
-        let merge =
-            format!("INSERT INTO {name} AS target ({all}) SELECT {all} FROM {STAGED} ON CONFLICT ({keys}) {action}");
+        // What is one key to the database, by a collation or as 0 and -0, can be two in Arrow.
+        let newest = version.as_deref().map_or_else(String::new, |name| format!(", {} DESC NULLS LAST", quoted(name)));
+        let merge = format!(
+            "INSERT INTO {name} AS target ({all})
+            SELECT DISTINCT ON ({keys}) {all} FROM {STAGED} ORDER BY {keys}{newest}
+            ON CONFLICT ({keys}) {action}"
+        );
         transaction.batch_execute(&merge).map_err(failed)
     }
 }

@@ -112,6 +112,12 @@ pub async fn changes(plan: &ExtractPlan, location: &Location, state: Option<&str
     if last == Some(version) {
         return Ok(None);
     }
+    let configuration = table.snapshot().map_err(failed)?.metadata().configuration().clone();
+    if configuration.get("delta.enableChangeDataFeed").is_none_or(|value| value != "true") {
+        return Err(io::Error::other(
+            "it has no change data feed\nhint: set its property `delta.enableChangeDataFeed` to `true`, or `mode = \"versions\"`",
+        ));
+    }
     let context = SessionContext::new();
     let Some(last) = last else {
         let (context, provider) = whole(&table).await?;
