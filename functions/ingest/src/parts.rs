@@ -1,6 +1,6 @@
 //! Parts of objects of text, which can be read at the same time.
 //!
-//! A part begins where a record does, so what is quoted must be known from the object's beginning on: a [`Cutter`] goes
+//! A part begins where a record does, so what is quoted must be known from the object's beginning on: a `Cutter` goes
 //! through all of it, from one quote or line end to the next, which takes a small share of the time of reading it.
 
 use std::io::BufRead;
