@@ -138,11 +138,11 @@ fn a_long_list_and_a_long_object_are_read_to_their_end(kind: Kind) {
     let (code, stdout, stderr) = finished(case.command(&["backfill", "start", ".", "--dry-run"]));
     assert_eq!((code, stdout.lines().count()), (0, count), "{stderr}");
 
-    // Some pieces of it, the last of which is not whole.
-    let rows = 1_500_000;
+    // Some pieces of it, the last of which is not whole; and so many that it is read in parts.
+    let rows = 2_500_000;
     let lines = (0..rows).map(|id| format!("{id},0.5\n"));
     let text: String = std::iter::once("id,value\n".to_owned()).chain(lines).collect();
-    assert!(text.len() > 14 << 20);
+    assert!(text.len() > 24 << 20);
     case.store.put("long/long.csv", text);
     let named = format!("{}/long/long.csv", case.store.url.trim_start_matches("file:"));
     let run = case.run(&["--dry-run", &named]);
