@@ -19,4 +19,4 @@ if [ ! -e "$dir/done" ]; then
   rm -rf "$dir/apt"
   touch "$dir/done"
 fi
-echo "$dir/root/usr/bin/$name"
+find "$dir/root/usr/bin" "$dir/root/usr/sbin" -maxdepth 1 -name "$name" 2>/dev/null

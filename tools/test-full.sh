@@ -34,7 +34,7 @@ node=$(tools/node.sh stores tests/stores)
 weed=$(tools/python.sh stores tests/stores/requirements.txt)/weed
 
 # A real MariaDB, to read tables of.
-mariadb=$(tools/mariadb.sh)
+mariadb=$(tools/program.sh mariadbd mariadb-server-core mariadb-client-core libaio1 liburing2 libnuma1 libssl3)
 
 # Three readers of Delta Lake.
 lake=$(tools/python.sh lake tests/lake/requirements.txt)/python

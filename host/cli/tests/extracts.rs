@@ -110,7 +110,8 @@ fn python(table: &Path, program: &str) {
 fn rows_above_a_watermark_are_read_once() {
     let server = Postgres::start();
     server.sql(
-        "CREATE TABLE numbers (id bigint, value double precision, at timestamptz, hidden text);
+        "ALTER DATABASE postgres SET timezone TO 'America/New_York';
+        CREATE TABLE numbers (id bigint, value double precision, at timestamptz, hidden text);
         INSERT INTO numbers SELECT n, n, now() - interval '1 hour' + n * interval '1 microsecond', 'x'
             FROM generate_series(0, 19999) n;
         INSERT INTO numbers VALUES (-1, -1, NULL, 'no time'), (-2, -2, now() + interval '1 hour', 'not yet');",
@@ -193,6 +194,43 @@ fn a_watermark_is_of_any_type_that_has_an_order() {
         run(folder);
         assert_eq!(read(folder), each_once(3));
     }
+}
+
+#[test]
+fn texts_are_greater_by_their_bytes_whatever_the_database_thinks() {
+    let server = Postgres::start();
+    server.sql(
+        "CREATE TABLE numbers (id bigint, value double precision, mark text COLLATE \"und-x-icu\");
+        INSERT INTO numbers VALUES (0, 0, 'B8'), (1, 1, 'B9')",
+    );
+    let folder = pipeline(&format!(
+        "mode = \"watermark\"\nwatermark = \"mark\"\nfrom = {{ type = \"postgres\", url = \"{}\", table = \"numbers\" }}",
+        server.url()
+    ));
+    let folder = folder.path();
+    run(folder);
+    // Before `B9` in a dictionary, after it by bytes.
+    server.sql("INSERT INTO numbers VALUES (2, 2, 'a1')");
+    run(folder);
+    run(folder);
+    assert_eq!(read(folder), each_once(3));
+}
+
+#[test]
+fn a_table_that_cannot_be_read_holds_up_no_other() {
+    let from = "from = { type = \"postgres\", url = \"postgres://nobody@127.0.0.1:1/db\", table = \"numbers\" }";
+    let folder = pipeline(from);
+    let folder = folder.path();
+    let manifest = std::fs::read_to_string(folder.join("pipeline.toml")).unwrap();
+    let second = "[[trigger]]\ntype = \"extract\"\nid = \"others\"\nto = { store = \"landing\" }\n\
+        from = { type = \"sqlite\", url = \"sqlite:numbers.db\", table = \"numbers\" }\n\n[[step]]";
+    std::fs::write(folder.join("pipeline.toml"), manifest.replacen("[[step]]", second, 1)).unwrap();
+    let database = rusqlite::Connection::open(folder.join("numbers.db")).unwrap();
+    database
+        .execute_batch("CREATE TABLE numbers (id INTEGER, value REAL); INSERT INTO numbers VALUES (0, 0), (1, 1)")
+        .unwrap();
+    assert!(refused(folder).contains("extract `numbers`: `numbers` at `postgres://"));
+    assert_eq!(read(folder), each_once(2));
 }
 
 #[test]
@@ -297,6 +335,18 @@ kinds = sorted((row['_change_type'], row['id'], row['_commit_version']) for row 
 assert kinds == [('delete', 2, 2), ('insert', 0, 0), ('insert', 1, 0), ('insert', 2, 0),
     ('update_postimage', 1, 1), ('update_preimage', 1, 1)], kinds";
     python(&folder.join("lake/numbers"), check);
+
+    // Of a key that changed several times the last change comes last.
+    let updates = "t = DeltaTable(sys.argv[1])
+for value in range(20, 26): t.update(predicate='id = 1', updates={'value': f'{value}.0'})";
+    python(&source, updates);
+    run(folder);
+    let check = "import glob, pyarrow.parquet as pq
+rows = pq.read_table(sorted(glob.glob(sys.argv[1] + '/*'))[-1]).to_pylist()
+kinds = [(row['_commit_version'], row['_change_type'][7:], row['value']) for row in rows]
+assert kinds == [step for n in range(6) for step in [(3 + n, 'preimage', [10.0, 20.0, 21.0, 22.0, 23.0, 24.0][n]),
+    (3 + n, 'postimage', 20.0 + n)]], kinds";
+    python(&folder.join("landing/numbers"), check);
 }
 
 #[test]

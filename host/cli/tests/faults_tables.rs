@@ -24,7 +24,7 @@ use lake::rows;
 use postgres::Postgres;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use up_folder::{drain, land};
+use up_folder::{Up, drain, land};
 
 /// Rows, the sum of `value`, and different values of `id`.
 fn read(server: &Postgres, table: &str) -> String {
@@ -78,6 +78,30 @@ fn a_crash_at_any_point_loses_no_row_of_a_table_and_doubles_none() {
     }
     eprintln!("{hit} crashes");
     assert!(hit >= 40, "only {hit} crashes");
+}
+
+#[test]
+fn whoever_holds_a_table_holds_it_up_for_a_while_only() {
+    let server = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let manifest = lake::postgres_manifest(&server.url(), "table = \"numbers\"");
+    std::fs::write(folder.join("pipeline.toml"), manifest).unwrap();
+    std::fs::create_dir(folder.join("landing")).unwrap();
+    land(folder, "a.csv", &rows(0, 10, "mon"));
+    assert_eq!(wasmill(folder, &["run", "."]).0, 0);
+    std::thread::scope(|scope| {
+        // As a worker does that is paused in the middle of a commit.
+        let hold = "BEGIN; SELECT number FROM wasmill_batches FOR UPDATE; SELECT pg_sleep(45)";
+        let holding = scope.spawn(|| server.sql(hold));
+        std::thread::sleep(Duration::from_secs(1));
+        land(folder, "b.csv", &rows(10, 10, "mon"));
+        let up = Up::start(folder, &[]);
+        up.wait_said("canceling statement due to lock timeout");
+        holding.join().unwrap();
+        assert_eq!(up.stop(), Some(0));
+    });
+    check(&server, folder, "numbers", 20, "after it was held");
 }
 
 /// A pipeline that extracts `source` into another table.

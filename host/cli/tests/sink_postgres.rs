@@ -86,6 +86,15 @@ fn a_merge_keeps_the_newest_row_of_each_key() {
     let _ = wasmill(folder, &["run", "."]);
     assert_eq!(read(&server), (3, 3.0 + 5.0 + 1.0, 3));
 
+    // Of an index that holds more columns than are unique, the others are no part of the key.
+    server.sql("DROP TABLE numbers; CREATE TABLE numbers (id bigint, value double precision, day text, UNIQUE (id) INCLUDE (value))");
+    let _ = wasmill(folder, &["run", "."]);
+    assert_eq!(read(&server).0, 3);
+    server.sql(
+        "DROP TABLE numbers; CREATE TABLE numbers (id bigint UNIQUE DEFERRABLE, value double precision, day text)",
+    );
+    assert!(refused(folder).contains("CREATE UNIQUE INDEX"));
+
     // A table that is there needs an index of the key, and then takes rows.
     server.sql("DROP TABLE numbers; CREATE TABLE numbers (id bigint NOT NULL, value double precision, day text, more text DEFAULT 'x')");
     assert!(refused(folder).contains("CREATE UNIQUE INDEX ON … (\"id\")"));

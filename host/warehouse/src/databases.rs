@@ -24,7 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A table or view of PostgreSQL, by `postgres://USER@HOST:PORT/DATABASE?sslmode=…`.
 pub async fn postgres(url: &str, table: &str) -> io::Result<Arc<dyn TableProvider>> {
-    let parameters = parameters(url, "PGPASSWORD", ["db", "port"])?;
+    let mut parameters = parameters(url, "PGPASSWORD", ["db", "port"])?;
+    // Moments in conditions are written without a zone, and meant in this one.
+    parameters.insert("options".to_owned(), "-c timezone=UTC".to_owned());
     let pool = PostgresConnectionPool::new(to_secret_map(parameters)).await.map_err(failed)?;
     PostgresTableFactory::new(Arc::new(pool)).table_provider(named(table)).await.map_err(io::Error::other)
 }

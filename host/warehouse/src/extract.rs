@@ -12,9 +12,13 @@ mod versions;
 mod watermark;
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
+use arrow_array::RecordBatch;
+use deltalake_core::datafusion::catalog::TableProvider;
 use deltalake_core::datafusion::execution::SendableRecordBatchStream;
-use deltalake_core::datafusion::prelude::SessionContext;
+use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use futures_util::TryStreamExt;
 use wasmill_runtime::plan::{ExtractPlan, ExtractRows, TablePlace};
 use wasmill_runtime::table_source::Extracted;
@@ -22,6 +26,9 @@ use wasmill_runtime::table_source::Extracted;
 use crate::tables;
 use landing::Landing;
 use watermark::Watermark;
+
+/// How long to wait for rows at most: a connection that was lost must not hold a table from other workers for good.
+const SILENCE: Duration = Duration::from_secs(600);
 
 /// Reads what is new since `state`, or all if there is none.
 pub async fn extract(plan: &ExtractPlan, state: Option<&str>) -> io::Result<Option<Extracted>> {
@@ -41,11 +48,9 @@ pub async fn extract(plan: &ExtractPlan, state: Option<&str>) -> io::Result<Opti
 
 /// All rows of a database's table, if they are others than before.
 async fn all(plan: &ExtractPlan, state: Option<&str>) -> io::Result<Option<Extracted>> {
-    let mut rows = rows(plan).await?;
-    let mut landing = Landing::create(plan, &rows.schema())?;
-    while let Some(batch) = rows.try_next().await.map_err(io::Error::other)? {
-        landing.write(&batch)?;
-    }
+    let context = SessionContext::new();
+    let provider = tables::provider(&plan.place, &context).await?;
+    let mut landing = land(plan, frame(&context, provider, plan)?, None).await?;
     let digest = landing.digest()?;
     if state == Some(digest.as_str()) {
         return Ok(None);
@@ -59,16 +64,11 @@ async fn above(plan: &ExtractPlan, state: Option<&str>) -> io::Result<Option<Ext
     let context = SessionContext::new();
     let provider = tables::provider(&plan.place, &context).await?;
     let mut watermark = Watermark::new(column, &provider.schema(), *lag, state)?;
-    let mut frame =
-        tables::frame(&context, provider, &plan.columns, plan.filter.as_deref()).map_err(io::Error::other)?;
+    let mut frame = frame(&context, provider, plan)?;
     if let Some(condition) = watermark.condition() {
         frame = frame.filter(condition).map_err(io::Error::other)?;
     }
-    let mut rows = frame.execute_stream().await.map_err(io::Error::other)?;
-    let mut landing = Landing::create(plan, &rows.schema())?;
-    while let Some(batch) = rows.try_next().await.map_err(io::Error::other)? {
-        landing.write(&watermark.take(&batch)?)?;
-    }
+    let landing = land(plan, frame, Some(&mut watermark)).await?;
     if let Some(nulls) = watermark.nulls() {
         tracing::warn!("{}: {nulls} rows are not read, in which `{column}` is null", plan.trigger());
     }
@@ -78,9 +78,28 @@ async fn above(plan: &ExtractPlan, state: Option<&str>) -> io::Result<Option<Ext
     }
 }
 
-async fn rows(plan: &ExtractPlan) -> io::Result<SendableRecordBatchStream> {
-    let context = SessionContext::new();
-    let provider = tables::provider(&plan.place, &context).await?;
-    let frame = tables::frame(&context, provider, &plan.columns, plan.filter.as_deref()).map_err(io::Error::other)?;
-    frame.execute_stream().await.map_err(io::Error::other)
+/// What an extract reads of a table.
+fn frame(context: &SessionContext, provider: Arc<dyn TableProvider>, plan: &ExtractPlan) -> io::Result<DataFrame> {
+    tables::frame(context, provider, &plan.columns, plan.filter.as_deref()).map_err(io::Error::other)
+}
+
+/// Puts rows into an object, only those above the watermark if there is one.
+async fn land(plan: &ExtractPlan, frame: DataFrame, mut watermark: Option<&mut Watermark>) -> io::Result<Landing> {
+    let mut rows = frame.execute_stream().await.map_err(io::Error::other)?;
+    let mut landing = Landing::create(plan, &rows.schema())?;
+    while let Some(batch) = next(&mut rows).await? {
+        match &mut watermark {
+            Some(watermark) => landing.write(&watermark.take(&batch)?)?,
+            None => landing.write(&batch)?,
+        }
+    }
+    Ok(landing)
+}
+
+/// The next rows; an error if whoever has them is silent for too long.
+async fn next(rows: &mut SendableRecordBatchStream) -> io::Result<Option<RecordBatch>> {
+    match tokio::time::timeout(SILENCE, rows.try_next()).await {
+        Ok(rows) => rows.map_err(io::Error::other),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no row came for {SILENCE:?}"))),
+    }
 }

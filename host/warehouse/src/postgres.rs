@@ -28,6 +28,13 @@ use table::{Name, Table, quoted};
 /// The lock under which tables are made: any number that nobody else takes.
 const MAKING: i64 = 0x5741_534d_494c_4c54;
 
+/// What each transaction sets: whatever the database's default is, and whatever it takes for a moment of no zone. A worker that
+/// is paused or gone in the middle of a commit must not hold up the others.
+const SETTINGS: &str =
+    "SET LOCAL synchronous_commit TO on; SET LOCAL timezone TO 'UTC'; SET LOCAL lock_timeout TO '30s';
+    SET LOCAL idle_in_transaction_session_timeout TO '60s'; SET LOCAL tcp_keepalives_idle TO 30;
+    SET LOCAL tcp_keepalives_interval TO 10; SET LOCAL tcp_keepalives_count TO 3";
+
 /// The table that rows to be merged are in, until they are.
 const STAGED: &str = "wasmill_staged";
 
@@ -62,8 +69,7 @@ impl PostgresSink {
     fn transact<T>(&self, work: impl FnOnce(&Self, &mut Transaction<'_>) -> io::Result<T>) -> io::Result<T> {
         let mut client = self.server.connect().map_err(io::Error::other)?;
         let mut transaction = client.transaction().map_err(failed)?;
-        // Whatever the database's default is, and whatever it takes for a moment of no zone.
-        transaction.batch_execute("SET LOCAL synchronous_commit TO on; SET LOCAL timezone TO 'UTC'").map_err(failed)?;
+        transaction.batch_execute(SETTINGS).map_err(failed)?;
         let done = work(self, &mut transaction)?;
         transaction.commit().map_err(failed)?;
         Ok(done)

@@ -76,7 +76,7 @@ impl Run {
             (None, true) => session.rehearsal()?,
             (None, false) => session.documents()?,
         };
-        let mut pipeline = session.load(database)?;
+        let mut pipeline = session.load(database.clone())?;
         // Each event starts an instance of every step for each lane.
         let lanes = self.lanes.map_or_else(default_lanes, Into::into);
         for baked in pipeline.bake_where_it_pays(&session.plan, events.len().saturating_mul(lanes)) {
@@ -114,24 +114,17 @@ impl Run {
         let start_up = started.elapsed();
         let mut summary = Summary::new(&pipeline, start_up);
         let runner = Runner { pipeline: &pipeline, options, tables: &tables, shows: self.format == Format::Text };
-        runner.run_all(&events, lanes, &mut rejects, &mut summary)?;
-        for extract in self.extracts(&session.plan) {
-            while let Some((event, is_new)) = tables.read(extract)? {
-                let outcome = runner.run(&event, &mut rejects);
-                let failed = outcome.is_err();
-                if !failed {
-                    tables.is_done(extract, &event)?;
-                }
-                summary.add(&event, outcome);
-                if failed || is_new {
-                    break;
-                }
+        // What was done is committed and told of, whatever else could not be.
+        let mut ran = runner.run_all(&events, lanes, &mut rejects, &mut summary);
+        if ran.is_ok() {
+            for extract in self.extracts(&session.plan) {
+                ran = ran.and(runner.run_extract(extract, database.as_deref(), &mut rejects, &mut summary));
             }
         }
         rejects.finish()?;
         let committed = tables.commit();
         summary.print(&rejects, self.format)?;
-        committed?;
+        ran.and(committed)?;
         if self.dry_run {
             let tables = if pipeline.sinks.is_empty() { "" } else { ", and no table" };
             eprintln!("this was a dry run: no document was written{tables}");

@@ -8,12 +8,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use wasmill_journal::{Journal, Terms};
 use wasmill_runtime::documents::Database;
 use wasmill_runtime::engine;
 use wasmill_runtime::pipeline::Pipeline;
-use wasmill_runtime::plan::{Plan, TriggerPlan};
+use wasmill_runtime::plan::{ExtractPlan, Plan, TriggerPlan};
 use wasmill_serve::{Settings, server};
 use wasmill_worker::clock::{self, micros};
 use wasmill_worker::durable::{self, Durable};
@@ -153,6 +153,7 @@ impl Up {
         let mut asked = tokio::spawn(server::asked_to_stop());
         // Until the functions are baked, which may take a minute, work goes on without.
         let mut baking = Baking::of(&session, &pipeline, &common);
+        let mut extracts = Extracts::default();
         let are_in = loop {
             let plan = &session.plan;
             events.set_endpoints(endpoints(plan));
@@ -171,20 +172,10 @@ impl Up {
                     TriggerPlan::Pipeline(chain) => {
                         triggers.spawn(chain::follow(chain.clone(), intake.clone()));
                     }
-                    TriggerPlan::Extract(table) => {
-                        let is_looked = Arc::new(AtomicBool::new(false));
-                        lists.push(is_looked.clone());
-                        triggers.spawn(extract::keep(
-                            table.clone(),
-                            tables::source(),
-                            intake.clone(),
-                            plan.delivery.lease,
-                            is_looked,
-                        ));
-                    }
-                    TriggerPlan::Http { .. } | TriggerPlan::Nats(_) => {}
+                    TriggerPlan::Http { .. } | TriggerPlan::Nats(_) | TriggerPlan::Extract(_) => {}
                 }
             }
+            lists.extend(extracts.follow(plan, &intake));
             let worker = common.worker(&pipeline, &sinks, plan);
             let feeds = worker.feeds.clone();
             let committers = common.committers(&sinks, plan, &stopped);
@@ -201,6 +192,7 @@ impl Up {
             triggers.shutdown().await;
             if next.is_none() {
                 tracing::info!("stopping: what is worked on is finished");
+                extracts.tasks.shutdown().await;
                 drop(stop_server);
                 // It was asked to stop, and does.
                 let _ = server.await;
@@ -274,6 +266,33 @@ impl Up {
                 Err(err) => tracing::error!("{changed} changed, and the pipeline goes on as it was: {err:#}"),
             }
         }
+    }
+}
+
+/// The extracts that are kept. One that is the same when the pipeline is taken up anew goes on: reading a table may take longer
+/// than a pipeline stays as it is.
+#[derive(Default)]
+struct Extracts {
+    tasks: JoinSet<()>,
+    kept: Vec<(Arc<ExtractPlan>, AbortHandle, Arc<AtomicBool>)>,
+}
+
+impl Extracts {
+    /// Keeps those of a plan, and no others; for each whether all that was there is accepted.
+    fn follow(&mut self, plan: &Plan, intake: &Intake) -> Vec<Arc<AtomicBool>> {
+        let (same, gone) = self.kept.drain(..).partition(|(known, ..)| plan.extracts().any(|extract| extract == known));
+        self.kept = same;
+        let gone: Vec<_> = gone;
+        gone.iter().for_each(|(_, task, _)| task.abort());
+        for extract in plan.extracts() {
+            if !self.kept.iter().any(|(known, ..)| known == extract) {
+                let is_looked = Arc::new(AtomicBool::new(false));
+                let (intake, lease, looked) = (intake.clone(), plan.delivery.lease, is_looked.clone());
+                let keep = extract::keep(extract.clone(), tables::source(), intake, lease, looked);
+                self.kept.push((extract.clone(), self.tasks.spawn(keep), is_looked));
+            }
+        }
+        self.kept.iter().map(|(.., is_looked)| is_looked.clone()).collect()
     }
 }
 

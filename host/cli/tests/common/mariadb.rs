@@ -17,8 +17,7 @@ pub struct MariaDb {
 impl MariaDb {
     /// Starts a server with a database `shop`. It is the program that `MARIADB` names.
     pub fn start() -> Self {
-        let server =
-            PathBuf::from(std::env::var_os("MARIADB").expect("`tools/mariadb.sh` prints what MARIADB should be"));
+        let server = PathBuf::from(std::env::var_os("MARIADB").expect("`make test-full` says what MARIADB should be"));
         let root = server.ancestors().nth(3).unwrap().to_owned();
         let folder = tempfile::tempdir().unwrap();
         // Free by now, and mostly by the time that the server takes it.

@@ -22,7 +22,7 @@ pub struct ExtractTrigger {
     #[serde(default)]
     pub mode: ExtractMode,
     /// The column by which rows are new (mode `watermark`): a time, a number or a text that never becomes less from one row
-    /// to the next that is written. Rows in which it is null are not read.
+    /// to the next that is written. Texts are compared by their bytes. Rows in which it is null are not read.
     pub watermark: Option<String>,
     /// How old, in seconds by its `watermark`, a row must be before it is read, if that is a time (default 10): of two
     /// transactions the one that began first may end last, with rows that are older than what was read. Times without a

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek};
-use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -38,7 +37,10 @@ impl Landing {
     /// An object of an extract, for rows of these columns.
     pub fn create(plan: &ExtractPlan, schema: &SchemaRef) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix(".wasmill-").suffix(".tmp");
+        builder.prefix(".wasmill-").suffix(".tmp");
+        // Like any file that a program writes, not like a secret.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = match &plan.to {
             Location::File(folder) => {
                 std::fs::create_dir_all(folder)?;
@@ -68,15 +70,8 @@ impl Landing {
     /// A digest of all rows, after the last.
     pub fn digest(&mut self) -> io::Result<String> {
         self.end()?;
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0; PART]);
-        let mut file = self.file.reopen()?;
-        loop {
-            let read = file.read(&mut buffer)?;
-            match buffer.get(..read) {
-                Some([]) | None => break,
-                Some(bytes) => hash.update(bytes),
-            }
-        }
+        let mut hash = Sha256::new();
+        io::copy(&mut self.file.reopen()?, &mut hash)?;
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
@@ -106,7 +101,6 @@ impl Landing {
         match &object {
             Location::File(path) => {
                 file.persist_noclobber(path)?;
-                readable(path)?;
                 durable::files(&to, [name.as_str()])?;
             }
             Location::Url(url) => {
@@ -130,16 +124,4 @@ impl Landing {
         }
         object.look_while_others_wait().await
     }
-}
-
-/// Lets others read a file, as far as they may read any that this program makes.
-#[cfg(unix)]
-fn readable(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -4,12 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use deltalake_core::DeltaTable;
 use deltalake_core::datafusion::catalog::TableProvider;
-use deltalake_core::datafusion::execution::SendableRecordBatchStream;
-use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::delta_datafusion::{DeltaCdfTableProvider, TableProviderBuilder};
+use deltalake_core::datafusion::prelude::{DataFrame, SessionContext, col, lit};
+use deltalake_core::delta_datafusion::DeltaCdfTableProvider;
 use deltalake_core::kernel::Action;
 use deltalake_core::logstore::get_actions;
 use futures_util::TryStreamExt;
@@ -19,6 +18,7 @@ use wasmill_runtime::store::Location;
 use wasmill_runtime::table_source::Extracted;
 
 use super::landing::Landing;
+use super::{frame, land, next};
 use crate::delta::{columns, failed, open};
 use crate::tables;
 
@@ -31,12 +31,7 @@ pub async fn all(plan: &ExtractPlan, location: &Location, state: Option<&str>) -
     if state == Some(version.to_string().as_str()) {
         return Ok(None);
     }
-    let (context, provider) = whole(&table).await?;
-    let mut rows = read(&context, provider, plan).await?;
-    let mut landing = Landing::create(plan, &rows.schema())?;
-    while let Some(batch) = rows.try_next().await.map_err(io::Error::other)? {
-        landing.write(&batch)?;
-    }
+    let landing = land(plan, whole(&table, plan).await?, None).await?;
     landing.finish(version.to_string()).await.map(Some)
 }
 
@@ -53,8 +48,7 @@ pub async fn added(
         return Ok(None);
     }
     // Older versions may have fewer columns.
-    let (context, provider) = whole(&table).await?;
-    let schema: SchemaRef = read(&context, provider, plan).await?.schema();
+    let schema: SchemaRef = Arc::new(whole(&table, plan).await?.schema().as_arrow().clone());
     let mut landing = Landing::create(plan, &schema)?;
     for version in last + 1..=version {
         let files = files_of(&table, version, rewrites, plan).await?;
@@ -63,12 +57,10 @@ pub async fn added(
         }
         let mut then = open::at(location)?;
         then.load_version(version).await.map_err(failed)?;
-        let context = SessionContext::new();
-        then.update_datafusion_session(&context.state()).map_err(failed)?;
-        let builder: TableProviderBuilder = then.table_provider().with_file_paths(files);
-        let provider = builder.await.map_err(io::Error::other)?;
-        let mut rows = read(&context, provider, plan).await?;
-        while let Some(batch) = rows.try_next().await.map_err(io::Error::other)? {
+        let context = session(&then)?;
+        let provider = then.table_provider().with_file_paths(files).await.map_err(io::Error::other)?;
+        let mut rows = frame(&context, provider, plan)?.execute_stream().await.map_err(io::Error::other)?;
+        while let Some(batch) = next(&mut rows).await? {
             landing.write(&columns::conform_by_name(&batch, &schema)?)?;
         }
     }
@@ -118,49 +110,54 @@ pub async fn changes(plan: &ExtractPlan, location: &Location, state: Option<&str
             "it has no change data feed\nhint: set its property `delta.enableChangeDataFeed` to `true`, or `mode = \"versions\"`",
         ));
     }
-    let context = SessionContext::new();
+    let feed = |from, to| {
+        let feed = table.clone().scan_cdf().with_starting_version(from).with_ending_version(to);
+        DeltaCdfTableProvider::try_new(feed).map(Arc::new).map_err(failed)
+    };
+    let of_feed = feed(version, version)?.schema();
+    let of_change = of_feed.fields().iter().skip_while(|field| field.name() != CHANGE_TYPE);
     let Some(last) = last else {
-        let (context, provider) = whole(&table).await?;
-        let mut rows = read(&context, provider, plan).await?;
+        let frame = whole(&table, plan).await?;
+        let fields = frame.schema().as_arrow().fields().iter().chain(of_change).cloned();
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let time = table.history(Some(1)).try_collect::<Vec<_>>().await.map_err(failed)?;
         let time = time.first().and_then(|commit| commit.timestamp);
-        let feed = feed(&table)?.schema();
-        let mut landing = None;
-        while let Some(batch) = rows.try_next().await.map_err(io::Error::other)? {
-            let batch = inserted(&batch, &feed, version, time)?;
-            let landing = match &mut landing {
-                Some(landing) => landing,
-                none => none.insert(Landing::create(plan, &batch.schema())?),
-            };
-            landing.write(&batch)?;
+        let mut rows = frame.execute_stream().await.map_err(io::Error::other)?;
+        let mut landing = Landing::create(plan, &schema)?;
+        while let Some(batch) = next(&mut rows).await? {
+            landing.write(&inserted(&batch, &schema, version, time)?)?;
         }
-        return match landing {
-            Some(landing) => landing.finish(version.to_string()).await.map(Some),
-            None => Ok(Some(Extracted { state: version.to_string(), object: None, rows: 0 })),
-        };
+        return landing.finish(version.to_string()).await.map(Some);
     };
-    table.update_datafusion_session(&context.state()).map_err(failed)?;
-    let feed = table.clone().scan_cdf().with_starting_version(last + 1).with_ending_version(version);
-    let feed = DeltaCdfTableProvider::try_new(feed).map_err(failed)?;
     let mut columns = plan.columns.clone();
     if !columns.is_empty() {
-        let of_feed = feed.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-        columns.extend(of_feed.into_iter().skip_while(|name| name != CHANGE_TYPE));
+        columns.extend(of_change.map(|field| field.name().clone()));
     }
-    let frame = tables::frame(&context, Arc::new(feed), &columns, plan.filter.as_deref()).map_err(io::Error::other)?;
-    let mut rows = frame.execute_stream().await.map_err(io::Error::other)?;
-    let mut landing = Landing::create(plan, &rows.schema())?;
-    while let Some(batch) = rows.try_next().await.map_err(io::Error::other)? {
-        landing.write(&batch)?;
+    let context = session(&table)?;
+    let mut landing = None;
+    // Of a key that changed several times the last change is to be last, and of a version what it takes away is first.
+    for version in last + 1..=version {
+        let frame = tables::frame(&context, feed(version, version)?, &columns, plan.filter.as_deref());
+        let adds = col(CHANGE_TYPE).in_list(vec![lit("insert"), lit("update_postimage")], false);
+        let frame = frame.and_then(|frame| frame.sort(vec![adds.sort(true, true)])).map_err(io::Error::other)?;
+        let mut rows = frame.execute_stream().await.map_err(io::Error::other)?;
+        let landing = match &mut landing {
+            Some(landing) => landing,
+            none => none.insert(Landing::create(plan, &rows.schema())?),
+        };
+        while let Some(batch) = next(&mut rows).await? {
+            landing.write(&batch)?;
+        }
     }
-    landing.finish(version.to_string()).await.map(Some)
+    match landing {
+        Some(landing) => landing.finish(version.to_string()).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Rows that were there before the first change that is read, as changes.
-fn inserted(rows: &RecordBatch, feed: &SchemaRef, version: u64, time: Option<i64>) -> io::Result<RecordBatch> {
+fn inserted(rows: &RecordBatch, schema: &SchemaRef, version: u64, time: Option<i64>) -> io::Result<RecordBatch> {
     let count = rows.num_rows();
-    let mut fields: Vec<_> = rows.schema().fields().iter().cloned().collect();
-    fields.extend(feed.fields().iter().skip_while(|field| field.name() != CHANGE_TYPE).cloned());
     let mut columns = rows.columns().to_vec();
     let change: [ArrayRef; 3] = [
         Arc::new(StringArray::from_iter_values(std::iter::repeat_n("insert", count))),
@@ -168,11 +165,7 @@ fn inserted(rows: &RecordBatch, feed: &SchemaRef, version: u64, time: Option<i64
         Arc::new(TimestampMillisecondArray::from(vec![time; count])),
     ];
     columns.extend(change);
-    RecordBatch::try_new(Arc::new(arrow_schema::Schema::new(fields)), columns).map_err(io::Error::other)
-}
-
-fn feed(table: &DeltaTable) -> io::Result<DeltaCdfTableProvider> {
-    DeltaCdfTableProvider::try_new(table.clone().scan_cdf()).map_err(failed)
+    RecordBatch::try_new(schema.clone(), columns).map_err(io::Error::other)
 }
 
 /// The table as it is now, and its version.
@@ -193,18 +186,16 @@ fn last(state: Option<&str>, version: u64) -> io::Result<Option<u64>> {
     }
 }
 
-async fn whole(table: &DeltaTable) -> io::Result<(SessionContext, Arc<dyn TableProvider>)> {
-    let context = SessionContext::new();
-    table.update_datafusion_session(&context.state()).map_err(failed)?;
+/// All that an extract reads of a table.
+async fn whole(table: &DeltaTable, plan: &ExtractPlan) -> io::Result<DataFrame> {
+    let context = session(table)?;
     let provider = table.table_provider().await.map_err(io::Error::other)?;
-    Ok((context, provider))
+    frame(&context, provider, plan)
 }
 
-async fn read(
-    context: &SessionContext,
-    provider: Arc<dyn TableProvider>,
-    plan: &ExtractPlan,
-) -> io::Result<SendableRecordBatchStream> {
-    let frame = tables::frame(context, provider, &plan.columns, plan.filter.as_deref()).map_err(io::Error::other)?;
-    frame.execute_stream().await.map_err(io::Error::other)
+/// A session that knows the table's store.
+fn session(table: &DeltaTable) -> io::Result<SessionContext> {
+    let context = SessionContext::new();
+    table.update_datafusion_session(&context.state()).map_err(failed)?;
+    Ok(context)
 }

@@ -1,7 +1,6 @@
 //! Which rows are new: those whose watermark is greater than any that was read.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, Scalar, StringArray, TimestampMicrosecondArray};
@@ -24,6 +23,7 @@ pub struct Watermark {
     /// The greatest so far.
     greatest: Option<ArrayRef>,
     nulls: u64,
+    is_text: bool,
 }
 
 impl Watermark {
@@ -49,11 +49,22 @@ impl Watermark {
         let high = high.transpose().map_err(io::Error::other)?;
         // A day is read when it is over.
         let is_day = matches!(of, DataType::Date32 | DataType::Date64);
-        Ok(Self { column: column.to_owned(), low, high: high.map(|high| (high, is_day)), greatest: None, nulls: 0 })
+        Ok(Self {
+            column: column.to_owned(),
+            low,
+            high: high.map(|high| (high, is_day)),
+            greatest: None,
+            nulls: 0,
+            is_text,
+        })
     }
 
-    /// What a database is asked for.
+    /// What a database is asked for; nothing for texts, of which every database has an order of its own, by languages and not
+    /// by bytes.
     pub fn condition(&self) -> Option<Expr> {
+        if self.is_text {
+            return None;
+        }
         let low = ScalarValue::try_from_array(self.low.as_ref()?, 0).ok()?;
         Some(Expr::Column(Column::from_name(&self.column)).gt(lit(low)))
     }
@@ -106,7 +117,5 @@ impl Watermark {
 }
 
 fn as_type(array: &dyn Array, of: &DataType) -> Result<ArrayRef, ArrowError> {
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    let array: ArrayRef = arrow_array::make_array(array.to_data());
-    if array.data_type() == of { Ok(array) } else { cast_with_options(&Arc::clone(&array), of, &options) }
+    cast_with_options(array, of, &CastOptions { safe: false, ..CastOptions::default() })
 }

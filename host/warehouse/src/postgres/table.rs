@@ -82,9 +82,10 @@ impl Table {
             has_default: row.get(3),
         };
         let unique = "SELECT array_agg(a.attname::text) FROM pg_index i
-                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
-            WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-                AND i.indexprs IS NULL
+                JOIN pg_attribute a ON a.attrelid = i.indrelid
+                    AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+            WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indimmediate
+                AND i.indpred IS NULL AND i.indexprs IS NULL
             GROUP BY i.indexrelid";
         let unique = transaction.query(unique, &[&name]).map_err(failed)?;
         let names = |row: postgres::Row| row.get::<_, Vec<String>>(0).into_iter().collect();

@@ -1,16 +1,19 @@
 //! The events of a run: large objects one after the other, in several lanes each; small ones side by side.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_journal::staging::{Origin, Staged};
+use wasmill_runtime::documents::Database;
 use wasmill_runtime::engine::THREAD_STACK;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::manifest::SinkMode;
 use wasmill_runtime::pipeline::Pipeline;
+use wasmill_runtime::plan::ExtractPlan;
 use wasmill_runtime::rows::Reject;
 use wasmill_runtime::run::{ChunkSink, EventReport, Progress, RunError, RunOptions};
 
@@ -50,12 +53,12 @@ type Ended = Result<(EventReport, Option<(Origin, Vec<Staged>)>), RunError>;
 /// The same, with its rejected rows by step.
 type Outcome = (Ended, Vec<(String, Reject)>);
 
-/// As many of these events as are run side by side before the journal hears of their rows.
+/// As many of these events as are run side by side before the journal hears of their rows; each is among them once.
 fn some(mut events: &[Event]) -> impl Iterator<Item = &[Event]> {
     std::iter::from_fn(move || {
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes, mut seen) = (0, 0, HashSet::new());
         while count < MOST_TOGETHER && bytes < BYTES_TOGETHER {
-            let Some(event) = events.get(count) else { break };
+            let Some(event) = events.get(count).filter(|event| seen.insert(event.id.as_str())) else { break };
             bytes += event.object.size();
             count += 1;
         }
@@ -140,6 +143,30 @@ impl Runner<'_> {
         all.rows.fetch_add(progress.rows.into_inner(), Ordering::Relaxed);
         all.rejected.fetch_add(progress.rejected.into_inner(), Ordering::Relaxed);
         (outcome, rejected)
+    }
+
+    /// Runs what is new of a table, and before it what was read and is not done.
+    pub fn run_extract(
+        &self,
+        extract: &Arc<ExtractPlan>,
+        database: Option<&Database>,
+        rejects: &mut Rejects,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        while let Some((event, is_new)) = self.tables.read(extract)? {
+            let outcome = self.run(&event, rejects);
+            let failed = outcome.is_err();
+            summary.add(&event, outcome);
+            if !failed {
+                // What is done is not read again, so its documents must be on the disk.
+                database.map_or(Ok(()), Database::sync).context("the documents cannot be brought to the disk")?;
+                self.tables.is_done(extract, &event)?;
+            }
+            if failed || is_new {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Runs an event.
