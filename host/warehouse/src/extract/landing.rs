@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek};
+use std::path::Path;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -23,6 +25,13 @@ const GROUP: usize = 64 << 10;
 /// How much is sent at once to a store over the network, in bytes.
 const PART: usize = 8 << 20;
 
+/// What an object is called in a folder while it is written; no trigger takes a name that begins with a dot.
+const PREFIX: &str = ".wasmill-";
+const SUFFIX: &str = ".tmp";
+
+/// After how long what was not finished never will be: whoever wrote it was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// An object that is being written.
 pub struct Landing {
     to: Location,
@@ -37,13 +46,14 @@ impl Landing {
     /// An object of an extract, for rows of these columns.
     pub fn create(plan: &ExtractPlan, schema: &SchemaRef) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".wasmill-").suffix(".tmp");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         // Like any file that a program writes, not like a secret.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = match &plan.to {
             Location::File(folder) => {
                 std::fs::create_dir_all(folder)?;
+                remove_abandoned(folder)?;
                 builder.tempfile_in(folder)?
             }
             Location::Url(_) => builder.tempfile()?,
@@ -123,5 +133,41 @@ impl Landing {
             }
         }
         object.look_while_others_wait().await
+    }
+}
+
+/// Removes what was left by readers that were killed.
+fn remove_abandoned(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        // Another reader may have removed it already.
+        let Some(changed) = is_ours.then(|| entry.metadata().and_then(|file| file.modified()).ok()).flatten() else {
+            continue;
+        };
+        if changed.elapsed().is_ok_and(|age| age > ABANDONED) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_abandoned_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, age) in [(".wasmill-a.tmp", 48), (".wasmill-b.tmp", 1), (".other.tmp", 48), ("c.parquet", 48)] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(age * 60 * 60)).unwrap();
+        }
+        remove_abandoned(folder.path()).unwrap();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".other.tmp", ".wasmill-b.tmp", "c.parquet"]);
     }
 }
