@@ -19,4 +19,4 @@ if [ ! -e "$dir/done" ]; then
   rm -rf "$dir/apt"
   touch "$dir/done"
 fi
-find "$dir/root/usr/bin" "$dir/root/usr/sbin" -maxdepth 1 -name "$name" 2>/dev/null
+find "$dir/root/usr" -maxdepth 2 -path "*bin/$name"
