@@ -12,11 +12,10 @@ mod postgres;
 mod up_folder;
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::wasmill;
-use lake::{each_once, read};
+use lake::{each_once, python, read};
 use mariadb::MariaDb;
 use postgres::Postgres;
 use up_folder::Up;
@@ -98,14 +97,6 @@ fn wait_for(folder: &Path, rows: u64) {
         assert!(started.elapsed() < Duration::from_secs(60), "{stdout}{stderr}");
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// By the Python package `deltalake`.
-fn python(table: &Path, program: &str) {
-    let python = std::env::var_os("LAKE_PYTHON").expect("LAKE_PYTHON is not set\nhint: `make test-full` sets it");
-    let imports = "import sys, deltalake, pyarrow as pa\nfrom deltalake import DeltaTable, write_deltalake\n";
-    let output = Command::new(python).args(["-c", &format!("{imports}{program}")]).arg(table).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -265,7 +256,7 @@ fn versions_of_a_table_of_delta_lake_are_read_once_each() {
     let append = |first: u32, count: u32| {
         let ids = format!("list(range({first}, {}))", first + count);
         let rows = format!("pa.table({{'id': pa.array({ids}, pa.int64()), 'value': pa.array({ids}, pa.float64())}})");
-        python(&source, &format!("write_deltalake(sys.argv[1], {rows}, mode='append')"));
+        python(&source, &format!("deltalake.write_deltalake(sys.argv[1], {rows}, mode='append')"));
     };
     assert!(refused(folder).contains("there is no table of Delta Lake at"));
     append(0, 3);
@@ -275,12 +266,12 @@ fn versions_of_a_table_of_delta_lake_are_read_once_each() {
     append(6, 1);
     append(7, 2);
     // Puts files together, and changes no row.
-    python(&source, "DeltaTable(sys.argv[1]).optimize.compact()");
+    python(&source, "deltalake.DeltaTable(sys.argv[1]).optimize.compact()");
     run(folder);
     run(folder);
     assert_eq!((read(folder), objects(folder)), (each_once(9), 2));
 
-    python(&source, "DeltaTable(sys.argv[1]).delete('id = 0')");
+    python(&source, "deltalake.DeltaTable(sys.argv[1]).delete('id = 0')");
     append(9, 1);
     let said = refused(folder);
     assert!(said.contains("its version 5 changes or deletes rows") && said.contains("rewrites = \"skip\""), "{said}");
@@ -320,26 +311,28 @@ fn changes_of_a_table_of_delta_lake_are_read() {
     let table = "pa.table({'id': pa.array([0, 1, 2], pa.int64()), 'value': pa.array([0.0, 1.0, 2.0])})";
     python(
         &source,
-        &format!("write_deltalake(sys.argv[1], {table}, configuration={{'delta.enableChangeDataFeed': 'true'}})"),
+        &format!(
+            "deltalake.write_deltalake(sys.argv[1], {table}, configuration={{'delta.enableChangeDataFeed': 'true'}})"
+        ),
     );
     run(folder);
     assert_eq!(read(folder), (3, 3.0, 3));
     python(
         &source,
-        "t = DeltaTable(sys.argv[1]); t.update(predicate='id = 1', updates={'value': '10.0'}); t.delete('id = 2'); t.optimize.compact()",
+        "t = deltalake.DeltaTable(sys.argv[1]); t.update(predicate='id = 1', updates={'value': '10.0'}); t.delete('id = 2'); t.optimize.compact()",
     );
     run(folder);
     run(folder);
     // Before and after the change of 1, and 2 once more, which was deleted.
     assert_eq!((read(folder), objects(folder)), ((6, 3.0 + 1.0 + 10.0 + 2.0, 3), 2));
-    let check = "rows = DeltaTable(sys.argv[1]).to_pyarrow_table().to_pylist()
+    let check = "rows = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().to_pylist()
 kinds = sorted((row['_change_type'], row['id'], row['_commit_version']) for row in rows)
 assert kinds == [('delete', 2, 2), ('insert', 0, 0), ('insert', 1, 0), ('insert', 2, 0),
     ('update_postimage', 1, 1), ('update_preimage', 1, 1)], kinds";
     python(&folder.join("lake/numbers"), check);
 
     // Of a key that changed several times the last change comes last.
-    let updates = "t = DeltaTable(sys.argv[1])
+    let updates = "t = deltalake.DeltaTable(sys.argv[1])
 for value in range(20, 26): t.update(predicate='id = 1', updates={'value': f'{value}.0'})";
     python(&source, updates);
     run(folder);

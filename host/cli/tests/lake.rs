@@ -9,10 +9,9 @@ mod lake;
 mod up_folder;
 
 use std::path::Path;
-use std::process::Command;
 
 use common::{command, wasmill};
-use lake::{each_once, pipeline, read, rows, tables, version, write};
+use lake::{each_once, pipeline, python, read, rows, tables, version, write};
 use up_folder::{drain, land};
 
 fn run(folder: &Path) -> String {
@@ -225,16 +224,12 @@ fn what_ingest_can_read_can_be_written_and_read_by_all() {
     land(folder, "a.csv", &format!("{head}\n{full}\n1,1,,,,,,,,,,,,,,\n"));
     run(folder);
     assert_eq!(read(folder), each_once(2));
-    let python = std::env::var_os("LAKE_PYTHON").unwrap();
-    let shown = "import sys, polars
+    let shown = "import polars
 row = polars.read_delta(sys.argv[1]).filter(polars.col('id') == 0).row(0, named=True)
 print(row['uint64'], row['uint32'], row['decimal'], row['flag'], row['date'], row['local'], row['utc'], row['naive'])";
-    let shown = Command::new(python).args(["-c", shown]).arg(folder.join("lake/numbers")).output().unwrap();
     assert_eq!(
-        String::from_utf8_lossy(&shown.stdout).trim_end(),
-        "18446744073709551615 4294967295 1234.567 True 2026-07-01 2026-07-01 12:00:00.123456+00:00 2026-07-01 10:00:00.123456+00:00 2026-07-01 12:00:00.123456",
-        "{}",
-        String::from_utf8_lossy(&shown.stderr)
+        python(&folder.join("lake/numbers"), shown).trim_end(),
+        "18446744073709551615 4294967295 1234.567 True 2026-07-01 2026-07-01 12:00:00.123456+00:00 2026-07-01 10:00:00.123456+00:00 2026-07-01 12:00:00.123456"
     );
 }
 
@@ -295,7 +290,6 @@ fn a_table_is_listed_and_restored() {
 fn several_write_one_table_at_once() {
     let folder = pipeline("");
     let folder = folder.path();
-    let python = std::env::var_os("LAKE_PYTHON").unwrap();
     for part in 0..3 {
         let own = folder.join(format!("{part}"));
         std::fs::create_dir_all(own.join("landing")).unwrap();
@@ -313,11 +307,9 @@ fn several_write_one_table_at_once() {
             command(&folder.join(format!("{part}")), &["up", ".", "--addr", "127.0.0.1:0", "--drain"]).spawn().unwrap()
         })
         .collect();
-    let append = "import sys, deltalake, pyarrow as pa
-for i in range(301, 311):
+    let append = "for i in range(301, 311):
     deltalake.write_deltalake(sys.argv[1], pa.table({'id': [i], 'value': [float(i)], 'day': ['mon']}), mode='append')";
-    let status = Command::new(python).args(["-c", append]).arg(folder.join("lake/numbers")).status().unwrap();
-    assert!(status.success());
+    python(&folder.join("lake/numbers"), append);
     for mut writer in writers {
         assert_eq!(writer.wait().unwrap().code(), Some(0));
     }

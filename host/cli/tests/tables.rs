@@ -2,6 +2,8 @@
 #![cfg(feature = "warehouse")]
 
 mod common;
+#[path = "common/lake.rs"]
+mod lake;
 #[path = "common/mariadb.rs"]
 mod mariadb;
 #[path = "../../journal/tests/common/postgres.rs"]
@@ -10,9 +12,9 @@ mod postgres;
 mod up_folder;
 
 use std::path::Path;
-use std::process::Command;
 
 use common::wasmill;
+use lake::python;
 use mariadb::MariaDb;
 use postgres::Postgres;
 use up_folder::{Up, drain, land};
@@ -162,16 +164,13 @@ fn a_table_of_delta_lake_that_another_tool_wrote_is_joined_with() {
         "type = \"delta\"\nstore = \"landing\"\npath = \"people\"\ncolumns = [\"id\", \"name\"]\nfilter = \"part = 'b'\"",
     );
     let folder = folder.path();
-    let append = "import sys, deltalake, pyarrow as pa
-for part in 'ab':
+    let append = "for part in 'ab':
     deltalake.write_deltalake(sys.argv[1], pa.table({'id': [1, 2], 'name': ['one', 'two'], 'part': [part, part]}),
         mode='append', partition_by=['part'])
 deltalake.DeltaTable(sys.argv[1]).delete(\"part = 'b' AND id = 2\")
 deltalake.DeltaTable(sys.argv[1]).optimize.compact()
 deltalake.write_deltalake(sys.argv[1], pa.table({'id': [3], 'name': ['three'], 'part': ['b']}), mode='append')";
-    let python = std::env::var_os("LAKE_PYTHON").unwrap();
-    let status = Command::new(python).args(["-c", append]).arg(folder.join("landing/people")).status().unwrap();
-    assert!(status.success());
+    python(&folder.join("landing/people"), append);
     assert_eq!(drain(folder).0, 0);
     assert_eq!(names(folder), some(&["one", "", "three"]));
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -77,10 +78,22 @@ pub fn rows(first: usize, count: usize, day: &str) -> String {
     std::iter::once("id,value,day\n".to_owned()).chain(lines).collect()
 }
 
+/// What a program of Python prints that is given a path and has the package `deltalake` and its like.
+pub fn python(path: &Path, program: &str) -> String {
+    // The packages' threads do not always end well with the interpreter.
+    let program = format!("import os, sys, deltalake, pyarrow as pa\n{program}\nsys.stdout.flush()\nos._exit(0)\n");
+    let output = Command::new(interpreter()).args(["-c", &program]).arg(path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn interpreter() -> OsString {
+    std::env::var_os("LAKE_PYTHON").expect("LAKE_PYTHON is not set\nhint: `make test-full` sets it")
+}
+
 /// What is in a table: rows, the sum of `value`, and different values of `id`. All three readers must say the same.
 pub fn read(folder: &Path) -> (u64, f64, u64) {
-    let python = std::env::var_os("LAKE_PYTHON").expect("LAKE_PYTHON is not set\nhint: `make test-full` sets it");
-    let mut command = Command::new(python);
+    let mut command = Command::new(interpreter());
     command.arg("../../tests/lake/read.py").arg(folder.join("lake/numbers")).args(["id", "value"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
