@@ -83,4 +83,4 @@ schema: ## write the manifest's JSON schema, for editors
 	@$(HOST) run -q -p wasmill -- schema > manifests/pipeline.schema.json
 
 clean: ## remove what was built, here and in the cache (the toolchain stays)
-	rm -rf bin $(CACHE)/host $(CACHE)/functions $(CACHE)/guests $(CACHE)/components $(CACHE)/code $(CACHE)/registry
+	rm -rf bin $(CACHE)/host $(CACHE)/functions $(CACHE)/guests $(CACHE)/components $(CACHE)/code $(CACHE)/registry $(CACHE)/cosmos

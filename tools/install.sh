@@ -3,11 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
-mkdir -p bin/components/endpoint
+mkdir -p bin/components/{endpoint,documents}
 put() { cmp -s "$1" "$2" || cp "$1" "$2"; }
 put "$cache/host/release/wasmill" bin/wasmill
 release=$cache/components/release
-for component in "$release"/*.wasm "$release"/endpoint/*.wasm; do put "$component" "bin/components${component#"$release"}"; done
+for component in "$release"/*.wasm "$release"/{endpoint,documents}/*.wasm; do put "$component" "bin/components${component#"$release"}"; done
 
 # Looking at a component compiles it, so it is done once for each build of them.
 looked=$cache/components/release/.inspected

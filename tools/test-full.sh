@@ -36,6 +36,14 @@ weed=$(tools/python.sh stores tests/stores/requirements.txt)/weed
 # A real MariaDB, to read tables of.
 mariadb=$(tools/program.sh mariadbd mariadb-server-core mariadb-client-core libaio1 liburing2 libnuma1 libssl3)
 
+# Microsoft's emulator of Cosmos DB, which is a library, as a server; another that speaks as it does; and Microsoft's own
+# clients, which read back what was written. The key is the one that Microsoft publishes for emulators.
+tools/step.sh "building an emulator of Cosmos DB" \
+  cargo build -q --manifest-path tests/cosmos/Cargo.toml --target-dir "$cache/cosmos"
+documents_node=$(tools/node.sh documents tests/documents)
+documents_python=$(tools/python.sh documents tests/documents/requirements.txt)/python
+cosmos_key='C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=='
+
 # Three readers of Delta Lake.
 lake=$(tools/python.sh lake tests/lake/requirements.txt)/python
 
@@ -44,7 +52,9 @@ export CARGO_TARGET_DIR=$cache/host WASMILL_COMPONENTS=$cache/components/quick W
 cargo build -q --workspace --features wasmill/warehouse
 WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres MARIADB=$mariadb \
   NATS_SERVER=$nats STORES_NODE=$node WEED=$weed LAKE_PYTHON=$lake \
-  cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads
+  COSMOS_SERVER=$cache/cosmos/debug/cosmos-server COSMOS_KEY=$cosmos_key \
+  DOCUMENTS_NODE=$documents_node DOCUMENTS_PYTHON=$documents_python \
+  cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
 
 # HTTP cases on every host of an endpoint.
 tools/conformance.sh

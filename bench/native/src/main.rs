@@ -273,8 +273,11 @@ impl Documents for Embedded<'_> {
         Ok(Written {
             inserted: counts.inserted,
             replaced: counts.replaced,
+            deleted: counts.deleted,
             unchanged: counts.unchanged,
             stale: counts.stale,
+            duplicates: counts.duplicates,
+            charge: counts.charge,
         })
     }
 }

@@ -19,6 +19,8 @@ pub struct Config {
     pub partition_key: String,
     /// The column that orders the writes of one id; none: the time of the event.
     pub version: Option<String>,
+    /// The column that tells whether the row deletes its document.
+    pub delete_if: Option<String>,
     /// The document's fields; none: all columns.
     pub fields: Option<Vec<Field>>,
 }

@@ -22,7 +22,9 @@
 //! - `version`: an integer column, or a timestamp column (as microseconds), that orders the writes of one id;
 //!   by default the time of the event. A null in it rejects the row. Rows of one batch with the same id are
 //!   all written: the database keeps the one with the greatest version and, after that, row.
-//! - `fields`: the document's fields in their order; by default all columns but `__row`. A field is a column's
+//! - `delete_if`: a boolean column; a row in which it is true deletes its document, if that is no newer than the row, and
+//!   nothing else of the row is published. For what was withdrawn, or is not to be seen any more.
+//! - `fields`: the document's fields in their order; by default all columns but `__row` and that of `delete_if`. A field is a column's
 //!   name or `{ column, as, round, null }`:
 //!   - `as`: its name in the document. Dots nest; fields of one object stand together, where its first one is.
 //!   - `round`: how many decimal digits a float has, 0 to 15; half is rounded away from zero. It holds for all
@@ -36,7 +38,7 @@
 //! day, durations, intervals, maps and unions are refused: say in a transform what text they shall be.
 //!
 //! A document over 2,000,000 bytes rejects its row. Documents are written in calls of up to 2,000 and about
-//! 4 MiB, each all or nothing; since writing again changes nothing, a batch that failed halfway is repeated.
+//! 4 MiB; since writing again changes nothing, a batch that failed halfway is repeated.
 //!
 //! # Layout
 //! - [`config`]: the configuration.

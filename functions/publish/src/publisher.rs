@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, Int64Array, RecordBatch};
+use arrow_array::{Array, BooleanArray, Int64Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use wasmill_sdk::{Context, Document, Documents, Failure, Publish, ROW, Receipt, Rejects, RowNumbers, Written};
@@ -68,8 +68,15 @@ impl Publish for Publisher {
                 ));
             }
         }
+        if let Some(name) = &self.config.delete_if {
+            let datatype = column::find(&input, name, "`delete_if`")?.data_type();
+            if *datatype != DataType::Boolean {
+                return Err(format!("column `{name}` is {datatype}, and `delete_if` takes a boolean"));
+            }
+        }
         let all = || {
-            let names = input.fields().iter().map(|field| field.name()).filter(|name| *name != ROW);
+            let is_shown = |name: &&String| **name != ROW && Some(*name) != self.config.delete_if.as_ref();
+            let names = input.fields().iter().map(|field| field.name()).filter(is_shown);
             names.map(|name| Field::of(name)).collect()
         };
         let fields: Vec<Field> = self.config.fields.clone().unwrap_or_else(all);
@@ -96,8 +103,13 @@ impl Publish for Publisher {
 
     fn process(&mut self, ctx: &Context, rows: RecordBatch, documents: &mut dyn Documents) -> Result<Receipt, Failure> {
         let batch = Batch::new(self, ctx, &rows)?;
-        let mut call =
-            Call { collection: &self.config.collection, documents, ready: Vec::new(), bytes: 0, written: NONE };
+        let mut call = Call {
+            collection: &self.config.collection,
+            documents,
+            ready: Vec::new(),
+            bytes: 0,
+            written: Written::default(),
+        };
         let mut rejects = Rejects::default();
         let mut capacity = 256;
         for row in 0..rows.num_rows() {
@@ -123,6 +135,8 @@ struct Batch<'a> {
     partition_key: Bound<'a>,
     /// The versions, or the one of all rows.
     versions: Result<Int64Array, i64>,
+    /// Whether each row deletes its document.
+    deletes: Option<BooleanArray>,
     numbers: RowNumbers,
 }
 
@@ -148,14 +162,22 @@ impl<'a> Batch<'a> {
             id: publisher.id.bind(rows)?,
             partition_key: publisher.partition_key.bind(rows)?,
             versions,
+            deletes: publisher
+                .config
+                .delete_if
+                .as_ref()
+                .map(array)
+                .transpose()?
+                .map(|array| array.as_boolean().clone()),
             numbers: RowNumbers::of(rows),
         })
     }
 
     /// A row's document; or why there is none, and its body.
     fn document(&self, row: usize, body: String) -> Result<Document, (String, String)> {
+        let deletes = self.deletes.as_ref().is_some_and(|deletes| deletes.is_valid(row) && deletes.value(row));
         let named = || {
-            if body.len() > BODY_LIMIT {
+            if body.len() > BODY_LIMIT && !deletes {
                 return Err(format!("the document has {} bytes, more than 2,000,000", body.len()));
             }
             let id = self.id.render(row)?;
@@ -169,14 +191,13 @@ impl<'a> Batch<'a> {
         };
         match named() {
             Ok((id, partition_key, version)) => {
+                let body = (!deletes).then_some(body);
                 Ok(Document { id, partition_key, version, row: self.numbers.get(row), body })
             }
             Err(reason) => Err((reason, body)),
         }
     }
 }
-
-const NONE: Written = Written { inserted: 0, replaced: 0, unchanged: 0, stale: 0 };
 
 /// Documents that wait for the next call.
 struct Call<'a> {
@@ -189,7 +210,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn push(&mut self, document: Document) -> Result<(), Failure> {
-        self.bytes += document.body.len();
+        self.bytes += document.body.as_ref().map_or(0, String::len);
         self.ready.push(document);
         if self.ready.len() >= CALL_DOCUMENTS || self.bytes >= CALL_BYTES { self.flush() } else { Ok(()) }
     }
@@ -200,10 +221,7 @@ impl Call<'_> {
             return Ok(());
         }
         let written = self.documents.upsert_batch(self.collection, std::mem::take(&mut self.ready))?;
-        self.written.inserted += written.inserted;
-        self.written.replaced += written.replaced;
-        self.written.unchanged += written.unchanged;
-        self.written.stale += written.stale;
+        self.written += written;
         Ok(())
     }
 }

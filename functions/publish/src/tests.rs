@@ -22,14 +22,14 @@ struct Memory {
 impl Documents for Memory {
     fn upsert_batch(&mut self, collection: &str, documents: Vec<Document>) -> Result<Written, Failure> {
         if documents.is_empty() {
-            return Ok(Written { inserted: 0, replaced: 0, unchanged: 0, stale: 0 });
+            return Ok(Written::default());
         }
         if self.fails_at == Some(self.calls.len()) {
             return Err(Failure::Retry("the database does not answer".into()));
         }
         let inserted = documents.len() as u64;
         self.calls.push((collection.to_owned(), documents));
-        Ok(Written { inserted, replaced: 0, unchanged: 0, stale: 0 })
+        Ok(Written { inserted, ..Written::default() })
     }
 }
 
@@ -73,7 +73,7 @@ fn bodies(options: &str, values: ArrayRef) -> Vec<String> {
     };
     documents
         .iter()
-        .map(|document| &document.body)
+        .map(|document| document.body.as_ref().unwrap())
         .inspect(|body| drop(serde_json::from_str::<serde_json::Value>(body).unwrap()))
         .map(bare)
         .collect()
@@ -182,7 +182,7 @@ fn a_row_is_a_document_with_its_fields_as_declared() {
     let Document { id, partition_key, version, row, body } = &documents[1];
     assert_eq!((id.as_str(), partition_key.as_str()), ("DL461-{2013-01-31}", "DL"));
     assert_eq!((*version, *row), (1_700_000_000_000_000, 3));
-    assert_eq!(body, r#"{"flight":461,"plane":{"model":"757","risk":0.123},"carrier":"DL"}"#);
+    assert_eq!(body.as_deref().unwrap(), r#"{"flight":461,"plane":{"model":"757","risk":0.123},"carrier":"DL"}"#);
     // The rows 2 and 6 are the same document: both are sent, the database keeps the one with the greater row.
     assert_eq!(
         documents.iter().map(|document| (document.id.as_str(), document.row)).collect::<Vec<_>>(),
@@ -210,7 +210,7 @@ fn by_default_all_columns_are_fields_and_a_version_may_be_a_column() {
     let (documents, receipt) =
         publish(r#"{"collection": "c", "id": "{flight}", "version": "at"}"#, &flights()).unwrap();
     assert_eq!(
-        documents[0].body,
+        documents[0].body.as_deref().unwrap(),
         "{\"carrier\":\"UA\",\"flight\":1545,\"day\":\"2013-01-31\",\"at\":\"1970-01-01T00:00:01.500Z\",\
          \"plane.model\":\"737\",\"risk\":0.1}"
     );
@@ -221,12 +221,29 @@ fn by_default_all_columns_are_fields_and_a_version_may_be_a_column() {
 }
 
 #[test]
+fn a_row_that_withdraws_its_document_deletes_it() {
+    let rows = batch(vec![
+        ("k", column(StringArray::from(vec!["a", "b", "c"]))),
+        ("gone", column(BooleanArray::from(vec![Some(true), Some(false), None]))),
+    ]);
+    let config = r#"{"collection": "c", "id": "{k}", "delete_if": "gone"}"#;
+    let (documents, _) = publish(config, &rows).unwrap();
+    let bodies: Vec<_> = documents.iter().map(|document| document.body.as_deref()).collect();
+    assert_eq!(bodies, [None, Some(r#"{"k":"b"}"#), Some(r#"{"k":"c"}"#)]);
+    let text = publish(&config.replace("\"gone\"", "\"k\""), &rows).unwrap_err();
+    assert!(text.contains("`delete_if` takes a boolean"), "{text}");
+}
+
+#[test]
 fn an_id_that_breaks_the_rules_rejects_its_row() {
     let check = |id: &str, expected: Option<&str>| {
         let rows = batch(vec![("k", column(StringArray::from(vec![id])))]);
         let (documents, receipt) = publish(r#"{"collection": "c", "id": "{k}", "fields": []}"#, &rows).unwrap();
         match expected {
-            None => assert_eq!((documents[0].id.as_str(), documents[0].body.as_str(), documents[0].row), (id, "{}", 0)),
+            None => assert_eq!(
+                (documents[0].id.as_str(), documents[0].body.as_deref().unwrap(), documents[0].row),
+                (id, "{}", 0)
+            ),
             Some(reason) => assert_eq!(reasons(receipt), [(0, reason.to_owned(), "{}".to_owned())]),
         }
     };

@@ -84,3 +84,25 @@ pub mod publish {
         default_bindings_module: "wasmill_sdk::bindings::publish",
     });
 }
+
+/// The world `documents-function`.
+#[cfg(feature = "http")]
+pub mod documents {
+    wit_bindgen::generate!({
+        world: "documents-function",
+        path: "../../wit",
+        with: {
+            "wasmill:pipeline/types@0.1.0": super::imports::wasmill::pipeline::types,
+            "wasmill:pipeline/settings@0.1.0": super::imports::wasmill::pipeline::settings,
+            "wasi:http/outgoing-handler@0.2.0": super::outbound::wasi::http0_2_0::outgoing_handler,
+            "wasi:http/types@0.2.0": super::outbound::wasi::http0_2_0::types,
+            "wasi:clocks/monotonic-clock@0.2.0": super::outbound::wasi::clocks0_2_0::monotonic_clock,
+            "wasi:io/poll@0.2.0": super::outbound::wasi::io::poll,
+            "wasi:io/streams@0.2.0": super::outbound::wasi::io::streams,
+            "wasi:io/error@0.2.0": super::outbound::wasi::io::error,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_documents_world",
+        default_bindings_module: "wasmill_sdk::bindings::documents",
+    });
+}

@@ -139,9 +139,28 @@ pub use crate::bindings::imports::wasmill::pipeline::documents::Document;
 /// What happened to the documents of a batch.
 pub use crate::bindings::imports::wasmill::pipeline::documents::Written;
 
+impl Default for Written {
+    /// Nothing happened.
+    fn default() -> Self {
+        Self { inserted: 0, replaced: 0, deleted: 0, unchanged: 0, stale: 0, duplicates: 0, charge: 0.0 }
+    }
+}
+
+impl std::ops::AddAssign for Written {
+    fn add_assign(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.replaced += other.replaced;
+        self.deleted += other.deleted;
+        self.unchanged += other.unchanged;
+        self.stale += other.stale;
+        self.duplicates += other.duplicates;
+        self.charge += other.charge;
+    }
+}
+
 /// Writes documents.
 pub trait Documents {
-    /// Writes all of them or none. Writing a batch again changes nothing.
+    /// Writes documents; see `documents` in `wit/pipeline.wit`. Writing a batch again changes nothing.
     fn upsert_batch(&mut self, collection: &str, documents: Vec<Document>) -> Result<Written, Failure>;
 }
 

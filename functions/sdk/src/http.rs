@@ -15,10 +15,26 @@ pub const BODY_LIMIT: usize = 64 << 20;
 /// The wait for the answer's head ends a little before the deadline of the call (`limits = { deadline_seconds = … }` of the
 /// step), so that there is time left to return the failure.
 pub fn send(request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
+    send_all(vec![request], 1).pop().unwrap_or_else(|| Err(Failure::Other("no answer".into())))
+}
+
+/// Sends requests, `at_once` of them at the same time, and waits for all answers, which are in the order of the requests;
+/// see [`send`]. A host allows 32 at once.
+pub fn send_all(requests: Vec<Request<Vec<u8>>>, at_once: usize) -> Vec<Result<Response<Vec<u8>>, Failure>> {
     #[cfg(target_family = "wasm")]
-    return wasi::send(request);
+    return wasi::send_all(requests, at_once.max(1));
     #[cfg(not(target_family = "wasm"))]
-    Err(Failure::Other(format!("{} {}: requests are sent only in a component", request.method(), request.uri())))
+    {
+        let _ = at_once;
+        let refused = |request: Request<Vec<u8>>| {
+            Err(Failure::Other(format!(
+                "{} {}: requests are sent only in a component",
+                request.method(),
+                request.uri()
+            )))
+        };
+        requests.into_iter().map(refused).collect()
+    }
 }
 
 /// The answer, if it is one of success (2xx). Statuses that pass (408, 425, 429, 5xx) are [`Failure::Retry`], others
@@ -42,15 +58,61 @@ mod wasi {
     use super::BODY_LIMIT;
     use crate::bindings::outbound::wasi::http0_2_0::outgoing_handler::handle;
     use crate::bindings::outbound::wasi::http0_2_0::types::{
-        ErrorCode, Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, Scheme as WasiScheme,
+        ErrorCode, Fields, FutureIncomingResponse, IncomingBody, Method, OutgoingBody, OutgoingRequest,
+        Scheme as WasiScheme,
     };
+    use crate::bindings::outbound::wasi::io::poll::{Pollable, poll};
     use crate::bindings::outbound::wasi::io::streams::StreamError;
     use crate::types::Failure;
 
     /// How much is written or read at once, in bytes.
     const CHUNK: usize = 4096;
 
-    pub fn send(request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
+    /// A request that was sent.
+    struct Sent {
+        /// Its place among all.
+        index: usize,
+        origin: String,
+        // Dropped before what it waits for.
+        ready: Pollable,
+        answer: FutureIncomingResponse,
+    }
+
+    pub fn send_all(requests: Vec<Request<Vec<u8>>>, at_once: usize) -> Vec<Result<Response<Vec<u8>>, Failure>> {
+        let mut answers: Vec<_> = requests.iter().map(|_| Err(Failure::Other("no answer".into()))).collect();
+        let mut waiting = requests.into_iter().enumerate();
+        let mut sent: Vec<Sent> = Vec::new();
+        loop {
+            for (index, request) in waiting.by_ref().take(at_once.saturating_sub(sent.len())) {
+                match start(index, request) {
+                    Ok(one) => sent.push(one),
+                    Err(failure) => put(&mut answers, index, Err(failure)),
+                }
+            }
+            if sent.is_empty() {
+                // Of those that were taken last none may have been sent.
+                if waiting.len() == 0 {
+                    return answers;
+                }
+                continue;
+            }
+            let mut ready = poll(&sent.iter().map(|one| &one.ready).collect::<Vec<_>>());
+            // From the last, so that the places of the others stay what they are; a host may name them in any order.
+            ready.sort_unstable();
+            for place in ready.into_iter().rev() {
+                let one = sent.swap_remove(place as usize);
+                put(&mut answers, one.index, finish(one));
+            }
+        }
+    }
+
+    fn put<T>(answers: &mut [T], index: usize, answer: T) {
+        if let Some(place) = answers.get_mut(index) {
+            *place = answer;
+        }
+    }
+
+    fn start(index: usize, request: Request<Vec<u8>>) -> Result<Sent, Failure> {
         let (head, body) = request.into_parts();
         let origin = format!("{} {}", head.method, head.uri.authority().map_or("", |authority| authority.as_str()));
         let bad = |what: &str| Failure::Other(format!("{origin}: {what}"));
@@ -71,11 +133,16 @@ mod wasi {
             .map_err(|()| bad("its host is refused"))?;
         outgoing.set_path_with_query(Some(path)).map_err(|()| bad("its path is refused"))?;
         let sink = outgoing.body().map_err(|()| bad("it has no body"))?;
-
         let answer = handle(outgoing, None).map_err(|err| failed(&origin, &err))?;
         // A body that is not taken has its reason in the answer.
         let _ = write(sink, &body);
-        answer.subscribe().block();
+        Ok(Sent { index, origin, ready: answer.subscribe(), answer })
+    }
+
+    fn finish(sent: Sent) -> Result<Response<Vec<u8>>, Failure> {
+        let Sent { origin, ready, answer, .. } = sent;
+        drop(ready);
+        let bad = |what: &str| Failure::Other(format!("{origin}: {what}"));
         let response = match answer.get() {
             Some(Ok(Ok(response))) => response,
             Some(Ok(Err(err))) => return Err(failed(&origin, &err)),

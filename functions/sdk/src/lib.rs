@@ -44,6 +44,7 @@
 //! - [`rejects`]: rows that do not go on, and the row numbers that name them.
 //! - [`arrow`]: Arrow IPC, the form of data between steps.
 //! - [`ingest`], [`transform`], [`score`], [`publish`]: one kind each, a trait and a macro.
+//! - `documents` (with the feature `http`): what adapts a document database, a trait and a macro.
 //! - [`host`]: what a function may ask of its host.
 //! - `http` (a feature): HTTP requests to where the manifest grants.
 //! - [`config`]: configurations, JSON in the function's own type.
@@ -58,6 +59,8 @@ pub mod bindings;
 #[doc(hidden)]
 pub mod component;
 pub mod config;
+#[cfg(feature = "http")]
+pub mod documents;
 pub mod host;
 #[cfg(feature = "http")]
 pub mod http;

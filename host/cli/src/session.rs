@@ -1,16 +1,18 @@
 //! What commands open: the plan of a pipeline, its database, its functions.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use wasmill_runtime::code_cache::CodeCache;
-use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::adapter::Adapter;
+use wasmill_runtime::documents::{Database, Documents};
 use wasmill_runtime::endpoint::{self, Endpoint, Shells};
 use wasmill_runtime::engine::{Engine, on_deep_stack};
 use wasmill_runtime::function::Function;
 use wasmill_runtime::pipeline::Pipeline;
-use wasmill_runtime::plan::{self, Plan, Sources};
+use wasmill_runtime::plan::{self, DocumentsPlan, Plan, Sources};
 use wasmill_runtime::sandbox;
 
 use crate::commands::PipelineArgs;
@@ -43,7 +45,7 @@ impl Session {
     }
 
     /// The pipeline, ready to run; its documents go to `database`.
-    pub fn load(&self, database: Option<Arc<Database>>) -> Result<Pipeline> {
+    pub fn load(&self, database: Option<Arc<dyn Documents>>) -> Result<Pipeline> {
         Ok(Pipeline::load_with(&self.engine, &self.plan, database, tables::source())?)
     }
 
@@ -58,16 +60,32 @@ impl Session {
         Ok(endpoint::compose(&self.engine, &self.plan, pipeline, step, shells)?)
     }
 
-    /// The pipeline's document database for a dry run, if it has one.
-    pub fn rehearsal(&self) -> Result<Option<Arc<Database>>> {
-        let database = self.plan.documents.as_ref().map(|path| Database::rehearsal(path)).transpose()?;
-        Ok(database.map(Arc::new))
+    /// The pipeline's document database for a dry run, if it has one: what is there already is seen if it is a file.
+    pub fn rehearsal(&self) -> Result<Option<Arc<dyn Documents>>> {
+        Ok(match &self.plan.documents {
+            None => None,
+            Some(DocumentsPlan::Sqlite(path)) => Some(Arc::new(Database::rehearsal(path)?)),
+            Some(DocumentsPlan::Adapter(_)) => Some(Arc::new(Database::in_memory()?)),
+        })
     }
 
-    /// The pipeline's document database, if it has one.
-    pub fn documents(&self) -> Result<Option<Arc<Database>>> {
-        let database = self.plan.documents.as_ref().map(|path| Database::open(path)).transpose()?;
-        Ok(database.map(Arc::new))
+    /// The pipeline's document database, if it has one, with the collections that steps write.
+    pub fn documents(&self) -> Result<Option<Arc<dyn Documents>>> {
+        Ok(match &self.plan.documents {
+            None => None,
+            Some(DocumentsPlan::Sqlite(path)) => Some(Arc::new(Database::open(path)?)),
+            Some(DocumentsPlan::Adapter(plan)) => {
+                let path = self.components.join(format!("documents/{}.wasm", plan.component));
+                let component = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+                let adapter = Adapter::new(&self.engine, &component, plan)?;
+                let granted: BTreeSet<&String> = self.plan.steps.iter().flat_map(|step| &step.documents).collect();
+                for collection in granted {
+                    let asked = adapter.upsert_batch(collection, 0, &[]);
+                    asked.with_context(|| format!("the collection `{collection}` of the document database"))?;
+                }
+                Some(Arc::new(adapter))
+            }
+        })
     }
 }
 

@@ -67,6 +67,24 @@ pub mod gateway {
     });
 }
 
+/// Adapters of document databases. What they import is what every function does, but for the clock.
+pub mod adapter {
+    wasmtime::component::bindgen!({
+        inline: "
+            package wasmill:host;
+            world documents-adapter {
+                import wasmill:pipeline/types@0.1.0;
+                export wasmill:pipeline/document-adapter@0.1.0;
+                export wasmill:pipeline/documents@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        with: {
+            "wasmill:pipeline/types@0.1.0": crate::bindings::imports::wasmill::pipeline::types,
+        },
+    });
+}
+
 /// Functions of kind `publish`.
 pub mod publish {
     wasmtime::component::bindgen!({

@@ -19,6 +19,12 @@ pub const MEMORY_CEILING: usize = 4 << 30;
 /// Sandboxes that can be alive at once. Address space is set aside for each, memory is not.
 pub const SANDBOXES: u32 = 128;
 
+/// How many instances of an adapter of a document database may work at once, besides.
+pub const ADAPTERS: u16 = 16;
+
+/// Of pipelines and their adapters.
+const INSTANCES: u32 = SANDBOXES + ADAPTERS as u32;
+
 /// How much of a memory or table that was used stays in use for the next sandbox, in bytes.
 const KEEP_RESIDENT: usize = 4 << 20;
 
@@ -69,10 +75,10 @@ impl Engine {
     /// An engine that keeps compiled code in `cache`, if given.
     pub fn new(cache: Option<CodeCache>) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(SANDBOXES)
-            .total_core_instances(SANDBOXES * 8)
-            .total_memories(SANDBOXES)
-            .total_tables(SANDBOXES * 4)
+        pool.total_component_instances(INSTANCES)
+            .total_core_instances(INSTANCES * 8)
+            .total_memories(INSTANCES)
+            .total_tables(INSTANCES * 4)
             .max_memory_size(MEMORY_CEILING)
             // What Spin allows; `wasmtime serve` allows a fifth of the elements.
             .table_elements(100_000)

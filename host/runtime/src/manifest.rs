@@ -73,8 +73,32 @@ pub struct Store {
 /// Where documents are written.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Documents {
-    /// `sqlite:FILE`, relative to the manifest.
+    /// `sqlite:FILE`, relative to the manifest; or `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`, Azure Cosmos DB for
+    /// NoSQL, with the account's key in the environment, `COSMOS_KEY`, or an application of Microsoft Entra:
+    /// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
     pub url: String,
+    /// Whether a database and its collections that are not there are created. An embedded one always is.
+    #[serde(default)]
+    pub create: bool,
+    /// Regions of the account in order of preference, as Azure names them: `West Europe`.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// What is not the default of a collection, by its name.
+    #[serde(default)]
+    pub collections: BTreeMap<String, DocumentCollection>,
+}
+
+/// A collection of a document database. All but the partition key is used when it is created.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct DocumentCollection {
+    /// The path of the partition key in a document (default `/partitionKey`, which documents are given).
+    pub partition_key: Option<String>,
+    /// After how many seconds a document expires that was not written again (default: never).
+    pub ttl_seconds: Option<u32>,
+    /// Its throughput, in request units a second.
+    pub throughput: Option<u32>,
+    /// The same, if it scales by itself: the most there may be.
+    pub max_throughput: Option<u32>,
 }
 
 /// A value that whoever runs the pipeline may choose, with `--set NAME=VALUE`.

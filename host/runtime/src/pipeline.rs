@@ -17,7 +17,7 @@ use crate::capability::documents::DocumentsCtx;
 use crate::capability::http::HttpCtx;
 use crate::capability::settings::SettingsCtx;
 use crate::diagnostics::{Diagnostics, Reporter};
-use crate::documents::Database;
+use crate::documents::Documents;
 use crate::engine::{Engine, SANDBOXES, on_deep_stack};
 use crate::failure::Failure;
 use crate::function::ingest::Ingest;
@@ -81,7 +81,7 @@ pub struct Step {
 impl Pipeline {
     /// Compiles the functions, reads the tables, and starts every step once, so that whatever does not fit
     /// is found. Documents go to `database`. A plan whose tables are not all objects needs [`Pipeline::load_with`].
-    pub fn load(engine: &Engine, plan: &Plan, database: Option<Arc<Database>>) -> Result<Self, Diagnostics> {
+    pub fn load(engine: &Engine, plan: &Plan, database: Option<Arc<dyn Documents>>) -> Result<Self, Diagnostics> {
         Self::load_with(engine, plan, database, &NoTables)
     }
 
@@ -89,7 +89,7 @@ impl Pipeline {
     pub fn load_with(
         engine: &Engine,
         plan: &Plan,
-        database: Option<Arc<Database>>,
+        database: Option<Arc<dyn Documents>>,
         source: &dyn TableSource,
     ) -> Result<Self, Diagnostics> {
         let loaded = on_deep_stack(|| {
@@ -205,7 +205,7 @@ struct Loader<'a> {
     engine: &'a Engine,
     linker: Linker<State>,
     functions: HashMap<String, Option<Function>>,
-    database: Option<Arc<Database>>,
+    database: Option<Arc<dyn Documents>>,
     source: &'a dyn TableSource,
     reporter: Reporter,
     rejects: Vec<(String, Reject)>,
@@ -219,7 +219,7 @@ impl<'a> Loader<'a> {
     fn new(
         engine: &'a Engine,
         linker: Linker<State>,
-        database: Option<Arc<Database>>,
+        database: Option<Arc<dyn Documents>>,
         source: &'a dyn TableSource,
         reporter: Reporter,
     ) -> Self {
@@ -485,7 +485,6 @@ impl<'a> Loader<'a> {
                 database: self.database.clone(),
                 granted: plan.documents.iter().cloned().collect(),
                 pipeline: self.digest,
-                duplicates: 0,
             },
         }
     }

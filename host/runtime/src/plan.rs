@@ -2,6 +2,7 @@
 //! program sees only the plan.
 
 mod check;
+mod documents;
 mod extract;
 mod files;
 mod nats;
@@ -23,6 +24,7 @@ use crate::outbound::Outbound;
 use crate::sandbox::Limits;
 use crate::store::{Found, Location};
 
+pub use documents::DocumentsPlan;
 pub use extract::{ExtractPlan, ExtractRows};
 pub use files::Files;
 pub use nats::NatsPlan;
@@ -43,8 +45,8 @@ pub struct Plan {
     pub name: Id,
     /// The folder for what a run leaves behind.
     pub state: PathBuf,
-    /// The document database's file.
-    pub documents: Option<PathBuf>,
+    /// The document database.
+    pub documents: Option<DocumentsPlan>,
     /// The reference tables.
     pub tables: Vec<TablePlan>,
     /// Where the journal is.

@@ -96,6 +96,19 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
+/// The same for adapters of databases, whose clocks go: requests are signed with the time, and databases say how long to
+/// wait. They get no objects and no documents.
+pub fn adapter_linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine.inner());
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    linker.allow_shadowing(true);
+    io::add_to_linker(&mut linker, State::io)?;
+    linker.allow_shadowing(false);
+    settings::add_to_linker(&mut linker, |state: &mut State| &mut state.grants.settings)?;
+    http::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
 /// A sandbox.
 pub struct Sandbox {
     pub(crate) store: Store<State>,
@@ -107,22 +120,28 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// A sandbox in which nothing has run yet.
-    pub fn new(engine: &Engine, limits: Limits, mut grants: Grants) -> Self {
-        grants.http = grants.http.anew();
-        let output = Captured::default();
+    pub fn new(engine: &Engine, limits: Limits, grants: Grants) -> Self {
         let time = EventTime::default();
-        let opened = Opened::default();
-        let standard = |stream| Standard { stream, output: output.clone(), opened: opened.clone() };
-        let wasi = WasiCtxBuilder::new()
-            .stdin(standard(Stream::In))
-            .stdout(standard(Stream::Out))
-            .stderr(standard(Stream::Err))
-            .wall_clock(time.clone())
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.wall_clock(time.clone())
             // The same in every sandbox: a replay must give the same. No function guards secrets with it.
             .secure_random(Deterministic::new(vec![0x57, 0x4d]))
             .insecure_random(Deterministic::new(vec![0x57, 0x4d]))
-            .insecure_random_seed(0)
-            .build();
+            .insecure_random_seed(0);
+        Self::with(engine, limits, grants, wasi, time)
+    }
+
+    /// A sandbox of an adapter, which knows what time it is.
+    pub fn of_adapter(engine: &Engine, limits: Limits, grants: Grants) -> Self {
+        Self::with(engine, limits, grants, WasiCtxBuilder::new(), EventTime::default())
+    }
+
+    fn with(engine: &Engine, limits: Limits, mut grants: Grants, mut wasi: WasiCtxBuilder, time: EventTime) -> Self {
+        grants.http = grants.http.anew();
+        let output = Captured::default();
+        let opened = Opened::default();
+        let standard = |stream| Standard { stream, output: output.clone(), opened: opened.clone() };
+        let wasi = wasi.stdin(standard(Stream::In)).stdout(standard(Stream::Out)).stderr(standard(Stream::Err)).build();
         let memory = MemoryLimit { limit: limits.memory, used: 0, growing: 0, denied: false };
         let mut table = ResourceTable::new();
         table.set_max_capacity(HELD_LIMIT);
@@ -184,11 +203,6 @@ impl Sandbox {
             Some(denied) => format!("{said}: {}", self.said(denied)),
             None => said,
         }
-    }
-
-    /// How many documents had the id of another row since this was last asked.
-    pub fn take_duplicates(&mut self) -> u64 {
-        std::mem::take(&mut self.store.data_mut().grants.documents.duplicates)
     }
 
     /// How much memory the function has, in bytes, of which it never gives any back; and what it printed since this was

@@ -1,6 +1,7 @@
 //! What the tests of the second tier share.
 
 pub mod nats;
+pub mod proxy;
 pub mod registry;
 pub mod store;
 

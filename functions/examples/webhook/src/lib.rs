@@ -29,7 +29,7 @@ impl Publish for Webhook {
     }
 
     fn process(&mut self, _: &Context, rows: RecordBatch, _: &mut dyn Documents) -> Result<Receipt, Failure> {
-        let mut written = Written { inserted: 0, replaced: 0, unchanged: 0, stale: 0 };
+        let mut written = Written::default();
         let token = self.token.as_deref().and_then(wasmill_sdk::setting);
         for index in 0..rows.num_rows() {
             let (id, body) = self.document(&rows.slice(index, 1))?;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use wasmill_runtime::documents::{Database, Stored};
-use wasmill_runtime::plan;
+use wasmill_runtime::plan::{self, DocumentsPlan};
 
 use super::Exit;
 
@@ -87,10 +87,17 @@ impl Documents {
 
 impl Place {
     fn open(&self) -> Result<(Database, String)> {
-        let (name, path) = plan::documents_of(&plan::resolve(&self.pipeline)?)?;
-        let path = path.context(
-            "the pipeline has no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`",
-        )?;
+        let (name, documents) = plan::documents_of(&plan::resolve(&self.pipeline)?)?;
+        let path = match documents {
+            Some(DocumentsPlan::Sqlite(path)) => path,
+            Some(DocumentsPlan::Adapter(adapter)) => bail!(
+                "documents of `{}` are not read by this command\nhint: look at them with the database's own tools",
+                adapter.component
+            ),
+            None => bail!(
+                "the pipeline has no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`"
+            ),
+        };
         let database = Database::open_existing(&path)?;
         let name = name.to_string();
         let collections = database.collections()?;

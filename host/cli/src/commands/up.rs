@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use wasmill_journal::{Journal, Terms};
-use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::Documents;
 use wasmill_runtime::engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan, TriggerPlan};
@@ -77,7 +77,7 @@ pub struct Up {
 
 /// What is the same whatever the manifest becomes.
 struct Common {
-    database: Option<Arc<Database>>,
+    database: Option<Arc<dyn Documents>>,
     journal: Arc<Journal>,
     sync: Arc<durable::Sync>,
     accepted: Arc<Notify>,

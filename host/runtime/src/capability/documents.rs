@@ -8,7 +8,8 @@ use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::imports::wasmill::pipeline::documents::{self, Document, Host, Written};
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
-use crate::documents::{Database, DocumentCounts};
+use crate::documents::{DocumentCounts, Documents};
+use crate::failure;
 use crate::rows::cut;
 
 /// The longest id of a document, in bytes.
@@ -18,13 +19,11 @@ const ID_LIMIT: usize = 1023;
 #[derive(Debug, Clone, Default)]
 pub struct DocumentsCtx {
     /// The pipeline's database; none while a pipeline is only validated.
-    pub database: Option<Arc<Database>>,
+    pub database: Option<Arc<dyn Documents>>,
     /// The collections that the manifest grants.
     pub granted: BTreeSet<String>,
-    /// A digest of what makes the rows; see [`Database::upsert_batch`].
+    /// A digest of what makes the rows; see [`crate::documents`].
     pub pipeline: i64,
-    /// How many documents had the id of another row.
-    pub duplicates: u64,
 }
 
 impl Host for DocumentsCtx {
@@ -47,13 +46,11 @@ impl Host for DocumentsCtx {
         let Some(database) = &self.database else {
             return Ok(Err(Failure::Other("no document database is open".into())));
         };
-        let counts = database.upsert_batch(&collection, self.pipeline, &documents).map_err(|err| {
-            let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::Retry(format!("{err}{cause}"))
-        });
-        Ok(counts.map(|counts| {
-            self.duplicates += counts.duplicates;
-            counts.into()
+        let counts = database.upsert_batch(&collection, self.pipeline, &documents);
+        Ok(counts.map(Written::from).map_err(|failure| match failure {
+            failure::Failure::Reject(message) => Failure::Reject(message),
+            failure::Failure::Retry(message) => Failure::Retry(message),
+            failure::Failure::Fault(fault) => Failure::Other(fault.to_string()),
         }))
     }
 }
@@ -67,7 +64,8 @@ fn problem(document: &Document) -> Option<String> {
         let id = cut(id.clone());
         return Some(format!("the document id `{id}` is not of 1 to {ID_LIMIT} bytes without `/`, `\\`, `?`, `#`"));
     }
-    if !body.starts_with('{') || serde_json::from_str::<IgnoredAny>(body).is_err() {
+    let is_object = |body: &String| body.starts_with('{') && serde_json::from_str::<IgnoredAny>(body).is_ok();
+    if !body.as_ref().is_none_or(is_object) {
         return Some(format!("the body of the document `{id}` is not a JSON object"));
     }
     None

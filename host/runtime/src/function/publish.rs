@@ -47,7 +47,6 @@ impl Publish {
         let guest = self.function.wasmill_pipeline_publish();
         let receipt = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
         let rejects = self.sandbox.rejects(receipt.rejects)?;
-        let duplicates = self.sandbox.take_duplicates();
-        Ok(Receipt { written: DocumentCounts { duplicates, ..receipt.written.into() }, rejects })
+        Ok(Receipt { written: receipt.written.into(), rejects })
     }
 }

@@ -51,7 +51,8 @@ pub fn plan(
         return None;
     }
     check.stores();
-    let documents = documents(manifest, &folder, check.reporter);
+    let documents = manifest.documents.as_ref();
+    let documents = documents.and_then(|documents| super::documents::documents(documents, &folder, check.reporter));
     let tables = check.tables();
     let triggers = check.triggers();
     let steps = check.steps();
@@ -80,17 +81,6 @@ pub fn plan(
 /// The folder that a manifest's paths are relative to.
 pub fn folder(file: &Path) -> Option<PathBuf> {
     Some(std::path::absolute(file).ok()?.parent()?.to_owned())
-}
-
-/// The file of the document database, if there is one.
-pub fn documents(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> Option<PathBuf> {
-    let url = &manifest.documents.as_ref()?.url;
-    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
-    if path.is_none() {
-        let message = format!("the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`");
-        reporter.at(&["documents", "url"], message);
-    }
-    path.map(|path| folder.join(path))
 }
 
 /// Where the journal is.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::manifest::{FILE_NAME, Id, Manifest, Sink};
-use crate::plan::{Files, JournalPlan, Plan, Sources, check};
+use crate::plan::{DocumentsPlan, Files, JournalPlan, Plan, Sources, check, documents};
 use crate::store::Location;
 use crate::toml_file;
 
@@ -28,11 +28,13 @@ pub fn resolve(pipeline: &Path) -> Result<PathBuf, Diagnostics> {
     reporter.finish(None)
 }
 
-/// A manifest's name and the file of its document database; nothing else of it is looked at.
-pub fn documents_of(file: &Path) -> Result<(Id, Option<PathBuf>), Diagnostics> {
+/// A manifest's name and its document database; nothing else of it is looked at.
+pub fn documents_of(file: &Path) -> Result<(Id, Option<DocumentsPlan>), Diagnostics> {
     toml_file::read(file, |manifest: Manifest, _, reporter| {
-        let path = check::documents(&manifest, &check::folder(file)?, reporter);
-        Some((manifest.name, path))
+        let folder = check::folder(file)?;
+        let documents = manifest.documents.as_ref();
+        let planned = documents.and_then(|documents| documents::documents(documents, &folder, reporter));
+        Some((manifest.name, planned))
     })
 }
 

@@ -11,7 +11,7 @@ use crate::manifest::Id;
 use crate::run::usage::Usage;
 
 /// What a step did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
     /// Rows that it took.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_journal::staging::{Origin, Staged};
-use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::Documents;
 use wasmill_runtime::engine::THREAD_STACK;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::manifest::SinkMode;
@@ -149,7 +149,7 @@ impl Runner<'_> {
     pub fn run_extract(
         &self,
         extract: &Arc<ExtractPlan>,
-        database: Option<&Database>,
+        database: Option<&dyn Documents>,
         rejects: &mut Rejects,
         summary: &mut Summary,
     ) -> Result<()> {
@@ -159,7 +159,7 @@ impl Runner<'_> {
             summary.add(&event, outcome);
             if !failed {
                 // What is done is not read again, so its documents must be on the disk.
-                database.map_or(Ok(()), Database::sync).context("the documents cannot be brought to the disk")?;
+                database.map_or(Ok(()), Documents::sync).context("the documents cannot be brought to the disk")?;
                 self.tables.is_done(extract, &event)?;
             }
             if failed || is_new {

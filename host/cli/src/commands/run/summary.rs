@@ -80,14 +80,16 @@ impl Summary {
             text.push_str(&table(&report.steps));
             for StepReport { id, counts, .. } in report.steps.iter().filter(|step| step.kind == Kind::Publish) {
                 let written = counts.written;
-                writeln!(
-                    text,
-                    "  documents of {id}: {} inserted, {} replaced, {} unchanged, {} stale",
-                    count(written.inserted),
-                    count(written.replaced),
-                    count(written.unchanged),
-                    count(written.stale)
-                )?;
+                write!(text, "  documents of {id}: {} inserted, ", count(written.inserted))?;
+                write!(text, "{} replaced, ", count(written.replaced))?;
+                if written.deleted > 0 {
+                    write!(text, "{} deleted, ", count(written.deleted))?;
+                }
+                write!(text, "{} unchanged, {} stale", count(written.unchanged), count(written.stale))?;
+                if written.charge > 0.0 {
+                    write!(text, "; {:.1} request units", written.charge)?;
+                }
+                writeln!(text)?;
                 if written.duplicates > 0 {
                     writeln!(
                         text,

@@ -1,0 +1,17 @@
+//! Adapters of document databases that are reached over HTTP: what functions write to `documents` (`wit/pipeline.wit`)
+//! becomes requests to a database. An adapter sees the database's address and the settings that are its secrets.
+//!
+//! - [`cosmos`]: Azure Cosmos DB for NoSQL.
+//!
+//! A database that keeps a version of its own for each document (an ETag, a revision) but does not know ours is written to
+//! in two steps: what is there is read, which decides what wins ([`settle`]), and written on condition that it still is
+//! what was read. A document carries what decides, in a property of its own ([`settle::There`]).
+//!
+//! # Layout
+//! - [`settle`]: which write wins.
+//! - [`web`]: requests, and time.
+//! - [`cosmos`]: one database each.
+
+pub mod cosmos;
+pub mod settle;
+pub mod web;

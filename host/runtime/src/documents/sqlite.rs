@@ -1,0 +1,411 @@
+//! The embedded document database: one SQLite file, written in batches.
+//!
+//! A document's key is its collection, partition key and id. `sequence` grows with every change and is the
+//! primary key, so that a change feed is a scan from a position; a write that changes nothing gets none. A document that
+//! was deleted has an empty body, and is not shown.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
+use serde_json::value::RawValue;
+
+use super::{Document, DocumentCounts, Documents, Stored};
+use crate::crash;
+use crate::failure::Failure;
+use crate::sqlite::{self, FileError, Format};
+
+/// What a document database's file is.
+const FORMAT: Format = Format {
+    what: "document database",
+    // "WMdb"
+    application_id: 0x574d_6462,
+    migrations: MIGRATIONS,
+    key: "[documents] url",
+};
+
+const MIGRATIONS: &[&str] = &[
+    "
+    CREATE TABLE collections (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE documents (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections (id),
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (collection, id, partition_key)
+    ) STRICT;
+",
+    "
+    ALTER TABLE documents ADD COLUMN pipeline INTEGER NOT NULL DEFAULT 0;
+",
+];
+
+/// What can go wrong with a document database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// SQLite refused something.
+    #[error("document database")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// A document database. Writers in one process take turns; other processes may read and write as well.
+#[derive(Debug)]
+pub struct Database {
+    connection: Mutex<Connection>,
+    /// The file; none if it is in memory.
+    path: Option<PathBuf>,
+    /// Whether what is written is taken back.
+    is_rehearsal: bool,
+}
+
+impl Database {
+    /// Opens the file, makes it if it is not there, and brings its schema up to date.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        Ok(Self::new(sqlite::open(path, &FORMAT)?, Some(path)))
+    }
+
+    /// Opens the file to look at it; an error if it is not there.
+    pub fn open_existing(path: &Path) -> Result<Self, DatabaseError> {
+        Ok(Self::new(sqlite::open_existing(path, &FORMAT)?, Some(path)))
+    }
+
+    /// A database that is gone when it is dropped.
+    pub fn in_memory() -> Result<Self, DatabaseError> {
+        let connection = sqlite::prepare(Connection::open_in_memory()?, Path::new(":memory:"), &FORMAT)?;
+        Ok(Self::new(connection, None))
+    }
+
+    /// The file for a dry run, an empty database if it is not there: every batch is written and taken back, so the counts
+    /// are those of a run, but for documents that come in several batches. Those count as if each were the first.
+    pub fn rehearsal(path: &Path) -> Result<Self, DatabaseError> {
+        if !path.exists() {
+            return Self::in_memory();
+        }
+        Ok(Self { is_rehearsal: true, ..Self::open_existing(path)? })
+    }
+
+    fn new(connection: Connection, path: Option<&Path>) -> Self {
+        Self { connection: Mutex::new(connection), path: path.map(Path::to_owned), is_rehearsal: false }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic cut short was rolled back when it was dropped.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes all of them or none.
+    pub fn upsert_batch(
+        &self,
+        collection: &str,
+        pipeline: i64,
+        documents: &[Document],
+    ) -> Result<DocumentCounts, DatabaseError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut counts = DocumentCounts::default();
+        let collection = collection_id(&transaction, collection)?;
+        let mut writer = Writer::new(&transaction, collection, pipeline)?;
+        for document in documents {
+            let (effect, duplicate) = writer.upsert(document)?;
+            match effect {
+                Effect::Inserted => counts.inserted += 1,
+                Effect::Replaced => counts.replaced += 1,
+                Effect::Deleted => counts.deleted += 1,
+                Effect::Unchanged => counts.unchanged += 1,
+                Effect::Stale => counts.stale += 1,
+            }
+            counts.duplicates += u64::from(duplicate);
+        }
+        drop(writer);
+        if self.is_rehearsal {
+            transaction.rollback()?;
+            return Ok(counts);
+        }
+        crash::point("effect", "before");
+        transaction.commit()?;
+        crash::point("effect", "after");
+        Ok(counts)
+    }
+
+    /// The documents with this id, one for each partition that has it.
+    pub fn get(&self, collection: &str, id: &str, partition_key: Option<&str>) -> Result<Vec<Stored>, DatabaseError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT d.id, partition_key, version, sequence, body FROM documents d JOIN collections c ON c.id = d.collection
+             WHERE c.name = ?1 AND d.id = ?2 AND partition_key = coalesce(?3, partition_key) AND body <> ''
+             ORDER BY partition_key",
+        )?;
+        let found = statement.query_map(params![collection, id, partition_key], stored)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// Documents of a collection, ordered by a field of theirs (a dotted path; descending if it starts with
+    /// `-`) or else by partition and id.
+    pub fn list(&self, collection: &str, order: Option<&str>, limit: u32) -> Result<Vec<Stored>, DatabaseError> {
+        let (field, direction) = match order {
+            Some(order) => match order.strip_prefix('-') {
+                Some(field) => (Some(field), "DESC"),
+                None => (Some(order), "ASC"),
+            },
+            None => (None, "ASC"),
+        };
+        let path = field.map(|field| field.split('.').fold("$".to_owned(), |path, key| format!("{path}.\"{key}\"")));
+        let connection = self.lock();
+        let mut statement = connection.prepare(&format!(
+            "SELECT d.id, partition_key, version, sequence, body FROM documents d JOIN collections c ON c.id = d.collection
+             WHERE c.name = ?1 AND body <> '' ORDER BY CASE WHEN ?2 IS NULL THEN NULL ELSE body ->> ?2 END {direction}, partition_key, d.id LIMIT ?3"
+        ))?;
+        let found = statement.query_map(params![collection, path, limit], stored)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The collections and how many documents each has.
+    pub fn collections(&self) -> Result<BTreeMap<String, u64>, DatabaseError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT name, (SELECT count(*) FROM documents d WHERE d.collection = c.id AND body <> '') FROM collections c",
+        )?;
+        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+}
+
+fn collection_id(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
+    transaction.prepare_cached("INSERT INTO collections (name) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([name])?;
+    transaction.prepare_cached("SELECT id FROM collections WHERE name = ?1")?.query_row([name], |row| row.get(0))
+}
+
+enum Effect {
+    Inserted,
+    Replaced,
+    Deleted,
+    Unchanged,
+    Stale,
+}
+
+/// The statements of a batch, prepared once.
+struct Writer<'a> {
+    collection: i64,
+    pipeline: i64,
+    insert: CachedStatement<'a>,
+    find: CachedStatement<'a>,
+    confirm: CachedStatement<'a>,
+    delete: CachedStatement<'a>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(transaction: &'a Transaction<'_>, collection: i64, pipeline: i64) -> rusqlite::Result<Self> {
+        Ok(Self {
+            collection,
+            pipeline,
+            insert: transaction.prepare_cached(
+                "INSERT INTO documents (collection, partition_key, id, version, row, pipeline, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?,
+            find: transaction.prepare_cached(
+                "SELECT sequence, version, row, pipeline, body = ?4, body = '' FROM documents WHERE collection = ?1 AND partition_key = ?2 AND id = ?3",
+            )?,
+            confirm: transaction
+                .prepare_cached("UPDATE documents SET version = ?2, row = ?3, pipeline = ?4 WHERE sequence = ?1")?,
+            delete: transaction.prepare_cached("DELETE FROM documents WHERE sequence = ?1")?,
+        })
+    }
+
+    /// What became of the document, and whether it has the id of another row.
+    fn upsert(&mut self, document: &Document) -> rusqlite::Result<(Effect, bool)> {
+        // SQLite's integers are signed; row numbers never come near the difference.
+        let (version, row) = (document.version, i64::try_from(document.row).unwrap_or(i64::MAX));
+        let is_deletion = document.body.is_none();
+        if self.insert(document, row)? {
+            // What is not there and is not to be is remembered all the same: an older write may be on its way.
+            return Ok((if is_deletion { Effect::Unchanged } else { Effect::Inserted }, false));
+        }
+        let key = params![self.collection, document.partition_key, document.id, stored_body(document)];
+        let (sequence, there, same, was_deleted): (i64, (i64, i64, i64), bool, bool) =
+            self.find.query_row(key, |row| {
+                Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?), row.get(4)?, row.get(5)?))
+            })?;
+        let of_one_run = (there.0, there.2) == (version, self.pipeline);
+        let duplicate = of_one_run && there.1 != row;
+        if version < there.0 || of_one_run && row < there.1 {
+            return Ok((Effect::Stale, duplicate));
+        }
+        if same {
+            if there != (version, row, self.pipeline) {
+                self.confirm.execute(params![sequence, version, row, self.pipeline])?;
+            }
+            return Ok((Effect::Unchanged, duplicate));
+        }
+        self.delete.execute([sequence])?;
+        self.insert(document, row)?;
+        let effect = match (was_deleted, is_deletion) {
+            (true, _) => Effect::Inserted,
+            (false, true) => Effect::Deleted,
+            (false, false) => Effect::Replaced,
+        };
+        Ok((effect, duplicate))
+    }
+
+    fn insert(&mut self, document: &Document, row: i64) -> rusqlite::Result<bool> {
+        let Document { partition_key, id, version, .. } = document;
+        let body = stored_body(document);
+        let values = params![self.collection, partition_key, id, version, row, self.pipeline, body];
+        Ok(self.insert.execute(values)? == 1)
+    }
+}
+
+impl Documents for Database {
+    fn upsert_batch(&self, collection: &str, pipeline: i64, documents: &[Document]) -> Result<DocumentCounts, Failure> {
+        if documents.is_empty() {
+            return Ok(DocumentCounts::default());
+        }
+        self.upsert_batch(collection, pipeline, documents).map_err(|err| {
+            let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Failure::Retry(format!("{err}{cause}"))
+        })
+    }
+
+    /// Without it a machine that loses power may lose the last batches; a process that dies loses none.
+    fn sync(&self) -> io::Result<()> {
+        self.path.as_deref().map_or(Ok(()), sqlite::sync)
+    }
+}
+
+fn stored_body(document: &Document) -> &str {
+    document.body.as_deref().unwrap_or_default()
+}
+
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
+    let body: String = row.get(4)?;
+    let body = RawValue::from_string(body)
+        .map_err(|err| rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, Box::new(err)))?;
+    Ok(Stored { id: row.get(0)?, partition_key: row.get(1)?, version: row.get(2)?, sequence: row.get(3)?, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(id: &str, version: i64, row: u64, body: &str) -> Document {
+        Document { id: id.into(), partition_key: String::new(), version, row, body: Some(body.into()) }
+    }
+
+    fn counts(counts: DocumentCounts) -> [u64; 5] {
+        [counts.inserted, counts.replaced, counts.unchanged, counts.stale, counts.duplicates]
+    }
+
+    #[test]
+    fn the_newest_write_wins_whatever_the_order_and_a_replay_changes_nothing() {
+        let writes =
+            [document("a", 1, 2, "{\"n\":2}"), document("a", 1, 1, "{\"n\":1}"), document("a", 2, 1, "{\"n\":3}")];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let database = Database::in_memory().unwrap();
+            for index in order {
+                database.upsert_batch("c", 1, &[writes[index].clone()]).unwrap();
+            }
+            let found = database.get("c", "a", None).unwrap();
+            assert_eq!(found[0].body.get(), "{\"n\":3}", "order {order:?}");
+            let sequence = found[0].sequence;
+            assert_eq!(counts(database.upsert_batch("c", 1, &writes).unwrap()), [0, 0, 1, 2, 0]);
+            assert_eq!(database.get("c", "a", None).unwrap()[0].sequence, sequence);
+        }
+    }
+
+    #[test]
+    fn a_changed_pipeline_replaces_what_the_old_one_wrote_whatever_the_rows() {
+        let database = Database::in_memory().unwrap();
+        let write =
+            |pipeline, row, body| counts(database.upsert_batch("c", pipeline, &[document("a", 1, row, body)]).unwrap());
+        assert_eq!(write(1, 7, "{\"n\":1}"), [1, 0, 0, 0, 0]);
+        assert_eq!(write(2, 3, "{\"n\":2}"), [0, 1, 0, 0, 0]);
+        assert_eq!(write(2, 3, "{\"n\":2}"), [0, 0, 1, 0, 0]);
+        assert_eq!(write(2, 2, "{\"n\":3}"), [0, 0, 0, 1, 1], "another row of the same run");
+        assert_eq!(database.get("c", "a", None).unwrap()[0].body.get(), "{\"n\":2}");
+    }
+
+    #[test]
+    fn a_deletion_is_remembered_and_not_shown() {
+        let database = Database::in_memory().unwrap();
+        let write = |version, body: Option<&str>| {
+            let document = Document { body: body.map(str::to_owned), ..document("a", version, 1, "") };
+            let counts = database.upsert_batch("c", 1, &[document]).unwrap();
+            [counts.inserted, counts.replaced, counts.deleted, counts.unchanged, counts.stale]
+        };
+        assert_eq!(write(2, None), [0, 0, 0, 1, 0]);
+        assert_eq!(write(1, Some("{}")), [0, 0, 0, 0, 1], "written before it was deleted");
+        assert_eq!(database.collections().unwrap(), BTreeMap::from([("c".to_owned(), 0)]));
+        assert_eq!(write(3, Some("{}")), [1, 0, 0, 0, 0]);
+        assert_eq!(write(4, None), [0, 0, 1, 0, 0]);
+        assert_eq!(write(4, None), [0, 0, 0, 1, 0]);
+        assert!(database.get("c", "a", None).unwrap().is_empty());
+        assert!(database.list("c", None, 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn partitions_keep_documents_of_one_id_apart() {
+        let database = Database::in_memory().unwrap();
+        let mut other = document("a", 1, 1, "{}");
+        other.partition_key = "p".into();
+        assert_eq!(
+            counts(database.upsert_batch("c", 1, &[document("a", 1, 1, "{}"), other]).unwrap()),
+            [2, 0, 0, 0, 0]
+        );
+        assert_eq!(database.get("c", "a", None).unwrap().len(), 2);
+        assert_eq!(database.get("c", "a", Some("p")).unwrap().len(), 1);
+        assert_eq!(database.collections().unwrap(), BTreeMap::from([("c".to_owned(), 2)]));
+    }
+
+    #[test]
+    fn a_list_is_ordered_by_a_field_of_the_body() {
+        let database = Database::in_memory().unwrap();
+        let documents =
+            [document("a", 1, 1, r#"{"risk":{"mean":0.2}}"#), document("b", 1, 2, r#"{"risk":{"mean":0.9}}"#)];
+        database.upsert_batch("c", 1, &documents).unwrap();
+        let ids = |order| database.list("c", order, 10).unwrap().into_iter().map(|found| found.id).collect::<Vec<_>>();
+        assert_eq!(ids(None), ["a", "b"]);
+        assert_eq!(ids(Some("-risk.mean")), ["b", "a"]);
+        assert_eq!(database.list("c", None, 1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_file_of_the_first_schema_is_brought_up_to_date_with_its_documents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "application_id", FORMAT.application_id).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch(
+            "INSERT INTO collections VALUES (1, 'c'); INSERT INTO documents VALUES (1, 1, '', 'a', 1, 9, '{\"n\":1}')",
+        )
+        .unwrap();
+        drop(old);
+        let database = Database::open(&path).unwrap();
+        assert_eq!(database.get("c", "a", None).unwrap()[0].body.get(), "{\"n\":1}");
+        let new = document("a", 1, 2, "{\"n\":2}");
+        assert_eq!(counts(database.upsert_batch("c", 7, &[new]).unwrap()), [0, 1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_file_is_found_again_and_a_foreign_or_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/documents.db");
+        Database::open(&path).unwrap().upsert_batch("c", 1, &[document("a", 1, 1, "{}")]).unwrap();
+        assert_eq!(Database::open(&path).unwrap().get("c", "a", None).unwrap().len(), 1);
+
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(Database::open(&path).unwrap_err().to_string().contains("schema version is 99"));
+
+        let foreign = folder.path().join("foreign.db");
+        Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(Database::open(&foreign), Err(DatabaseError::File(FileError::Foreign { .. }))));
+    }
+}
