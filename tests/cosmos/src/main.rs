@@ -6,11 +6,10 @@
 //! ```
 //!
 //! Tests tell it what is to happen with `POST /test/WHAT/VALUE`, unsigned: `throughput/400` (request units a second; 0: any),
-//! `offline/REGION`, `online/REGION`, `failover/REGION`, `silent/1` (answers nothing; 0: answers again).
+//! `offline/REGION`, `online/REGION`, `failover/REGION`.
 
-use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -38,7 +37,6 @@ struct Account {
     key: Vec<u8>,
     /// Request units a second; 0: any.
     throughput: AtomicU64,
-    is_silent: AtomicBool,
     /// Since when, and how many request units.
     spent: Mutex<(Instant, f64)>,
 }
@@ -62,7 +60,6 @@ async fn main() -> Result<()> {
         core: InMemoryEmulatorHttpClient::try_new(config).map_err(|err| anyhow::anyhow!("{err}"))?,
         key: BASE64_STANDARD.decode(key).context("the key")?,
         throughput: AtomicU64::new(0),
-        is_silent: AtomicBool::new(false),
         spent: Mutex::new((Instant::now(), 0.0)),
     });
     let mut listeners = Vec::new();
@@ -99,12 +96,6 @@ impl std::fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-impl From<Infallible> for Gone {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
 impl Account {
     async fn answer(&self, port: u16, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Gone> {
         let (head, body) = request.into_parts();
@@ -113,9 +104,6 @@ impl Account {
             return Ok(self.order(order));
         }
         let body = body.collect().await.map_err(|_| Gone)?.to_bytes();
-        while self.is_silent.load(Ordering::SeqCst) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if let Err(why) = self.signed(head.method.as_str(), &path, header("x-ms-date"), header("authorization")) {
             return Ok(said(401, 0, "Unauthorized", &why));
@@ -177,10 +165,6 @@ impl Account {
         let store = self.core.store();
         let done = match what {
             "throughput" => value.parse().map(|value| self.throughput.store(value, Ordering::SeqCst)).map_err(|_| ()),
-            "silent" => {
-                self.is_silent.store(value == "1", Ordering::SeqCst);
-                Ok(())
-            }
             "offline" => store.set_region_offline(&value).map_err(drop),
             "online" => store.set_region_online(&value).map_err(drop),
             "failover" => store.set_write_region(&value).map_err(drop),

@@ -85,7 +85,7 @@ impl<W: Web> Writer<'_, W> {
             if batches.is_empty() {
                 return Ok(written);
             }
-            let calls: Vec<Call> = batches.iter().map(|batch| batch.call.clone()).collect();
+            let (batches, calls): (Vec<Batch>, Vec<Call>) = batches.into_iter().unzip();
             let answers = self.client.ask_all(&calls);
             for (batch, answer) in batches.into_iter().zip(answers) {
                 self.take(batch, answer?, &mut partitions, &mut written)?;
@@ -181,9 +181,10 @@ impl<W: Web> Writer<'_, W> {
         documents: &[Document],
         partitions: &mut [Partition<'_>],
         written: &mut Written,
-    ) -> Result<Vec<Batch>, Failure> {
+    ) -> Result<Vec<(Batch, Call)>, Failure> {
         let mut batches = Vec::new();
         for (index, partition) in partitions.iter_mut().enumerate() {
+            let partition_key = partition.key;
             let mut batch = Batch::of(index);
             for (place, key) in partition.keys.iter_mut().enumerate().filter(|(_, key)| !key.is_done) {
                 let (there, is_foreign, etag) = match &key.known {
@@ -202,34 +203,36 @@ impl<W: Web> Writer<'_, W> {
                 let is_full = batch.operations.len() == BATCH_OPERATIONS
                     || batch.bytes + operation.len() + 1 > partition.most && !batch.operations.is_empty();
                 if is_full {
-                    batches.push(std::mem::replace(&mut batch, Batch::of(index)));
+                    batches.push(self.with_call(std::mem::replace(&mut batch, Batch::of(index)), partition_key));
                 }
                 batch.push(place, operation, settled);
             }
             if !batch.operations.is_empty() {
-                batches.push(batch);
+                batches.push(self.with_call(batch, partition_key));
             }
         }
-        for batch in &mut batches {
-            let Some(partition) = partitions.get(batch.partition) else { continue };
-            batch.call = Call {
-                method: Method::POST,
-                kind: Kind::Documents,
-                ids: self.ids(),
-                is_feed: true,
-                is_write: true,
-                headers: vec![
-                    ("content-type", "application/json".to_owned()),
-                    ("x-ms-cosmos-is-batch-request", "True".to_owned()),
-                    ("x-ms-cosmos-batch-atomic", "True".to_owned()),
-                    ("x-ms-cosmos-batch-continue-on-error", "False".to_owned()),
-                    ("x-ms-documentdb-partitionkey", ascii(&[partition.key])),
-                    ("prefer", "return=minimal".to_owned()),
-                ],
-                body: format!("[{}]", batch.operations.join(",")).into_bytes(),
-            };
-        }
         Ok(batches)
+    }
+
+    /// A batch, with the request that it is.
+    fn with_call(&self, batch: Batch, partition: &str) -> (Batch, Call) {
+        let call = Call {
+            method: Method::POST,
+            kind: Kind::Documents,
+            ids: self.ids(),
+            is_feed: true,
+            is_write: true,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("x-ms-cosmos-is-batch-request", "True".to_owned()),
+                ("x-ms-cosmos-batch-atomic", "True".to_owned()),
+                ("x-ms-cosmos-batch-continue-on-error", "False".to_owned()),
+                ("x-ms-documentdb-partitionkey", ascii(&[partition])),
+                ("prefer", "return=minimal".to_owned()),
+            ],
+            body: format!("[{}]", batch.operations.join(",")).into_bytes(),
+        };
+        (batch, call)
     }
 
     /// Takes the answer to a batch.
@@ -314,10 +317,8 @@ impl<W: Web> Writer<'_, W> {
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(body)
             .map_err(|err| Failure::Reject(format!("the body of the document `{id}` is not a JSON object: {err}")))?;
         let wrong = |what: String| Failure::Reject(format!("document `{id}` of `{}`: {what}", self.container));
-        let is_text = |value: &RawValue, text: &str| {
-            serde_json::from_str::<&str>(value.get()).ok() == Some(text)
-                || serde_json::from_str::<String>(value.get()).ok().as_deref() == Some(text)
-        };
+        let is_text =
+            |value: &RawValue, text: &str| serde_json::from_str::<String>(value.get()).is_ok_and(|own| own == text);
         for name in [PROPERTY, "_rid", "_self", "_etag", "_ts", "_attachments"] {
             if fields.contains_key(name) {
                 return Err(wrong(format!("it has a field `{name}`, which Cosmos DB or its adapter writes itself")));
@@ -358,21 +359,11 @@ struct Batch {
     operations: Vec<String>,
     settled: Vec<Settled>,
     bytes: usize,
-    call: Call,
 }
 
 impl Batch {
     fn of(partition: usize) -> Self {
-        let call = Call {
-            method: Method::POST,
-            kind: Kind::Documents,
-            ids: Vec::new(),
-            is_feed: true,
-            is_write: true,
-            headers: Vec::new(),
-            body: Vec::new(),
-        };
-        Self { partition, keys: Vec::new(), operations: Vec::new(), settled: Vec::new(), bytes: 2, call }
+        Self { partition, keys: Vec::new(), operations: Vec::new(), settled: Vec::new(), bytes: 2 }
     }
 
     fn push(&mut self, key: usize, operation: String, settled: Settled) {

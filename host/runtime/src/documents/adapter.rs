@@ -1,10 +1,9 @@
 //! A document database that is reached by an adapter: a component that makes requests of what is written. Its instances
 //! stay, for they keep connections, tokens and what they learnt of the database; one that broke is thrown away.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -47,11 +46,13 @@ pub struct Adapter {
     config: Map<String, Value>,
     grants: Grants,
     permits: Permits,
-    /// Those that nobody calls at the moment, by the pipeline that they write for.
-    idle: Mutex<BTreeMap<i64, Vec<Instance>>>,
+    /// Those that nobody calls at the moment.
+    idle: Mutex<Vec<Instance>>,
 }
 
 struct Instance {
+    /// What it was told to write for.
+    pipeline: i64,
     sandbox: Sandbox,
     function: DocumentsAdapter,
 }
@@ -109,20 +110,37 @@ impl Adapter {
         let config = Value::Object(config).to_string();
         let guest = function.wasmill_pipeline_document_adapter();
         sandbox.set_up(|store| guest.call_configure(store, &config))?;
-        Ok(Instance { sandbox, function })
+        Ok(Instance { pipeline, sandbox, function })
     }
 
     fn call(&self, collection: &str, pipeline: i64, documents: &[Document]) -> Result<DocumentCounts, Failure> {
         let documents: Vec<wit::Document> = documents.iter().map(wit::Document::from).collect();
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle().get_mut(&pipeline).and_then(Vec::pop);
-        let mut instance = kept.map_or_else(|| self.start(pipeline), Ok)?;
+        let mut instance = match self.take(pipeline) {
+            Some(instance) => instance,
+            None => self.start(pipeline)?,
+        };
         let guest = instance.function.wasmill_pipeline_documents();
         let written = instance.sandbox.ask(|store| guest.call_upsert_batch(store, collection, &documents));
         if !matches!(written, Err(Failure::Fault(_))) {
-            idle().entry(pipeline).or_default().push(instance);
+            self.idle().push(instance);
         }
         written.map(DocumentCounts::from)
+    }
+
+    /// An instance for a pipeline, if there is one; one for another, before that was changed, makes room for it.
+    fn take(&self, pipeline: i64) -> Option<Instance> {
+        let mut idle = self.idle();
+        match idle.iter().position(|instance| instance.pipeline == pipeline) {
+            Some(place) => Some(idle.swap_remove(place)),
+            None => {
+                idle.pop();
+                None
+            }
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

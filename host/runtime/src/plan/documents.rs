@@ -77,14 +77,14 @@ fn cosmos(documents: &Documents) -> Result<AdapterPlan, String> {
     let authority = std::env::var("AZURE_AUTHORITY_HOST").ok().and_then(|host| Url::parse(&host).ok());
     origins.push(authority.map_or_else(|| ENTRA.to_owned(), |host| host.origin().ascii_serialization()));
     let settings = ["COSMOS_KEY", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST"];
-    let config = json!({
-        "endpoint": endpoint,
-        "database": percent_decode_str(database).decode_utf8_lossy(),
-        "create": documents.create,
-        "regions": documents.regions,
-        "collections": collections(&documents.collections),
-    });
-    let Value::Object(config) = config else { return Err(String::new()) };
+    let config = [
+        ("endpoint", json!(endpoint)),
+        ("database", json!(percent_decode_str(database).decode_utf8_lossy())),
+        ("create", json!(documents.create)),
+        ("regions", json!(documents.regions)),
+        ("collections", json!(collections(&documents.collections))),
+    ];
+    let config = config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
     Ok(AdapterPlan { component: "documents-cosmos", config, origins, settings: settings.map(str::to_owned).to_vec() })
 }
 

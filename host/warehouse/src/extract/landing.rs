@@ -53,7 +53,6 @@ impl Landing {
         let file = match &plan.to {
             Location::File(folder) => {
                 std::fs::create_dir_all(folder)?;
-                remove_abandoned(folder)?;
                 builder.tempfile_in(folder)?
             }
             Location::Url(_) => builder.tempfile()?,
@@ -110,6 +109,7 @@ impl Landing {
         let object = to.join(&name).ok_or_else(|| io::Error::other(format!("`{name}` is no name of an object")))?;
         match &object {
             Location::File(path) => {
+                path.parent().map_or(Ok(()), remove_abandoned)?;
                 file.persist_noclobber(path)?;
                 durable::files(&to, [name.as_str()])?;
             }

@@ -59,12 +59,17 @@ impl Cosmos {
     /// Starts one, of which a client of Microsoft's in Python reads, or in JavaScript.
     pub fn start(server: Server, reads_by_javascript: bool) -> Self {
         let key = std::env::var("COSMOS_KEY").expect("COSMOS_KEY is not set: run these tests with `make test-full`");
+        Self::start_with(server, &key, reads_by_javascript)
+    }
+
+    /// The same with this key.
+    pub fn start_with(server: Server, key: &str, reads_by_javascript: bool) -> Self {
         let ports: Vec<u16> =
             [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()).to_vec();
         let child = match server {
             Server::Emulator => {
                 let mut command = Command::new(folder("COSMOS_SERVER"));
-                command.arg(&key);
+                command.arg(key);
                 for (port, region) in ports.iter().zip(REGIONS) {
                     command.args([&port.to_string(), region]);
                 }
