@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result, anyhow};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use crossbeam_channel::bounded;
-use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::{Database, ReadDocuments};
 use wasmill_runtime::event::Event;
-use wasmill_runtime::plan::{Plan, StepPlan, TableRows};
+use wasmill_runtime::plan::{DocumentsPlan, Plan, StepPlan, TableRows};
 use wasmill_runtime::store::Location;
 use wasmill_runtime::rows::without_numbers;
 use wasmill_sdk::{
@@ -29,7 +29,10 @@ fn main() -> Result<()> {
     };
     let plan = Plan::read(Path::new(manifest), Path::new(components))?;
     let event = Event::of_file(Path::new(object))?;
-    let database = Database::open(plan.documents.as_deref().context("the pipeline has no document database")?)?;
+    let Some(DocumentsPlan::Sqlite { path, .. }) = &plan.documents else {
+        return Err(anyhow!("the pipeline has no embedded document database"));
+    };
+    let database = Database::open(path)?;
     let tables = read_tables(&plan)?;
     // As `wasmill run` does before it takes an event: what does not fit is found here.
     Chain::start(&plan, &tables, &event, &database)?;

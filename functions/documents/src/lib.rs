@@ -4,14 +4,14 @@
 //! - [`cosmos`]: Azure Cosmos DB for NoSQL.
 //!
 //! A database that keeps a version of its own for each document (an ETag, a revision) but does not know ours is written to
-//! in two steps: what is there is read, which decides what wins ([`settle`]), and written on condition that it still is
-//! what was read. A document carries what decides, in a property of its own ([`settle::There`]).
+//! in two steps: what is there is read, which decides what wins ([`wasmill_settle`]), and written on condition that it
+//! still is what was read. A document carries what decides, in a property of its own ([`stamp`]).
 //!
 //! # Layout
-//! - [`settle`]: which write wins.
+//! - [`stamp`]: what a document carries.
 //! - [`web`]: requests, and time.
 //! - [`cosmos`]: one database each.
 
 pub mod cosmos;
-pub mod settle;
+pub mod stamp;
 pub mod web;

@@ -1,7 +1,7 @@
 //! The rules, checked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
@@ -9,9 +9,10 @@ use wasmill_runtime::diagnostics::{Diagnostics, Reporter};
 use wasmill_runtime::toml_file;
 
 use crate::Principal;
-use crate::config::{Config, File, Jwt, Key};
+use crate::config::{Config, File, Jwt, Key, Limits};
 use crate::key::{self, Stored};
 use crate::path::Pattern;
+use crate::reading::{self, Caller, Readable, Rule};
 use crate::token::Tokens;
 
 /// What needs no credentials unless the rules say otherwise.
@@ -30,6 +31,10 @@ pub struct Access {
     keys: Vec<Stored>,
     tokens: Option<Tokens>,
     allow: Option<BTreeMap<String, Vec<Pattern>>>,
+    read: Vec<Rule>,
+    limits: Option<Limits>,
+    origins: Vec<String>,
+    audit: Option<PathBuf>,
 }
 
 /// Why credentials name no principal.
@@ -58,17 +63,15 @@ impl Access {
     }
 
     /// Whose credentials these are: an API key, or a JWT.
-    pub fn principal(&self, credentials: &str) -> Result<Principal, Refused> {
+    pub fn caller(&self, credentials: &str) -> Result<Caller, Refused> {
         match &self.tokens {
-            Some(tokens) if !credentials.starts_with(key::PREFIX) => {
-                tokens.principal(credentials).map_err(Refused::Token)
-            }
+            Some(tokens) if !credentials.starts_with(key::PREFIX) => tokens.caller(credentials).map_err(Refused::Token),
             _ => {
                 let key = key::find(&self.keys, credentials).ok_or(Refused::Unknown)?;
                 if key.expires.is_some_and(|expires| expires <= SystemTime::now()) {
                     return Err(Refused::Expired);
                 }
-                Ok(key.principal.clone())
+                Ok(key.caller.clone())
             }
         }
     }
@@ -79,6 +82,31 @@ impl Access {
         let paths = allow.get(principal.as_str()).or_else(|| allow.get(OTHERS));
         self.is_public(path) || paths.is_some_and(|paths| paths.iter().any(|pattern| pattern.matches(path)))
     }
+
+    /// What of a collection a caller may read; without a caller, what anyone may.
+    pub fn readable(&self, caller: Option<&Caller>, collection: &str) -> Readable {
+        reading::readable(&self.read, caller, collection)
+    }
+
+    /// Whether there is a rule by which documents are read.
+    pub fn has_readers(&self) -> bool {
+        !self.read.is_empty()
+    }
+
+    /// How much each caller may ask for.
+    pub fn limits(&self) -> Option<Limits> {
+        self.limits
+    }
+
+    /// The file of who read what.
+    pub fn audit(&self) -> Option<&Path> {
+        self.audit.as_deref()
+    }
+
+    /// The pages that may read documents in a browser, by their origin.
+    pub fn origins(&self) -> &[String] {
+        &self.origins
+    }
 }
 
 /// From what was typed to the rules, with every problem reported.
@@ -88,8 +116,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn access(mut self, typed: Config) -> Access {
-        if typed.key.is_empty() && typed.jwt.is_none() {
+    fn access(mut self, mut typed: Config) -> Access {
+        let read = typed.read.drain(..).enumerate();
+        let read: Vec<Rule> = read
+            .map(|(index, rule)| Rule::check(rule, &["access", "read", &index.to_string()], self.reporter))
+            .collect();
+        if typed.key.is_empty() && typed.jwt.is_none() && !read.iter().any(Rule::is_for_anyone) {
             let message = "nobody may call: there is neither a key nor `jwt`\n\
                            hint: `wasmill access new-key --principal NAME` makes a key";
             self.reporter.at(&["access"], message);
@@ -105,7 +137,20 @@ impl Check<'_> {
         let allow = typed.allow.as_ref().map(|allow| self.allow(allow, &typed));
         let keys = self.keys(typed.key);
         let tokens = typed.jwt.and_then(|jwt| self.tokens(jwt));
-        Access { public, keys, tokens, allow }
+        for (index, origin) in typed.origins.iter().enumerate() {
+            let is_origin = origin == OTHERS
+                || ["https://", "http://"].iter().any(|scheme| {
+                    origin.strip_prefix(scheme).is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+                });
+            if !is_origin {
+                let message =
+                    format!("`{origin}` is not an origin\nhint: it is like `https://app.example`, without a path");
+                self.reporter.at(&["access", "origins", &index.to_string()], message);
+            }
+        }
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        let audit = typed.audit.as_ref().map(|file| folder.join(file));
+        Access { public, keys, tokens, allow, read, limits: typed.limits, origins: typed.origins, audit }
     }
 
     fn patterns(&mut self, place: &[&str], typed: &[String]) -> Vec<Pattern> {
@@ -153,7 +198,8 @@ impl Check<'_> {
                 }
                 time
             });
-            keys.push(Stored { principal: key.principal, sha256, expires });
+            let caller = Caller { principal: key.principal, claims: key.claims.into_iter().collect() };
+            keys.push(Stored { caller, sha256, expires });
         }
         keys
     }

@@ -17,9 +17,14 @@
 //! [access.allow]
 //! mobile-app = ["/v1/score"]
 //! "*" = ["/v1/*", "/v2/*"]
+//!
+//! [[access.read]]                       # documents, of `wasmill up`
+//! collections = ["orders"]
+//! partitions = ["{tenant}"]             # a claim of the token, or of the key
 //! ```
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -48,6 +53,45 @@ pub struct Config {
     /// The paths that each principal may call, as in `public`; `"*"` stands for principals that are not named. If it
     /// is not given, every principal may call everything; if it is, who is not in it may call nothing but `public`.
     pub allow: Option<BTreeMap<String, Vec<String>>>,
+    /// Which documents may be read, by whom: what no rule allows, nobody may read. `allow` says nothing of documents.
+    #[serde(default)]
+    pub read: Vec<Read>,
+    /// How much each caller may ask for.
+    pub limits: Option<Limits>,
+    /// The pages that may read documents in a browser, by their origin, as in `"https://app.example"`; `"*"` for all.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// The file, relative to this one, to which a line of JSON is added for each request for documents: who asked for what,
+    /// and what they got.
+    pub audit: Option<String>,
+}
+
+/// A rule that allows callers to read documents.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Read {
+    /// The collections; `"*"` for all.
+    #[serde(default)]
+    pub collections: Vec<String>,
+    /// Whether no credentials are needed.
+    #[serde(default)]
+    pub anyone: bool,
+    /// The principals that it is for; every one if there is none.
+    #[serde(default)]
+    pub principals: Vec<Principal>,
+    /// What the caller's claims must say, each of them: a claim is the value, or a list that has it.
+    #[serde(default)]
+    pub claims: BTreeMap<String, serde_json::Value>,
+    /// Only documents of these partitions. `{CLAIM}` stands for a claim of the caller, `{principal}` for the caller's name.
+    pub partitions: Option<Vec<String>>,
+}
+
+/// How much each caller may ask for: each principal, and without credentials each address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Limits {
+    /// Requests a second, in the long run.
+    pub requests_per_second: NonZeroU32,
+    /// Requests at once after a while without any (default: twice as many).
+    pub burst: Option<NonZeroU32>,
 }
 
 /// An API key, as `wasmill access new-key` prints it.
@@ -59,6 +103,9 @@ pub struct Key {
     pub sha256: String,
     /// When it ends, as in `"2027-01-01T00:00:00Z"`; never if not given.
     pub expires: Option<String>,
+    /// What it says of its principal, as the claims of a token do.
+    #[serde(default)]
+    pub claims: BTreeMap<String, serde_json::Value>,
 }
 
 /// An issuer of JWTs. Its tokens are signed by RS256, ES256 or EdDSA with a key of `jwks`, and have `exp`, `iss`,

@@ -9,7 +9,7 @@ use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
-use crate::Principal;
+use crate::Caller;
 
 /// What every key begins with, so that scanners for secrets know one.
 pub const PREFIX: &str = "wm_";
@@ -32,8 +32,8 @@ pub fn sha256(key: &str) -> String {
 /// A key as the rules know it.
 #[derive(Debug)]
 pub struct Stored {
-    /// Who has it.
-    pub principal: Principal,
+    /// Who has it, and what it says of them.
+    pub caller: Caller,
     /// Its SHA-256, in hexadecimal.
     pub sha256: String,
     /// When it ends.
@@ -77,10 +77,12 @@ mod tests {
     fn a_key_is_found_by_its_hash_and_only_if_it_was_made_here() {
         let (one, two) = (new().unwrap(), new().unwrap());
         assert_ne!(one, two);
-        let stored =
-            |key: &str, name: &str| Stored { principal: name.parse().unwrap(), sha256: sha256(key), expires: None };
+        let stored = |key: &str, name: &str| {
+            let caller = Caller { principal: name.parse().unwrap(), claims: Default::default() };
+            Stored { caller, sha256: sha256(key), expires: None }
+        };
         let keys = [stored(&one, "one"), stored(&two, "two"), stored("password", "three"), stored("", "four")];
-        let find = |given: &str| find(&keys, given).map(|key| key.principal.to_string());
+        let find = |given: &str| find(&keys, given).map(|key| key.caller.principal.to_string());
         assert_eq!(find(&one), Some("one".into()));
         assert_eq!(find(&two), Some("two".into()));
         let upper = format!("{PREFIX}{}", one.trim_start_matches(PREFIX).to_uppercase());

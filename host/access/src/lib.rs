@@ -4,6 +4,7 @@
 //! # Layout
 //! - [`access`]: the rules, checked; [`config`]: as they are typed in `access.toml`.
 //! - [`principal`]: a caller's name; [`path`]: what it may call.
+//! - [`reading`]: who may read which documents.
 //! - [`key`]: API keys; [`token`]: JWTs, verified by ring in [`signature`].
 //! - [`live`]: what is read from files again while a server runs.
 
@@ -13,8 +14,10 @@ pub mod key;
 pub mod live;
 pub mod path;
 pub mod principal;
+pub mod reading;
 pub mod signature;
 pub mod token;
 
 pub use access::{Access, Refused};
 pub use principal::Principal;
+pub use reading::{Caller, Readable};

@@ -12,6 +12,12 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Live<T>(Arc<RwLock<Arc<T>>>);
 
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<T: Send + Sync + 'static> Live<T> {
     /// Reads it now, and after each interval until this is dropped. If it cannot be read then, which is said once on
     /// standard error, what was read before stays: files that are being replaced do not fit together for a moment.

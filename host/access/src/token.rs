@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use crate::config::Jwt;
-use crate::{Principal, signature};
+use crate::{Caller, signature};
 
 /// By how many seconds the issuer's clock may differ from this one.
 const LEEWAY: u64 = 30;
@@ -55,7 +55,7 @@ impl Tokens {
     }
 
     /// Whom a token names, if everything about it is right.
-    pub fn principal(&self, token: &str) -> Result<Principal, &'static str> {
+    pub fn caller(&self, token: &str) -> Result<Caller, &'static str> {
         let header = decode_header(token).map_err(|_| "it is no JWT that is signed by RS256, ES256 or EdDSA")?;
         if header.crit.is_some() {
             return Err("it demands an extension");
@@ -78,7 +78,8 @@ impl Tokens {
             _ => "it is malformed",
         })?;
         let name = token.claims.get(&self.claim).and_then(Value::as_str).unwrap_or_default();
-        name.parse().map_err(|_| "it does not name a principal")
+        let principal = name.parse().map_err(|_| "it does not name a principal")?;
+        Ok(Caller { principal, claims: token.claims })
     }
 }
 

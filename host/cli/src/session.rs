@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use wasmill_document_postgres::Postgres;
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::adapter::Adapter;
 use wasmill_runtime::documents::{Database, Documents};
@@ -64,21 +65,32 @@ impl Session {
     pub fn rehearsal(&self) -> Result<Option<Arc<dyn Documents>>> {
         Ok(match &self.plan.documents {
             None => None,
-            Some(DocumentsPlan::Sqlite(path)) => Some(Arc::new(Database::rehearsal(path)?)),
-            Some(DocumentsPlan::Adapter(_)) => Some(Arc::new(Database::in_memory()?)),
+            Some(DocumentsPlan::Sqlite { path, .. }) => Some(Arc::new(Database::rehearsal(path)?)),
+            Some(DocumentsPlan::Postgres(_) | DocumentsPlan::Adapter(_)) => Some(Arc::new(Database::in_memory()?)),
         })
     }
 
     /// The pipeline's document database, if it has one, with the collections that steps write.
     pub fn documents(&self) -> Result<Option<Arc<dyn Documents>>> {
+        let granted: BTreeSet<&str> =
+            self.plan.steps.iter().flat_map(|step| &step.documents).map(String::as_str).collect();
         Ok(match &self.plan.documents {
             None => None,
-            Some(DocumentsPlan::Sqlite(path)) => Some(Arc::new(Database::open(path)?)),
+            Some(DocumentsPlan::Sqlite { path, indexes }) => {
+                let database = Database::open(path)?;
+                for (collection, fields) in indexes {
+                    database.index(collection, fields)?;
+                }
+                Some(Arc::new(database))
+            }
+            Some(DocumentsPlan::Postgres(plan)) => {
+                let database = Postgres::open(plan, granted);
+                Some(Arc::new(database.context("the document database")?))
+            }
             Some(DocumentsPlan::Adapter(plan)) => {
                 let path = self.components.join(format!("documents/{}.wasm", plan.component));
                 let component = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
                 let adapter = Adapter::new(&self.engine, &component, plan)?;
-                let granted: BTreeSet<&String> = self.plan.steps.iter().flat_map(|step| &step.documents).collect();
                 for collection in granted {
                     let asked = adapter.upsert_batch(collection, 0, &[]);
                     asked.with_context(|| format!("the collection `{collection}` of the document database"))?;

@@ -1,6 +1,8 @@
 //! Connections to servers of PostgreSQL, by URLs as manifests have them: `postgres://USER@HOST:PORT/DATABASE?sslmode=require`,
 //! with the password that the environment has in `PGPASSWORD`.
 
+pub mod json;
+
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;

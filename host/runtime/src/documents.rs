@@ -2,23 +2,27 @@
 //!
 //! - [`sqlite`]: the embedded one, a file.
 //! - [`adapter`]: one that is reached over HTTP, by a component.
+//! - [`query`]: what can be asked of one.
 //!
-//! Of two writes of one document the one with the greater version wins, whatever the order. Of one version, the greater
-//! row wins if both come from the same pipeline (a digest of what makes the rows); a changed pipeline's write replaces what
-//! the old one wrote. A write that brings the body that is there changes nothing.
+//! Which of two writes of one document wins is the same in all of them: see [`wasmill_settle`].
 
 pub mod adapter;
+pub mod query;
 pub mod sqlite;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use wasmill_settle::Counts;
 
 use crate::failure::Failure;
 
 pub use crate::bindings::imports::wasmill::pipeline::documents::{Document, Written};
+use query::{Changes, Filter, Key, Page, Query};
 pub use sqlite::Database;
 
 /// A document database that is written to.
@@ -31,7 +35,49 @@ pub trait Documents: fmt::Debug + Send + Sync {
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
+
+    /// The same database, to be read; none if that cannot be done.
+    fn reader(self: Arc<Self>) -> Option<Arc<dyn ReadDocuments>> {
+        None
+    }
 }
+
+/// A document database that is read. Nothing here waits for long, but all of it waits for the database: not to be called
+/// where others wait. A collection that is not there has no documents.
+pub trait ReadDocuments: fmt::Debug + Send + Sync {
+    /// The collections and how many documents each has.
+    fn collections(&self) -> Result<BTreeMap<String, u64>, ReadError>;
+
+    /// The documents with these keys, each in the place of its key.
+    fn get(&self, collection: &str, keys: &[Key]) -> Result<Vec<Option<Stored>>, ReadError>;
+
+    /// A page of documents.
+    fn query(&self, collection: &str, query: &Query) -> Result<Page, ReadError>;
+
+    /// How many there are.
+    fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError>;
+
+    /// What changed after a position, of some partitions or all, and at most `limit` of it. A position is never before a
+    /// change that becomes visible later.
+    fn changes(
+        &self,
+        collection: &str,
+        after: i64,
+        partitions: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Changes, ReadError>;
+
+    /// The position after the last change; something changed if it is another than before.
+    fn position(&self, collection: &str) -> Result<i64, ReadError>;
+
+    /// Random bytes that are the database's own, and stay: positions are its own as well.
+    fn identity(&self) -> Result<[u8; 32], ReadError>;
+}
+
+/// Why a database was not read.
+#[derive(Debug, thiserror::Error)]
+#[error("the document database: {0}")]
+pub struct ReadError(pub String);
 
 /// A document as it is stored.
 #[derive(Debug, Clone, Serialize)]
@@ -66,6 +112,13 @@ pub struct DocumentCounts {
     pub duplicates: u64,
     /// What the database charged, in its own unit (Cosmos DB: request units).
     pub charge: f64,
+}
+
+impl From<Counts> for DocumentCounts {
+    fn from(counts: Counts) -> Self {
+        let Counts { inserted, replaced, deleted, unchanged, stale, duplicates } = counts;
+        Self { inserted, replaced, deleted, unchanged, stale, duplicates, charge: 0.0 }
+    }
 }
 
 impl From<Written> for DocumentCounts {

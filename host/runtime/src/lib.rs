@@ -14,7 +14,7 @@
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
 //!   files of [`sqlite`].
 //! - `outbound`: where functions may send requests, and what sends them.
-//! - [`backoff`]: how long to wait before another attempt; `permits`: how many may do something at once.
+//! - [`backoff`]: how long to wait before another attempt; [`permits`]: how many may do something at once.
 //! - [`crash`]: points at which tests end the process.
 //! - [`portable`]: whether a component runs on other hosts.
 
@@ -36,7 +36,7 @@ pub mod failure;
 pub mod function;
 pub mod manifest;
 mod outbound;
-mod permits;
+pub mod permits;
 pub mod pipeline;
 pub mod plan;
 pub mod portable;

@@ -73,9 +73,10 @@ pub struct Store {
 /// Where documents are written.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Documents {
-    /// `sqlite:FILE`, relative to the manifest; or `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`, Azure Cosmos DB for
-    /// NoSQL, with the account's key in the environment, `COSMOS_KEY`, or an application of Microsoft Entra:
-    /// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
+    /// `sqlite:FILE`, relative to the manifest; `postgres://USER@HOST:PORT/DATABASE?sslmode=require`, with the password of
+    /// `PGPASSWORD` in the environment; or `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`, Azure Cosmos DB for NoSQL,
+    /// with the account's key in the environment, `COSMOS_KEY`, or an application of Microsoft Entra: `AZURE_TENANT_ID`,
+    /// `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
     pub url: String,
     /// Whether a database and its collections that are not there are created. An embedded one always is.
     #[serde(default)]
@@ -88,16 +89,21 @@ pub struct Documents {
     pub collections: BTreeMap<String, DocumentCollection>,
 }
 
-/// A collection of a document database. All but the partition key is used when it is created.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// A collection of a document database.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct DocumentCollection {
-    /// The path of the partition key in a document (default `/partitionKey`, which documents are given).
+    /// The fields that there are indexes over: those that applications compare and order by, as `risk`, or `risk.mean` of an
+    /// object. Cosmos DB has an index over every field.
+    pub indexes: Vec<String>,
+    /// Of Cosmos DB: the path of the partition key in a document (default `/partitionKey`, which documents are given).
     pub partition_key: Option<String>,
-    /// After how many seconds a document expires that was not written again (default: never).
+    /// Of Cosmos DB: after how many seconds a document expires that was not written again (default: never); used when the
+    /// collection is created.
     pub ttl_seconds: Option<u32>,
-    /// Its throughput, in request units a second.
+    /// Of Cosmos DB: its throughput, in request units a second; used when it is created.
     pub throughput: Option<u32>,
-    /// The same, if it scales by itself: the most there may be.
+    /// Of Cosmos DB: the same, if it scales by itself: the most there may be.
     pub max_throughput: Option<u32>,
 }
 

@@ -24,7 +24,7 @@ use crate::outbound::Outbound;
 use crate::sandbox::Limits;
 use crate::store::{Found, Location};
 
-pub use documents::DocumentsPlan;
+pub use documents::{DocumentsPlan, Indexes, PostgresPlan};
 pub use extract::{ExtractPlan, ExtractRows};
 pub use files::Files;
 pub use nats::NatsPlan;

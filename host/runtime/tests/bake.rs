@@ -6,6 +6,7 @@ use common::{Case, ENGINE, components, root};
 use wasmill_runtime::bake::{BakeError, bake};
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::query::Query;
 use wasmill_runtime::engine::Engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
@@ -75,7 +76,7 @@ fn outcome(case: &Case, pipeline: &Pipeline) -> (Vec<String>, Vec<String>) {
 
 fn documents(database: &Database) -> Vec<String> {
     let mut documents = Vec::new();
-    for document in database.list("cities", None, 100).unwrap() {
+    for document in database.page("cities", &Query::all(100)).unwrap().documents {
         documents.push(format!("{} {}", document.id, document.body));
     }
     documents.sort();

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::query::Query;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
@@ -39,7 +40,7 @@ fn every_flight_of_january_gets_the_score_that_onnx_runtime_gives() {
 
     let expected = expected_scores(&folder.join("expected/scores.csv.gz"));
     assert_eq!(expected.len(), 27_003);
-    let documents = database.list("flights", None, 100_000).unwrap();
+    let documents = database.page("flights", &Query::all(100_000)).unwrap().documents;
     assert_eq!(documents.len(), expected.len());
     let mut worst: f64 = 0.0;
     for document in documents {
@@ -49,7 +50,7 @@ fn every_flight_of_january_gets_the_score_that_onnx_runtime_gives() {
     }
     assert!(worst <= TOLERANCE, "a score differs by {worst}");
 
-    let routes = database.list("routes", None, 100_000).unwrap();
+    let routes = database.page("routes", &Query::all(100_000)).unwrap().documents;
     let flights: u64 = routes
         .iter()
         .map(|route| serde_json::from_str::<serde_json::Value>(route.body.get()).unwrap()["flights"].as_u64().unwrap())

@@ -1,9 +1,11 @@
 //! Who may call over HTTP: credentials are taken out of a request, and what goes on says whose they were.
 
+use std::sync::Arc;
+
 use http::header::{AUTHORIZATION, HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use wasmill_access::live::Live;
-use wasmill_access::{Access, Principal};
+use wasmill_access::{Access, Caller, Principal};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::service::problem;
@@ -19,7 +21,7 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"wasmill\
 const CHALLENGE_AGAIN: HeaderValue = HeaderValue::from_static("Bearer realm=\"wasmill\", error=\"invalid_token\"");
 
 /// Lets requests in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Gate(Option<Live<Access>>);
 
 impl Gate {
@@ -38,15 +40,10 @@ impl Gate {
         if access.is_public(path) {
             return (None, Ok(()));
         }
-        let principal = match credentials.map(|given| given.map(|given| access.principal(&given))) {
-            Ok(Some(Ok(principal))) => principal,
-            Ok(Some(Err(err))) => return (None, Err(unauthorized(CHALLENGE_AGAIN, &err.to_string()))),
-            Ok(None) => {
-                let message =
-                    "no credentials: send a key or a token as `Authorization: Bearer …`, or a key as `X-API-Key`";
-                return (None, Err(unauthorized(CHALLENGE, message)));
-            }
-            Err(message) => return (None, Err(unauthorized(CHALLENGE_AGAIN, message))),
+        let principal = match caller(&access, credentials) {
+            Ok(Some((caller, _))) => caller.principal,
+            Ok(None) => return (None, Err(no_credentials())),
+            Err(refusal) => return (None, Err(refusal)),
         };
         if !access.may(&principal, path) {
             let message = format!("`{principal}` may not call `{path}`");
@@ -59,6 +56,43 @@ impl Gate {
             }
             Err(err) => (Some(principal), Err(problem(StatusCode::INTERNAL_SERVER_ERROR, &err.to_string()))),
         }
+    }
+
+    /// The rules, if there are any.
+    pub fn rules(&self) -> Option<Arc<Access>> {
+        self.0.as_ref().map(Live::get)
+    }
+
+    /// Takes the credentials out of a request. Whose they are, and they themselves; none if there are none; the answer to the
+    /// request if they are not right.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
+    pub fn caller<B>(
+        access: &Access,
+        request: &mut Request<B>,
+    ) -> Result<Option<(Caller, String)>, Response<WasiBody>> {
+        request.headers_mut().remove(PRINCIPAL);
+        caller(access, take_credentials(request.headers_mut()))
+    }
+}
+
+/// The answer to a request that needs credentials and has none.
+pub fn no_credentials() -> Response<WasiBody> {
+    let message = "no credentials: send a key or a token as `Authorization: Bearer …`, or a key as `X-API-Key`";
+    unauthorized(CHALLENGE, message)
+}
+
+#[expect(clippy::result_large_err, reason = "it is the answer")]
+fn caller(
+    access: &Access,
+    credentials: Result<Option<String>, &'static str>,
+) -> Result<Option<(Caller, String)>, Response<WasiBody>> {
+    match credentials {
+        Ok(None) => Ok(None),
+        Ok(Some(given)) => match access.caller(&given) {
+            Ok(caller) => Ok(Some((caller, given))),
+            Err(err) => Err(unauthorized(CHALLENGE_AGAIN, &err.to_string())),
+        },
+        Err(message) => Err(unauthorized(CHALLENGE_AGAIN, message)),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -54,10 +55,10 @@ pub async fn serve<A, F>(
             let permit = open.clone().acquire_owned().await;
             (permit, listener.accept().await)
         };
-        let (permit, stream) = tokio::select! {
+        let (permit, stream, peer) = tokio::select! {
             () = &mut stop => break,
             (permit, accepted) = next => match accepted {
-                Ok((stream, _)) => (permit, stream),
+                Ok((stream, peer)) => (permit, stream, peer),
                 Err(err) => {
                     tracing::warn!("cannot accept a connection: {err}");
                     tokio::time::sleep(PAUSE).await;
@@ -68,13 +69,17 @@ pub async fn serve<A, F>(
         let (tls, connection) = (tls.clone(), connection.clone());
         tokio::spawn(async move {
             let _permit = permit;
-            connection.run(stream, tls.as_deref()).await;
+            connection.run(stream, Peer(peer), tls.as_deref()).await;
         });
     }
     drop(stopping);
     drop(listener);
     let _ = timeout(deadline, open.acquire_many(limit)).await;
 }
+
+/// Who is at the other end of a request's connection; in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
 
 /// What a connection needs.
 #[derive(Clone)]
@@ -92,28 +97,29 @@ where
     A: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<WasiBody>> + Send + 'static,
 {
-    async fn run(self, stream: TcpStream, tls: Option<&Tls>) {
+    async fn run(self, stream: TcpStream, peer: Peer, tls: Option<&Tls>) {
         // An answer is written at once; waiting for more to send would delay it.
         let _ = stream.set_nodelay(true);
         match tls {
-            None => self.converse(stream).await,
+            None => self.converse(stream, peer).await,
             Some(tls) => {
                 // A client that does not shake hands is nothing to report.
                 if let Ok(Ok(stream)) = timeout(self.idle, tls.accept(stream)).await {
-                    self.converse(stream).await;
+                    self.converse(stream, peer).await;
                 }
             }
         }
     }
 
-    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         let Self { builder, answer, idle, deadline, mut stopped } = self;
         let requests = Arc::new(Requests::default());
         let watched = requests.clone();
-        let answer = service_fn(move |request| {
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             let open = Open::new(&requests);
             let answer = answer(request);
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Answering { body, _open: open })) }
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Answering { body, open })) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), answer);
         tokio::pin!(connection);
@@ -152,7 +158,7 @@ async fn unused(requests: Arc<Requests>, idle: Duration, deadline: Duration) {
 struct Requests {
     /// Those whose answer was not sent yet.
     open: AtomicUsize,
-    /// How often one began or ended.
+    /// How often one began, went on or ended.
     changes: AtomicUsize,
 }
 
@@ -177,7 +183,7 @@ impl Drop for Open {
 /// The body of an answer.
 struct Answering {
     body: WasiBody,
-    _open: Open,
+    open: Open,
 }
 
 impl Body for Answering {
@@ -185,7 +191,12 @@ impl Body for Answering {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_ready() {
+            // The client reads: an answer may go on for as long as it does.
+            self.open.0.changes.fetch_add(1, Relaxed);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -2,6 +2,12 @@
 
 #[path = "documents/cosmos.rs"]
 mod cosmos;
+#[path = "documents/embedded.rs"]
+mod embedded;
+#[path = "documents/postgres.rs"]
+mod postgres;
+#[path = "documents/reading.rs"]
+mod reading;
 #[path = "documents/suite.rs"]
 mod suite;
 
@@ -9,13 +15,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cosmos::{Cosmos, REGIONS, Server};
+use embedded::Embedded;
 use serde_json::json;
-use suite::{Rig, document};
+use suite::{Rig, Served, document};
+use wasmill_document_postgres::Postgres;
+use wasmill_runtime::documents::{Document, Documents};
 use wasmill_runtime::failure::Failure;
+use wasmill_runtime::plan::PostgresPlan;
 use wasmill_tests_full::folder as folder_of;
 
-/// All of the suite.
-fn all(rig: &dyn Rig) {
+/// What of the suite needs no server.
+fn all_but_faults(rig: &dyn Rig) {
     for seed in 0..3 {
         suite::the_newest_write_wins(rig, &format!("newest{seed}"), seed);
     }
@@ -23,7 +33,76 @@ fn all(rig: &dyn Rig) {
     suite::bodies_of_all_forms(rig, "bodies");
     suite::many_at_once(rig, "many");
     suite::several_at_once(rig, "several");
+}
+
+/// All of the suite.
+fn all(rig: &dyn Served) {
+    all_but_faults(rig);
     suite::broken_connections(rig, "broken");
+}
+
+/// The fields that are asked for, with an index over some.
+const INDEXED: [&str; 2] = ["risk", "of.O'"];
+
+#[test]
+fn the_embedded_database() {
+    let embedded = Embedded::new();
+    all_but_faults(&embedded);
+    for seed in 0..3 {
+        let collection = format!("read{seed}");
+        let database = embedded.indexed(&collection, &INDEXED[..seed.min(2)]);
+        reading::answers_are_those_of_a_plain_search(database.as_ref(), database.as_ref(), &collection, seed as u64);
+    }
+    let reader = embedded.connect().reader().unwrap();
+    reading::a_feed_skips_nothing(&|| embedded.connect(), reader.as_ref(), "feed");
+}
+
+#[test]
+fn postgresql() {
+    let server = postgres::Server::start();
+    all(&server);
+    let refused = Document { body: Some("{\"n\":1e999999}".into()), ..document("p", "x", 1, json!({})) };
+    suite::all_or_nothing(&server, "whole", refused);
+    for seed in 0..3 {
+        let collection = format!("read{seed}");
+        let database = server.indexed(&collection, &INDEXED[..seed.min(2)]);
+        reading::answers_are_those_of_a_plain_search(database.as_ref(), database.as_ref(), &collection, seed as u64);
+    }
+    let reader = server.indexed("feed", &[]);
+    reading::a_feed_skips_nothing(&|| server.connect(), reader.as_ref(), "feed");
+}
+
+#[test]
+fn postgresql_that_is_started_again_goes_on() {
+    let mut server = postgres::Server::start();
+    let store = server.connect();
+    let documents = |n: i64| [document("p", "a", n, json!({"n": n}))];
+    assert_eq!(store.upsert_batch("orders", 1, &documents(1)).unwrap().inserted, 1);
+    server.stop();
+    let away = store.upsert_batch("orders", 1, &documents(2)).unwrap_err();
+    assert!(matches!(&away, Failure::Retry(why) if why.contains("no connection to")), "{away:?}");
+    server.restart();
+    assert_eq!(store.upsert_batch("orders", 1, &documents(2)).unwrap().replaced, 1);
+}
+
+#[test]
+fn postgresql_says_what_is_wrong() {
+    let server = postgres::Server::start();
+    server.sql("CREATE TABLE theirs (id int)");
+    let open = |create, collection: &str| {
+        let plan = PostgresPlan { create, ..server.plan(server.port, "orders", &["risk"]) };
+        Postgres::open(&plan, [collection]).err().map(|err| err.to_string()).unwrap_or_default()
+    };
+    assert!(open(true, "theirs").contains("the table `theirs` of PostgreSQL is not one of documents"));
+    assert!(open(false, "orders").contains("hint: set `create = true`"));
+    assert_eq!(open(true, "orders"), "");
+    server.sql("DROP INDEX IF EXISTS none; SELECT 1");
+    assert_eq!(open(false, "orders"), "");
+    assert!(open(true, &"x".repeat(64)).contains("a name has 1 to 63 bytes"));
+    let store = server.indexed("orders", &[]);
+    let long = document(&"p".repeat(2_000), &"i".repeat(1_000), 1, json!({}));
+    let refused = store.upsert_batch("orders", 1, &[long]).unwrap_err();
+    assert!(matches!(&refused, Failure::Reject(why) if why.contains("3000 bytes")), "{refused:?}");
 }
 
 #[test]

@@ -31,6 +31,7 @@ use wasmill_sdk::{Document, Failure, Written};
 use self::client::Client;
 use self::config::Config;
 use self::write::Writer;
+use crate::stamp;
 use crate::web::{Wasi, Web};
 
 /// The adapter.
@@ -57,8 +58,8 @@ impl<W: Web> Cosmos<W> {
         }
         let looks_first = self.looks_first.entry(collection.to_owned()).or_default();
         let mut writer = Writer { client: &mut self.client, config: &self.config, container: collection, looks_first };
-        let written = writer.write(documents)?;
-        Ok(Written { charge: self.client.take_charge(), ..written })
+        let counts = writer.write(documents)?;
+        Ok(stamp::written(counts, self.client.take_charge()))
     }
 }
 

@@ -10,12 +10,13 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use wasmill_sdk::{Document, Failure, Written};
+use wasmill_sdk::{Document, Failure};
+use wasmill_settle::{Counts, There, settle};
 
 use super::client::{Answer, Call, Client, Kind};
 use super::config::Config;
 use super::containers;
-use crate::settle::{PROPERTY, Settled, There, settle};
+use crate::stamp::{self, PROPERTY, Stamp};
 use crate::web::Web;
 
 /// How much a batch holds.
@@ -42,7 +43,7 @@ enum Known {
     /// It is not there.
     Absent,
     /// It is, and was written with that; or something else wrote it.
-    There { etag: String, with: Option<There> },
+    There { etag: String, with: There<String> },
 }
 
 /// The writes of one document.
@@ -76,19 +77,19 @@ pub struct Writer<'a, W> {
 
 impl<W: Web> Writer<'_, W> {
     /// Writes documents.
-    pub fn write(&mut self, documents: &[Document]) -> Result<Written, Failure> {
+    pub fn write(&mut self, documents: &[Document]) -> Result<Counts, Failure> {
         let mut partitions = grouped(documents, if *self.looks_first { Known::LookFor } else { Known::Nothing });
-        let mut written = Written::default();
+        let mut counts = Counts::default();
         for _ in 0..ROUNDS {
             self.look(&mut partitions)?;
-            let batches = self.batches(documents, &mut partitions, &mut written)?;
+            let batches = self.batches(documents, &mut partitions, &mut counts)?;
             if batches.is_empty() {
-                return Ok(written);
+                return Ok(counts);
             }
             let (batches, calls): (Vec<Batch>, Vec<Call>) = batches.into_iter().unzip();
             let answers = self.client.ask_all(&calls);
             for (batch, answer) in batches.into_iter().zip(answers) {
-                self.take(batch, answer?, &mut partitions, &mut written)?;
+                self.take(batch, answer?, &mut partitions, &mut counts)?;
             }
         }
         Err(Failure::Retry(format!("Cosmos DB: others write the same documents of `{}` all the time", self.container)))
@@ -126,7 +127,8 @@ impl<W: Web> Writer<'_, W> {
                 let page: Page = serde_json::from_slice(&answer.body)
                     .map_err(|err| Failure::Retry(format!("Cosmos DB: the answer to a query: {err}")))?;
                 for row in page.documents {
-                    let with = row.with.as_ref().and_then(There::from_json);
+                    let with = row.with.as_ref().and_then(stamp::from_json);
+                    let with = with.map_or(There::Foreign, There::Written);
                     found.insert((index, row.id), Known::There { etag: row.etag, with });
                 }
                 if let Some(next) = answer.header("x-ms-continuation").filter(|next| !next.is_empty()) {
@@ -180,32 +182,34 @@ impl<W: Web> Writer<'_, W> {
         &self,
         documents: &[Document],
         partitions: &mut [Partition<'_>],
-        written: &mut Written,
+        counts: &mut Counts,
     ) -> Result<Vec<(Batch, Call)>, Failure> {
         let mut batches = Vec::new();
         for (index, partition) in partitions.iter_mut().enumerate() {
             let partition_key = partition.key;
             let mut batch = Batch::of(index);
             for (place, key) in partition.keys.iter_mut().enumerate().filter(|(_, key)| !key.is_done) {
-                let (there, is_foreign, etag) = match &key.known {
-                    Known::There { etag, with } => (with.as_ref(), with.is_none(), Some(etag.as_str())),
-                    _ => (None, false, None),
+                let (there, etag) = match &key.known {
+                    Known::There { etag, with } => (with.clone(), Some(etag.as_str())),
+                    _ => (There::Nothing, None),
                 };
-                let writes = key.places.iter().filter_map(|place| Some((*place, documents.get(*place)?)));
-                let settled = settle(there, is_foreign, writes, self.config.pipeline);
-                let Some(document) = settled.write.and_then(|place| documents.get(place)) else {
-                    *written += settled.written;
+                let stamped =
+                    |place: &usize| Some((*place, stamp::stamp(documents.get(*place)?, self.config.pipeline)));
+                let settled = settle(there, key.places.iter().filter_map(stamped));
+                let write = settled.write.and_then(|(place, with)| Some((documents.get(place)?, with)));
+                let Some((document, with)) = write else {
+                    *counts += settled.counts;
                     key.is_done = true;
                     continue;
                 };
-                let item = self.item(document)?;
+                let item = self.item(document, &with)?;
                 let operation = operation(document, &item, etag);
                 let is_full = batch.operations.len() == BATCH_OPERATIONS
                     || batch.bytes + operation.len() + 1 > partition.most && !batch.operations.is_empty();
                 if is_full {
                     batches.push(self.with_call(std::mem::replace(&mut batch, Batch::of(index)), partition_key));
                 }
-                batch.push(place, operation, settled);
+                batch.push(place, operation, settled.counts);
             }
             if !batch.operations.is_empty() {
                 batches.push(self.with_call(batch, partition_key));
@@ -241,7 +245,7 @@ impl<W: Web> Writer<'_, W> {
         batch: Batch,
         answer: Answer,
         partitions: &mut [Partition<'_>],
-        written: &mut Written,
+        counts: &mut Counts,
     ) -> Result<(), Failure> {
         let Some(partition) = partitions.get_mut(batch.partition) else { return Ok(()) };
         if answer.status == 404 {
@@ -269,10 +273,10 @@ impl<W: Web> Writer<'_, W> {
         let failed = results.iter().map(|result| result.status).find(|status| *status >= 300 && *status != 424);
         match failed {
             None => {
-                for (place, settled) in batch.keys.iter().zip(batch.settled) {
+                for (place, settled) in batch.keys.iter().zip(batch.counts) {
                     if let Some(key) = partition.keys.get_mut(*place) {
                         key.is_done = true;
-                        *written += settled.written;
+                        *counts += settled;
                     }
                 }
             }
@@ -300,12 +304,12 @@ impl<W: Web> Writer<'_, W> {
     }
 
     /// A document as it is stored: its body with its id, its partition key, and what it was written with.
-    fn item(&self, document: &Document) -> Result<String, Failure> {
+    fn item(&self, document: &Document, with: &Stamp) -> Result<String, Failure> {
         let Document { id, partition_key, body, .. } = document;
         let path = self.config.partition_key(self.container);
         let mut parts = path.trim_start_matches('/').split('/');
         let (first, rest) = (parts.next().unwrap_or_default(), parts.collect::<Vec<_>>());
-        let with = There::of(document, self.config.pipeline).to_json();
+        let with = stamp::to_json(with);
         let mut item = format!("{{\"id\":{},\"{PROPERTY}\":{with}", quoted(id));
         let Some(body) = body else {
             // Whatever the path is like, what is in it is the key.
@@ -357,20 +361,21 @@ struct Batch {
     partition: usize,
     keys: Vec<usize>,
     operations: Vec<String>,
-    settled: Vec<Settled>,
+    /// Of each, what happened to its writes if it is done.
+    counts: Vec<Counts>,
     bytes: usize,
 }
 
 impl Batch {
     fn of(partition: usize) -> Self {
-        Self { partition, keys: Vec::new(), operations: Vec::new(), settled: Vec::new(), bytes: 2 }
+        Self { partition, keys: Vec::new(), operations: Vec::new(), counts: Vec::new(), bytes: 2 }
     }
 
-    fn push(&mut self, key: usize, operation: String, settled: Settled) {
+    fn push(&mut self, key: usize, operation: String, counts: Counts) {
         self.bytes += operation.len() + 1;
         self.keys.push(key);
         self.operations.push(operation);
-        self.settled.push(settled);
+        self.counts.push(counts);
     }
 }
 

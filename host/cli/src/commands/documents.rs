@@ -1,13 +1,19 @@
 //! `wasmill documents`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use wasmill_runtime::documents::{Database, Stored};
+use wasmill_document_postgres::Postgres;
+use wasmill_runtime::documents::query::{Filter, Query};
+use wasmill_runtime::documents::{Database, ReadDocuments, Stored};
 use wasmill_runtime::plan::{self, DocumentsPlan};
 
 use super::Exit;
+
+/// In how many partitions an id is looked for at most.
+const PARTITIONS: u32 = 100;
 
 /// Look at the documents that a pipeline wrote.
 #[derive(Debug, Args)]
@@ -56,7 +62,9 @@ impl Documents {
         match self.command {
             Command::Get { place, id, partition_key } => {
                 let (database, collection) = place.open()?;
-                let found = database.get(&collection, &id, partition_key.as_deref())?;
+                let partitions = partition_key.map(|key| vec![key]);
+                let filter = Filter { id: Some(id.clone()), partitions, ..Filter::default() };
+                let found = database.query(&collection, &Query { filter, ..Query::all(PARTITIONS) })?.documents;
                 match found.as_slice() {
                     [] => {
                         eprintln!("there is no document `{id}` in the collection `{collection}`");
@@ -76,7 +84,16 @@ impl Documents {
             }
             Command::List { place, order, limit } => {
                 let (database, collection) = place.open()?;
-                for document in database.list(&collection, order.as_deref(), limit)? {
+                let (order, descending) = match order.as_deref() {
+                    Some(order) => match order.strip_prefix('-') {
+                        Some(field) => (Some(field), true),
+                        None => (Some(order), false),
+                    },
+                    None => (None, false),
+                };
+                let order = order.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
+                let query = Query { order, descending, ..Query::all(limit) };
+                for document in database.query(&collection, &query)?.documents {
                     say!("{}", serde_json::to_string(&document)?)?;
                 }
             }
@@ -86,10 +103,11 @@ impl Documents {
 }
 
 impl Place {
-    fn open(&self) -> Result<(Database, String)> {
+    fn open(&self) -> Result<(Arc<dyn ReadDocuments>, String)> {
         let (name, documents) = plan::documents_of(&plan::resolve(&self.pipeline)?)?;
-        let path = match documents {
-            Some(DocumentsPlan::Sqlite(path)) => path,
+        let database: Arc<dyn ReadDocuments> = match documents {
+            Some(DocumentsPlan::Sqlite { path, .. }) => Arc::new(Database::open_existing(&path)?),
+            Some(DocumentsPlan::Postgres(plan)) => Arc::new(Postgres::open(&plan, [])?),
             Some(DocumentsPlan::Adapter(adapter)) => bail!(
                 "documents of `{}` are not read by this command\nhint: look at them with the database's own tools",
                 adapter.component
@@ -98,12 +116,11 @@ impl Place {
                 "the pipeline has no document database\nhint: add `[documents]` with `url = \"sqlite:.wasmill/documents.db\"`"
             ),
         };
-        let database = Database::open_existing(&path)?;
         let name = name.to_string();
         let collections = database.collections()?;
         let known: Vec<_> = collections.iter().map(|(name, count)| format!("`{name}` ({count})")).collect();
         if known.is_empty() {
-            bail!("`{}` has no documents\nhint: run the pipeline first", path.display());
+            bail!("there are no documents\nhint: run the pipeline first");
         }
         let known = known.join(", ");
         let collection = match &self.collection {

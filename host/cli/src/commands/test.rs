@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use wasmill_runtime::documents::Database;
+use wasmill_runtime::documents::query::Query;
+use wasmill_runtime::documents::{Database, ReadDocuments};
 use wasmill_runtime::event::Event;
 use wasmill_runtime::plan::TestPlan;
 use wasmill_runtime::run::{Progress, RunOptions};
@@ -81,7 +82,7 @@ fn outcome(session: &Session, test: &TestPlan) -> Result<Found> {
     }
     let mut documents = String::new();
     for collection in database.collections()?.keys() {
-        for document in database.list(collection, None, u32::MAX)? {
+        for document in database.page(collection, &Query::all(u32::MAX))?.documents {
             let line = serde_json::json!({
                 "collection": collection,
                 "partition_key": document.partition_key,

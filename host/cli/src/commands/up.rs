@@ -6,14 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use http::Request;
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use wasmill_api::Api;
 use wasmill_journal::{Journal, Terms};
 use wasmill_runtime::documents::Documents;
 use wasmill_runtime::engine;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan, TriggerPlan};
+use wasmill_serve::access::Gate;
 use wasmill_serve::{Settings, server};
 use wasmill_worker::clock::{self, micros};
 use wasmill_worker::durable::{self, Durable};
@@ -135,13 +139,19 @@ impl Up {
             accepted: common.accepted.clone(),
             metrics: common.metrics.clone(),
         };
-        let events = Arc::new(Events::new(endpoints(&session.plan), intake.clone(), gate));
-        let answering = events.clone();
-        let answer = move |request| {
-            let events = answering.clone();
-            async move { events.answer(request).await }
-        };
+        let events = Arc::new(Events::new(endpoints(&session.plan), intake.clone(), gate.clone()));
         let (stop_server, mut stopped) = watch::channel(());
+        let documents = self.documents(&common, &gate, &stopped)?;
+        let answering = events.clone();
+        let answer = move |request: Request<Incoming>| {
+            let (events, documents) = (answering.clone(), documents.clone());
+            async move {
+                match &documents {
+                    Some(documents) if Api::is_at(request.uri().path()) => documents.answer(request).await,
+                    _ => events.answer(request).await,
+                }
+            }
+        };
         let settings = Settings::default();
         let server = tokio::spawn(async move {
             let stop = async {
@@ -210,6 +220,22 @@ impl Up {
         };
         let counts = common.journal.counts().await?;
         Ok(if counts.dead > 0 || counts.letters > 0 || !are_in { Exit::Failures } else { Exit::Done })
+    }
+
+    /// What answers requests for documents, if there are any.
+    fn documents(&self, common: &Common, gate: &Gate, stopped: &watch::Receiver<()>) -> Result<Option<Arc<Api>>> {
+        let Some(database) = &common.database else { return Ok(None) };
+        let Some(database) = database.clone().reader() else {
+            tracing::info!("documents are read with the database's own clients, not here");
+            return Ok(None);
+        };
+        if !gate.rules().is_some_and(|rules| rules.has_readers()) {
+            tracing::info!(
+                "nobody may read documents over HTTP\nhint: `--access FILE`, in which `[[access.read]]` says who may; see README, \"Documents for apps\""
+            );
+        }
+        let api = tokio::task::block_in_place(|| Api::new(database, gate.clone(), stopped.clone()))?;
+        Ok(Some(Arc::new(api)))
     }
 
     /// What the pipeline became, once its manifest, or a file that it was made of, changed to something that works.

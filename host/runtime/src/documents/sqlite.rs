@@ -2,17 +2,21 @@
 //!
 //! A document's key is its collection, partition key and id. `sequence` grows with every change and is the
 //! primary key, so that a change feed is a scan from a position; a write that changes nothing gets none. A document that
-//! was deleted has an empty body, and is not shown.
+//! was deleted has no body, and is not shown.
 
-use std::collections::BTreeMap;
+mod read;
+
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 use serde_json::value::RawValue;
 
-use super::{Document, DocumentCounts, Documents, Stored};
+use wasmill_settle::{Counts, Stamp, There, settle};
+
+use super::query::Field;
+use super::{Document, DocumentCounts, Documents, ReadDocuments, Stored};
 use crate::crash;
 use crate::failure::Failure;
 use crate::sqlite::{self, FileError, Format};
@@ -43,6 +47,26 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE documents ADD COLUMN pipeline INTEGER NOT NULL DEFAULT 0;
 ",
+    // Documents of a partition are together; one that was deleted has a body of NULL.
+    "
+    CREATE TABLE documents_3 (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections (id),
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        pipeline INTEGER NOT NULL,
+        body TEXT,
+        UNIQUE (collection, partition_key, id)
+    ) STRICT;
+    INSERT INTO documents_3 SELECT sequence, collection, partition_key, id, version, row, pipeline, nullif(body, '')
+        FROM documents ORDER BY sequence;
+    DROP TABLE documents;
+    ALTER TABLE documents_3 RENAME TO documents;
+    CREATE TABLE identity (secret BLOB NOT NULL) STRICT;
+    INSERT INTO identity VALUES (randomblob(32));
+",
 ];
 
 /// What can go wrong with a document database.
@@ -62,6 +86,8 @@ pub struct Database {
     connection: Mutex<Connection>,
     /// The file; none if it is in memory.
     path: Option<PathBuf>,
+    /// Connections that only read, and that nobody uses at the moment.
+    readers: Mutex<Vec<Connection>>,
     /// Whether what is written is taken back.
     is_rehearsal: bool,
 }
@@ -93,7 +119,12 @@ impl Database {
     }
 
     fn new(connection: Connection, path: Option<&Path>) -> Self {
-        Self { connection: Mutex::new(connection), path: path.map(Path::to_owned), is_rehearsal: false }
+        Self {
+            connection: Mutex::new(connection),
+            path: path.map(Path::to_owned),
+            readers: Mutex::default(),
+            is_rehearsal: false,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -110,85 +141,36 @@ impl Database {
     ) -> Result<DocumentCounts, DatabaseError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut counts = DocumentCounts::default();
+        let mut counts = Counts::default();
         let collection = collection_id(&transaction, collection)?;
         let mut writer = Writer::new(&transaction, collection, pipeline)?;
         for document in documents {
-            let (effect, duplicate) = writer.upsert(document)?;
-            match effect {
-                Effect::Inserted => counts.inserted += 1,
-                Effect::Replaced => counts.replaced += 1,
-                Effect::Deleted => counts.deleted += 1,
-                Effect::Unchanged => counts.unchanged += 1,
-                Effect::Stale => counts.stale += 1,
-            }
-            counts.duplicates += u64::from(duplicate);
+            counts += writer.upsert(document)?;
         }
         drop(writer);
         if self.is_rehearsal {
             transaction.rollback()?;
-            return Ok(counts);
+            return Ok(counts.into());
         }
         crash::point("effect", "before");
         transaction.commit()?;
         crash::point("effect", "after");
-        Ok(counts)
+        Ok(counts.into())
     }
 
-    /// The documents with this id, one for each partition that has it.
-    pub fn get(&self, collection: &str, id: &str, partition_key: Option<&str>) -> Result<Vec<Stored>, DatabaseError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT d.id, partition_key, version, sequence, body FROM documents d JOIN collections c ON c.id = d.collection
-             WHERE c.name = ?1 AND d.id = ?2 AND partition_key = coalesce(?3, partition_key) AND body <> ''
-             ORDER BY partition_key",
-        )?;
-        let found = statement.query_map(params![collection, id, partition_key], stored)?;
-        Ok(found.collect::<Result<_, _>>()?)
-    }
-
-    /// Documents of a collection, ordered by a field of theirs (a dotted path; descending if it starts with
-    /// `-`) or else by partition and id.
-    pub fn list(&self, collection: &str, order: Option<&str>, limit: u32) -> Result<Vec<Stored>, DatabaseError> {
-        let (field, direction) = match order {
-            Some(order) => match order.strip_prefix('-') {
-                Some(field) => (Some(field), "DESC"),
-                None => (Some(order), "ASC"),
-            },
-            None => (None, "ASC"),
-        };
-        let path = field.map(|field| field.split('.').fold("$".to_owned(), |path, key| format!("{path}.\"{key}\"")));
-        let connection = self.lock();
-        let mut statement = connection.prepare(&format!(
-            "SELECT d.id, partition_key, version, sequence, body FROM documents d JOIN collections c ON c.id = d.collection
-             WHERE c.name = ?1 AND body <> '' ORDER BY CASE WHEN ?2 IS NULL THEN NULL ELSE body ->> ?2 END {direction}, partition_key, d.id LIMIT ?3"
-        ))?;
-        let found = statement.query_map(params![collection, path, limit], stored)?;
-        Ok(found.collect::<Result<_, _>>()?)
-    }
-
-    /// The collections and how many documents each has.
-    pub fn collections(&self) -> Result<BTreeMap<String, u64>, DatabaseError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT name, (SELECT count(*) FROM documents d WHERE d.collection = c.id AND body <> '') FROM collections c",
-        )?;
-        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(found.collect::<Result<_, _>>()?)
+    /// Makes indexes over fields of a collection's documents, if they are not there, and removes those over others.
+    pub fn index(&self, collection: &str, fields: &[Field]) -> Result<(), DatabaseError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = collection_id(&transaction, collection)?;
+        read::index(&transaction, number, fields)?;
+        Ok(transaction.commit()?)
     }
 }
 
 fn collection_id(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
     transaction.prepare_cached("INSERT INTO collections (name) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([name])?;
     transaction.prepare_cached("SELECT id FROM collections WHERE name = ?1")?.query_row([name], |row| row.get(0))
-}
-
-enum Effect {
-    Inserted,
-    Replaced,
-    Deleted,
-    Unchanged,
-    Stale,
 }
 
 /// The statements of a batch, prepared once.
@@ -211,7 +193,8 @@ impl<'a> Writer<'a> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
             )?,
             find: transaction.prepare_cached(
-                "SELECT sequence, version, row, pipeline, body = ?4, body = '' FROM documents WHERE collection = ?1 AND partition_key = ?2 AND id = ?3",
+                "SELECT sequence, version, row, pipeline, body FROM documents
+                 WHERE collection = ?1 AND partition_key = ?2 AND id = ?3",
             )?,
             confirm: transaction
                 .prepare_cached("UPDATE documents SET version = ?2, row = ?3, pipeline = ?4 WHERE sequence = ?1")?,
@@ -219,44 +202,44 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// What became of the document, and whether it has the id of another row.
-    fn upsert(&mut self, document: &Document) -> rusqlite::Result<(Effect, bool)> {
+    fn upsert(&mut self, document: &Document) -> rusqlite::Result<Counts> {
         // SQLite's integers are signed; row numbers never come near the difference.
-        let (version, row) = (document.version, i64::try_from(document.row).unwrap_or(i64::MAX));
-        let is_deletion = document.body.is_none();
-        if self.insert(document, row)? {
-            // What is not there and is not to be is remembered all the same: an older write may be on its way.
-            return Ok((if is_deletion { Effect::Unchanged } else { Effect::Inserted }, false));
-        }
-        let key = params![self.collection, document.partition_key, document.id, stored_body(document)];
-        let (sequence, there, same, was_deleted): (i64, (i64, i64, i64), bool, bool) =
-            self.find.query_row(key, |row| {
-                Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?), row.get(4)?, row.get(5)?))
-            })?;
-        let of_one_run = (there.0, there.2) == (version, self.pipeline);
-        let duplicate = of_one_run && there.1 != row;
-        if version < there.0 || of_one_run && row < there.1 {
-            return Ok((Effect::Stale, duplicate));
-        }
-        if same {
-            if there != (version, row, self.pipeline) {
-                self.confirm.execute(params![sequence, version, row, self.pipeline])?;
-            }
-            return Ok((Effect::Unchanged, duplicate));
-        }
-        self.delete.execute([sequence])?;
-        self.insert(document, row)?;
-        let effect = match (was_deleted, is_deletion) {
-            (true, _) => Effect::Inserted,
-            (false, true) => Effect::Deleted,
-            (false, false) => Effect::Replaced,
+        let row = i64::try_from(document.row).unwrap_or(i64::MAX);
+        let new = Stamp {
+            version: document.version,
+            row: row.unsigned_abs(),
+            pipeline: self.pipeline,
+            body: document.body.as_deref(),
         };
-        Ok((effect, duplicate))
+        if self.insert(document, row)? {
+            return Ok(settle(There::Nothing, [(0, new)]).counts);
+        }
+        let key = params![self.collection, document.partition_key, document.id];
+        let (sequence, (counts, is_write, is_change)) = self.find.query_row(key, |old| {
+            let there = Stamp {
+                version: old.get(1)?,
+                row: old.get::<_, i64>(2)?.unsigned_abs(),
+                pipeline: old.get(3)?,
+                body: old.get_ref(4)?.as_str_or_null()?,
+            };
+            let settled = settle(There::Written(there), [(0, new)]);
+            Ok((old.get::<_, i64>(0)?, (settled.counts, settled.write.is_some(), settled.is_change)))
+        })?;
+        match (is_write, is_change) {
+            (false, _) => {}
+            (true, false) => {
+                self.confirm.execute(params![sequence, document.version, row, self.pipeline])?;
+            }
+            (true, true) => {
+                self.delete.execute([sequence])?;
+                self.insert(document, row)?;
+            }
+        }
+        Ok(counts)
     }
 
     fn insert(&mut self, document: &Document, row: i64) -> rusqlite::Result<bool> {
-        let Document { partition_key, id, version, .. } = document;
-        let body = stored_body(document);
+        let Document { partition_key, id, version, body, .. } = document;
         let values = params![self.collection, partition_key, id, version, row, self.pipeline, body];
         Ok(self.insert.execute(values)? == 1)
     }
@@ -277,10 +260,10 @@ impl Documents for Database {
     fn sync(&self) -> io::Result<()> {
         self.path.as_deref().map_or(Ok(()), sqlite::sync)
     }
-}
 
-fn stored_body(document: &Document) -> &str {
-    document.body.as_deref().unwrap_or_default()
+    fn reader(self: Arc<Self>) -> Option<Arc<dyn ReadDocuments>> {
+        Some(self)
+    }
 }
 
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
@@ -292,10 +275,20 @@ fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::query::{Filter, Key, Query};
     use super::*;
 
     fn document(id: &str, version: i64, row: u64, body: &str) -> Document {
         Document { id: id.into(), partition_key: String::new(), version, row, body: Some(body.into()) }
+    }
+
+    /// The bodies of the documents with an id, by partition.
+    fn bodies(database: &Database, id: &str) -> Vec<String> {
+        let filter = Filter { id: Some(id.to_owned()), ..Filter::default() };
+        let page = database.page("c", &Query { filter, ..Query::all(10) }).unwrap();
+        page.documents.iter().map(|document| document.body.get().to_owned()).collect()
     }
 
     fn counts(counts: DocumentCounts) -> [u64; 5] {
@@ -311,11 +304,10 @@ mod tests {
             for index in order {
                 database.upsert_batch("c", 1, &[writes[index].clone()]).unwrap();
             }
-            let found = database.get("c", "a", None).unwrap();
-            assert_eq!(found[0].body.get(), "{\"n\":3}", "order {order:?}");
-            let sequence = found[0].sequence;
+            assert_eq!(bodies(&database, "a"), ["{\"n\":3}"], "order {order:?}");
+            let position = database.position("c").unwrap();
             assert_eq!(counts(database.upsert_batch("c", 1, &writes).unwrap()), [0, 0, 1, 2, 0]);
-            assert_eq!(database.get("c", "a", None).unwrap()[0].sequence, sequence);
+            assert_eq!(database.position("c").unwrap(), position);
         }
     }
 
@@ -328,7 +320,7 @@ mod tests {
         assert_eq!(write(2, 3, "{\"n\":2}"), [0, 1, 0, 0, 0]);
         assert_eq!(write(2, 3, "{\"n\":2}"), [0, 0, 1, 0, 0]);
         assert_eq!(write(2, 2, "{\"n\":3}"), [0, 0, 0, 1, 1], "another row of the same run");
-        assert_eq!(database.get("c", "a", None).unwrap()[0].body.get(), "{\"n\":2}");
+        assert_eq!(bodies(&database, "a"), ["{\"n\":2}"]);
     }
 
     #[test]
@@ -341,12 +333,11 @@ mod tests {
         };
         assert_eq!(write(2, None), [0, 0, 0, 1, 0]);
         assert_eq!(write(1, Some("{}")), [0, 0, 0, 0, 1], "written before it was deleted");
-        assert_eq!(database.collections().unwrap(), BTreeMap::from([("c".to_owned(), 0)]));
+        assert_eq!(ReadDocuments::collections(&database).unwrap(), BTreeMap::from([("c".to_owned(), 0)]));
         assert_eq!(write(3, Some("{}")), [1, 0, 0, 0, 0]);
         assert_eq!(write(4, None), [0, 0, 1, 0, 0]);
         assert_eq!(write(4, None), [0, 0, 0, 1, 0]);
-        assert!(database.get("c", "a", None).unwrap().is_empty());
-        assert!(database.list("c", None, 10).unwrap().is_empty());
+        assert!(bodies(&database, "a").is_empty());
     }
 
     #[test]
@@ -358,21 +349,11 @@ mod tests {
             counts(database.upsert_batch("c", 1, &[document("a", 1, 1, "{}"), other]).unwrap()),
             [2, 0, 0, 0, 0]
         );
-        assert_eq!(database.get("c", "a", None).unwrap().len(), 2);
-        assert_eq!(database.get("c", "a", Some("p")).unwrap().len(), 1);
-        assert_eq!(database.collections().unwrap(), BTreeMap::from([("c".to_owned(), 2)]));
-    }
-
-    #[test]
-    fn a_list_is_ordered_by_a_field_of_the_body() {
-        let database = Database::in_memory().unwrap();
-        let documents =
-            [document("a", 1, 1, r#"{"risk":{"mean":0.2}}"#), document("b", 1, 2, r#"{"risk":{"mean":0.9}}"#)];
-        database.upsert_batch("c", 1, &documents).unwrap();
-        let ids = |order| database.list("c", order, 10).unwrap().into_iter().map(|found| found.id).collect::<Vec<_>>();
-        assert_eq!(ids(None), ["a", "b"]);
-        assert_eq!(ids(Some("-risk.mean")), ["b", "a"]);
-        assert_eq!(database.list("c", None, 1).unwrap().len(), 1);
+        assert_eq!(bodies(&database, "a").len(), 2);
+        let key = |partition_key: &str| Key { partition_key: partition_key.into(), id: "a".into() };
+        let found = database.get("c", &[key("p"), key("q"), key("")]).unwrap();
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(ReadDocuments::collections(&database).unwrap(), BTreeMap::from([("c".to_owned(), 2)]));
     }
 
     #[test]
@@ -389,7 +370,7 @@ mod tests {
         .unwrap();
         drop(old);
         let database = Database::open(&path).unwrap();
-        assert_eq!(database.get("c", "a", None).unwrap()[0].body.get(), "{\"n\":1}");
+        assert_eq!(bodies(&database, "a"), ["{\"n\":1}"]);
         let new = document("a", 1, 2, "{\"n\":2}");
         assert_eq!(counts(database.upsert_batch("c", 7, &[new]).unwrap()), [0, 1, 0, 0, 0]);
     }
@@ -399,7 +380,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/documents.db");
         Database::open(&path).unwrap().upsert_batch("c", 1, &[document("a", 1, 1, "{}")]).unwrap();
-        assert_eq!(Database::open(&path).unwrap().get("c", "a", None).unwrap().len(), 1);
+        assert_eq!(bodies(&Database::open(&path).unwrap(), "a").len(), 1);
 
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         assert!(Database::open(&path).unwrap_err().to_string().contains("schema version is 99"));

@@ -9,6 +9,7 @@ use url::{Host, Url};
 
 use crate::diagnostics::Reporter;
 use crate::documents::adapter::AdapterPlan;
+use crate::documents::query::Field;
 use crate::manifest::{DocumentCollection, Documents};
 
 /// Where tokens of Microsoft Entra come from, unless the environment says otherwise.
@@ -17,40 +18,128 @@ const ENTRA: &str = "https://login.microsoftonline.com";
 /// The document database.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DocumentsPlan {
-    /// The file of an embedded one.
-    Sqlite(PathBuf),
+    /// An embedded one.
+    Sqlite {
+        /// Its file.
+        path: PathBuf,
+        /// The fields that there are indexes over, by collection.
+        indexes: Indexes,
+    },
+    /// One of PostgreSQL.
+    Postgres(PostgresPlan),
     /// One that is reached by an adapter.
     Adapter(AdapterPlan),
+}
+
+/// Fields that there are indexes over, by collection.
+pub type Indexes = BTreeMap<String, Vec<Field>>;
+
+/// A document database of PostgreSQL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostgresPlan {
+    /// Where it is.
+    pub url: String,
+    /// Whether what is not there is created.
+    pub create: bool,
+    /// The fields that there are indexes over, by collection.
+    pub indexes: Indexes,
 }
 
 /// The document database of a manifest; none if what it says of it is wrong, which is reported.
 pub fn documents(documents: &Documents, folder: &Path, reporter: &mut Reporter) -> Option<DocumentsPlan> {
     let url = &documents.url;
-    let planned = match url.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => {
-            let only_of_servers = [
-                ("create", documents.create),
-                ("regions", !documents.regions.is_empty()),
-                ("collections", !documents.collections.is_empty()),
-            ];
-            for (key, _) in only_of_servers.into_iter().filter(|(_, is_given)| *is_given) {
-                let message = format!("a document database of SQLite has no use for `{key}`\nhint: remove it");
-                reporter.at(&["documents", key], message);
-            }
-            return Some(DocumentsPlan::Sqlite(folder.join(path)));
-        }
-        Some(("cosmos+https" | "cosmos+http", _)) => cosmos(documents),
-        _ => Err(format!(
-            "the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`, Azure Cosmos DB `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`"
-        )),
-    };
-    match planned {
-        Ok(planned) => Some(DocumentsPlan::Adapter(planned)),
-        Err(message) => {
+    let kind = match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Kind::Sqlite,
+        Some(("postgres" | "postgresql", _)) => Kind::Postgres,
+        Some(("cosmos+https" | "cosmos+http", _)) => Kind::Cosmos,
+        _ => {
+            let message = format!(
+                "the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`, PostgreSQL `postgres://USER@HOST/DATABASE`, Azure Cosmos DB `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`"
+            );
             reporter.at(&["documents", "url"], message);
-            None
+            return None;
+        }
+    };
+    kind.refuse_what_is_of_others(documents, reporter);
+    let indexes = indexes(&documents.collections, reporter);
+    let planned = match kind {
+        Kind::Sqlite => {
+            let path = folder.join(url.trim_start_matches("sqlite:"));
+            Ok(DocumentsPlan::Sqlite { path, indexes })
+        }
+        Kind::Postgres => postgres(documents, indexes),
+        Kind::Cosmos => cosmos(documents).map(DocumentsPlan::Adapter),
+    };
+    planned.map_err(|message| reporter.at(&["documents", "url"], message)).ok()
+}
+
+/// The kinds of databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+    Cosmos,
+}
+
+impl Kind {
+    fn refuse_what_is_of_others(self, documents: &Documents, reporter: &mut Reporter) {
+        let name = match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+            Self::Cosmos => "Cosmos DB",
+        };
+        let mut refuse = |place: &[&str]| {
+            let key = place.last().copied().unwrap_or_default();
+            reporter.at(place, format!("a document database of {name} has no use for `{key}`\nhint: remove it"));
+        };
+        if self == Self::Sqlite && documents.create {
+            refuse(&["documents", "create"]);
+        }
+        if self != Self::Cosmos && !documents.regions.is_empty() {
+            refuse(&["documents", "regions"]);
+        }
+        for (name, collection) in &documents.collections {
+            let DocumentCollection { indexes, partition_key, ttl_seconds, throughput, max_throughput } = collection;
+            let given = [
+                ("indexes", self == Self::Cosmos && !indexes.is_empty()),
+                ("partition_key", self != Self::Cosmos && partition_key.is_some()),
+                ("ttl_seconds", self != Self::Cosmos && ttl_seconds.is_some()),
+                ("throughput", self != Self::Cosmos && throughput.is_some()),
+                ("max_throughput", self != Self::Cosmos && max_throughput.is_some()),
+            ];
+            for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+                refuse(&["documents", "collections", name, key]);
+            }
         }
     }
+}
+
+fn indexes(collections: &BTreeMap<String, DocumentCollection>, reporter: &mut Reporter) -> Indexes {
+    let mut indexes = Indexes::new();
+    for (name, collection) in collections {
+        let mut fields = Vec::new();
+        for (place, field) in collection.indexes.iter().enumerate() {
+            match field.parse() {
+                Ok(field) if !fields.contains(&field) => fields.push(field),
+                Ok(_) => {}
+                Err(err) => {
+                    reporter.at(&["documents", "collections", name, "indexes", &place.to_string()], err);
+                }
+            }
+        }
+        indexes.insert(name.clone(), fields);
+    }
+    indexes
+}
+
+fn postgres(documents: &Documents, indexes: Indexes) -> Result<DocumentsPlan, String> {
+    let hint = "hint: it is like `postgres://USER@HOST:PORT/DATABASE?sslmode=require`";
+    let url = &documents.url;
+    let parsed = Url::parse(url).map_err(|err| format!("the document database `{url}`: {err}\n{hint}"))?;
+    if parsed.password().is_some() {
+        return Err("the URL of the document database has a password, and whoever reads the manifest could read it\nhint: remove it, and set PGPASSWORD in the environment".to_owned());
+    }
+    Ok(DocumentsPlan::Postgres(PostgresPlan { url: url.clone(), create: documents.create, indexes }))
 }
 
 fn cosmos(documents: &Documents) -> Result<AdapterPlan, String> {
@@ -90,7 +179,7 @@ fn cosmos(documents: &Documents) -> Result<AdapterPlan, String> {
 
 fn collections(collections: &BTreeMap<String, DocumentCollection>) -> Map<String, Value> {
     let described = collections.iter().map(|(name, collection)| {
-        let DocumentCollection { partition_key, ttl_seconds, throughput, max_throughput } = collection;
+        let DocumentCollection { partition_key, ttl_seconds, throughput, max_throughput, .. } = collection;
         let described = json!({
             "partition_key": partition_key,
             "ttl_seconds": ttl_seconds,

@@ -64,12 +64,14 @@ impl Issuer {
         json!({"kty": "OKP", "kid": id, "crv": "Ed25519", "alg": "EdDSA", "x": base64(self.ed.public_key())})
     }
 
+    #[allow(dead_code, reason = "no test uses all of it")]
     pub fn rs256(&self, message: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.rsa.public().modulus_len()];
         self.rsa.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
         signature
     }
 
+    #[allow(dead_code, reason = "no test uses all of it")]
     pub fn es256(&self, message: &[u8]) -> Vec<u8> {
         self.ec.sign(&SystemRandom::new(), message).unwrap().as_ref().to_owned()
     }

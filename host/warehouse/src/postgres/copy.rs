@@ -1,6 +1,5 @@
 //! Rows as `COPY` takes them: <https://www.postgresql.org/docs/current/sql-copy.html>, in its text format.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use arrow_array::{Array, RecordBatch};
@@ -98,7 +97,7 @@ impl<'a> Cells<'a> {
             Self::Json { encoder, json } => {
                 json.clear();
                 encoder.encode(row, json);
-                escape(&without_nul(json), text);
+                escape(&wasmill_postgres::json::without_nul(json), text);
             }
         }
         Ok(())
@@ -113,32 +112,6 @@ pub fn value_type(of: &DataType) -> &DataType {
     }
 }
 
-/// JSON without the escape for a zero byte, for which `jsonb` has no place.
-fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memmem::find(json, b"\\u0000").is_none() {
-        return Cow::Borrowed(json);
-    }
-    let (mut clean, mut rest) = (Vec::with_capacity(json.len()), json);
-    loop {
-        rest = match rest {
-            [] => return Cow::Owned(clean),
-            [b'\\', b'u', b'0', b'0', b'0', b'0', rest @ ..] => {
-                clean.extend("\u{fffd}".as_bytes());
-                rest
-            }
-            // Of a backslash that is escaped the second begins nothing.
-            [b'\\', escaped, rest @ ..] => {
-                clean.extend([b'\\', *escaped]);
-                rest
-            }
-            [byte, rest @ ..] => {
-                clean.push(*byte);
-                rest
-            }
-        };
-    }
-}
-
 fn escape(value: &[u8], text: &mut Vec<u8>) {
     for byte in value {
         match byte {
@@ -149,23 +122,6 @@ fn escape(value: &[u8], text: &mut Vec<u8>) {
             // It has no place for a zero byte.
             0 => text.extend("\u{fffd}".as_bytes()),
             byte => text.push(*byte),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_has_no_zero_byte() {
-        for (json, expect) in [
-            (r#"["a"]"#, r#"["a"]"#),
-            (r#"["a\u0000b\n"]"#, "[\"a\u{fffd}b\\n\"]"),
-            (r#"["\\u0000"]"#, r#"["\\u0000"]"#),
-            (r#"["\\\u0000"]"#, "[\"\\\\\u{fffd}\"]"),
-        ] {
-            assert_eq!(String::from_utf8_lossy(&without_nul(json.as_bytes())), expect, "{json}");
         }
     }
 }

@@ -16,7 +16,7 @@ use wasmill_runtime::engine::Engine;
 use wasmill_tests_full::folder;
 use wasmill_tests_full::proxy::Proxy;
 
-use crate::suite::Rig;
+use crate::suite::{Rig, Served};
 
 /// The database.
 pub const DATABASE: &str = "shop";
@@ -161,14 +161,6 @@ impl Rig for Cosmos {
         self.adapter(&self.plan(self.ports[0], json!({})))
     }
 
-    fn connect_by(&self, proxy: &Proxy) -> Arc<dyn Documents> {
-        self.adapter(&self.plan(proxy.port, json!({})))
-    }
-
-    fn port(&self) -> u16 {
-        self.ports[0]
-    }
-
     fn read(&self, collection: &str) -> BTreeMap<(String, String), Value> {
         let mut found = BTreeMap::new();
         for mut item in self.items(collection) {
@@ -188,5 +180,15 @@ impl Rig for Cosmos {
 
     fn is_atomic(&self) -> bool {
         true
+    }
+}
+
+impl Served for Cosmos {
+    fn connect_by(&self, proxy: &Proxy) -> Arc<dyn Documents> {
+        self.adapter(&self.plan(proxy.port, json!({})))
+    }
+
+    fn port(&self) -> u16 {
+        self.ports[0]
     }
 }

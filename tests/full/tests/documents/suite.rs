@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use wasmill_runtime::documents::query::Query;
 use wasmill_runtime::documents::{Database, Document, DocumentCounts, Documents};
 use wasmill_runtime::failure::Failure;
 use wasmill_tests_full::proxy::{Fault, Proxy};
@@ -16,14 +17,22 @@ use wasmill_tests_full::proxy::{Fault, Proxy};
 pub trait Rig: Sync {
     /// A connection of its own.
     fn connect(&self) -> Arc<dyn Documents>;
-    /// The same through a proxy.
-    fn connect_by(&self, proxy: &Proxy) -> Arc<dyn Documents>;
-    /// Where the server listens.
-    fn port(&self) -> u16;
     /// What is in a collection, by another client than Wasmill: partition, id, and the body without what was added.
     fn read(&self, collection: &str) -> BTreeMap<(String, String), Value>;
     /// Whether a batch of one partition is written as a whole or not at all.
     fn is_atomic(&self) -> bool;
+    /// What a body becomes there.
+    fn changed(&self, body: Value) -> Value {
+        body
+    }
+}
+
+/// One that is a server.
+pub trait Served: Rig {
+    /// A connection through a proxy.
+    fn connect_by(&self, proxy: &Proxy) -> Arc<dyn Documents>;
+    /// Where the server listens.
+    fn port(&self) -> u16;
 }
 
 /// A document; its partition, id and version.
@@ -91,7 +100,7 @@ pub fn the_newest_write_wins(rig: &dyn Rig, collection: &str, seed: u64) {
 }
 
 fn embedded_bodies(database: &Database, collection: &str) -> BTreeMap<(String, String), Value> {
-    let all = database.list(collection, None, 10_000).unwrap();
+    let all = database.page(collection, &Query::all(10_000)).unwrap().documents;
     all.into_iter().map(|one| ((one.partition_key, one.id), serde_json::from_str(one.body.get()).unwrap())).collect()
 }
 
@@ -137,7 +146,8 @@ pub fn bodies_of_all_forms(rig: &dyn Rig, collection: &str) {
     ];
     let store = rig.connect();
     assert_eq!(counts(store.upsert_batch(collection, 1, &documents).unwrap()), [5, 0, 0, 0, 0, 0]);
-    assert_eq!(rig.read(collection), bodies(&documents));
+    let changed = bodies(&documents).into_iter().map(|(key, body)| (key, rig.changed(body))).collect();
+    assert_eq!(rig.read(collection), changed);
     assert_eq!(counts(store.upsert_batch(collection, 1, &documents).unwrap()), [0, 0, 0, 5, 0, 0]);
 }
 
@@ -193,7 +203,7 @@ pub fn several_at_once(rig: &dyn Rig, collection: &str) {
 }
 
 /// Connections that are refused, cut anywhere, and silent: what was written again is there once.
-pub fn broken_connections(rig: &dyn Rig, collection: &str) {
+pub fn broken_connections(rig: &dyn Served, collection: &str) {
     let proxy = Proxy::start(rig.port());
     let mut faults = vec![Fault::Refused, Fault::Silence(Duration::from_millis(300))];
     for bytes in [0, 1, 40, 300, 1_000, 5_000] {

@@ -1,0 +1,141 @@
+//! Documents over HTTP, for web and mobile apps: one by its key, by conditions, counted, and as they change.
+//!
+//! What a caller may read is decided by the rules of [`wasmill_access`], before anything is looked at. Tokens that say where to
+//! go on are sealed, so that nobody learns from one what happens in partitions that are not theirs.
+//!
+//! # Layout
+//! - [`Api`]: from a request to its answer. [`routes`]: one function for each.
+//! - [`caller`]: who asks, and what they may read. [`limit`]: how much of it. [`audit`]: who
+//!   did.
+//! - [`model`]: what is asked and answered; [`parameters`]: what stands in a URL; [`token`]: where to go on.
+//! - [`feed`]: changes as they happen. [`openapi`]: the description for clients.
+
+pub mod audit;
+pub mod caller;
+pub mod feed;
+pub mod limit;
+pub mod model;
+pub mod openapi;
+pub mod parameters;
+pub mod problem;
+pub mod routes;
+pub mod token;
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use axum::{BoxError, Router};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::BodyExt;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use wasmill_runtime::documents::{ReadDocuments, ReadError};
+use wasmill_serve::access::Gate;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::audit::Audit;
+use crate::feed::Feeds;
+use crate::limit::Limiter;
+use crate::token::Seal;
+
+/// Where all of it is.
+const ROOT: &str = "/v1/collections";
+
+/// Where its description is.
+const OPENAPI: &str = "/v1/openapi.json";
+
+/// The longest body of a request, in bytes.
+const BODY_LIMIT: usize = 256 << 10;
+
+/// Answers requests for documents.
+pub struct Api {
+    router: Router,
+}
+
+/// What every request needs.
+pub struct Shared {
+    database: Arc<dyn ReadDocuments>,
+    gate: Gate,
+    seal: Seal,
+    feeds: Feeds,
+    limiter: Limiter,
+    audit: Audit,
+    /// Changes when the server stops.
+    stopped: watch::Receiver<()>,
+}
+
+impl Api {
+    /// Of a database, for those whom the gate's rules let read; changes are told until `stopped` changes. It waits for the
+    /// database.
+    pub fn new(database: Arc<dyn ReadDocuments>, gate: Gate, stopped: watch::Receiver<()>) -> Result<Self, ReadError> {
+        let seal = Seal::new(&database.identity()?);
+        let feeds = Feeds::new(database.clone());
+        let origins = gate.clone();
+        let shared = Arc::new(Shared {
+            database,
+            gate,
+            seal,
+            feeds,
+            limiter: Limiter::default(),
+            audit: Audit::default(),
+            stopped,
+        });
+        let documents = Router::new()
+            .route(ROOT, get(routes::collections))
+            .route("/v1/collections/{collection}/documents", get(routes::query))
+            .route("/v1/collections/{collection}/documents/{id}", get(routes::document))
+            .route("/v1/collections/{collection}/batch-get", post(routes::batch_get))
+            .route("/v1/collections/{collection}/count", get(routes::count))
+            .route("/v1/collections/{collection}/changes", get(routes::changes))
+            .fallback(routes::nothing)
+            .method_not_allowed_fallback(routes::not_allowed)
+            .layer(DefaultBodyLimit::max(BODY_LIMIT))
+            .layer(from_fn_with_state(shared.clone(), caller::admit));
+        let router =
+            Router::new().route(OPENAPI, get(openapi::answer)).merge(documents).layer(cors(origins)).with_state(shared);
+        Ok(Self { router })
+    }
+
+    /// Whether a path is one of these.
+    pub fn is_at(path: &str) -> bool {
+        path == OPENAPI || path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Answers a request, in whose extensions [`wasmill_serve::server::Peer`] stands.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<WasiBody>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let response = match self.router.clone().oneshot(request.map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        response.map(|body| body.map_err(|err| Error::InternalError(Some(err.to_string()))).boxed_unsync())
+    }
+}
+
+/// Lets pages of the origins that the rules name at the moment read answers in a browser.
+fn cors(gate: Gate) -> CorsLayer {
+    let is_allowed = move |origin: &HeaderValue, _: &http::request::Parts| {
+        let Some(rules) = gate.rules() else { return false };
+        rules.origins().iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(is_allowed))
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IF_NONE_MATCH,
+            HeaderName::from_static("last-event-id"),
+            HeaderName::from_static("x-api-key"),
+        ])
+        .expose_headers([ETAG, RETRY_AFTER])
+        .max_age(std::time::Duration::from_secs(600))
+}

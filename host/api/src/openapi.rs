@@ -1,0 +1,158 @@
+//! The description for clients: OpenAPI 3.1, made from the functions that answer.
+
+use std::sync::LazyLock;
+
+use axum::Json;
+use axum::response::IntoResponse;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+
+use crate::model::Error;
+use crate::routes;
+
+/// All of it.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Wasmill documents",
+        description = "What pipelines publish, for web and mobile apps. Integers of 64 bits are texts. Who may read what is decided by `[[access.read]]` in the file of `wasmill up --access`.",
+    ),
+    paths(
+        routes::collections, routes::document, routes::query, routes::count, routes::batch_get, routes::changes
+    ),
+    modifiers(&Credentials),
+    security((), ("bearer" = []), ("key" = [])),
+)]
+struct Description;
+
+/// How to show who one is.
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let components = description.components.get_or_insert_default();
+        let bearer =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key, or a token of the issuer."));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let key = ApiKeyValue::with_description("X-API-Key", "A key.");
+        components.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
+}
+
+/// How requests are refused.
+#[derive(IntoResponses)]
+pub enum Refusals {
+    /// The request is wrong.
+    #[response(status = 400)]
+    Bad(Error),
+    /// There are no credentials, or not the right ones.
+    #[response(status = 401)]
+    Unauthorized(Error),
+    /// No rule allows it.
+    #[response(status = 403)]
+    Forbidden(Error),
+    /// The URL is too long.
+    #[response(status = 414)]
+    Long(Error),
+    /// The caller asks for too much; `Retry-After` says when there may be more.
+    #[response(status = 429)]
+    TooMany(Error),
+    /// The database does not answer.
+    #[response(status = 503)]
+    Away(Error),
+}
+
+/// The partition that a key means.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct Partition {
+    /// The partition. If it is not given: the only one that the caller may read, or else the empty one.
+    #[param(required = false)]
+    partition_key: String,
+}
+
+/// What the caller has already.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct Known {
+    /// Entity tags of what the caller has already.
+    #[param(required = false, rename = "If-None-Match")]
+    if_none_match: String,
+}
+
+/// Which documents are meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct Which {
+    /// Only this partition.
+    #[param(required = false)]
+    partition_key: String,
+    /// Only documents of which this is true, each time it is given: `FIELD OPERATOR VALUE`, as `risk>=0.5`, `carrier=UA` or
+    /// `gate="12"`. A field is a name, or names joined by dots. The operators are `=`, `!=`, `<`, `<=`, `>` and `>=`. A value
+    /// is JSON, or else a text as it stands; `=null` is true of what is missing. Values of another kind are only `!=`.
+    #[param(required = false, max_items = 16)]
+    r#where: Vec<String>,
+}
+
+/// In which order, and where to begin.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct Paged {
+    /// The field that they are ordered by, the greatest first if it begins with `-`: `risk`, `-risk.mean`. What is equal, and
+    /// everything if it is not given, is ordered by partition key and id. Kinds of values come in this order: missing and
+    /// null, truth values, numbers, texts (by the code points of their first 256 characters), arrays and objects.
+    #[param(required = false)]
+    order: String,
+    /// How many at most (default 100).
+    #[param(required = false, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// `next` of the page before.
+    #[param(required = false)]
+    after: String,
+}
+
+/// Which changes are meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct Since {
+    /// Only this partition.
+    #[param(required = false)]
+    partition_key: String,
+    /// `next` of the answer before; `now` for what comes later; from the beginning if it is not given.
+    #[param(required = false)]
+    since: String,
+    /// How many at most (default 100).
+    #[param(required = false, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// How many seconds to wait for a change if there is none (default 0).
+    #[param(required = false, minimum = 0, maximum = 60)]
+    wait: u32,
+}
+
+/// Where a client was.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct LastEvent {
+    /// The last event's id: what browsers send instead of `since` when they connect again.
+    #[param(required = false, rename = "Last-Event-ID")]
+    last_event_id: String,
+}
+
+static JSON: LazyLock<serde_json::Value> =
+    LazyLock::new(|| serde_json::to_value(Description::openapi()).unwrap_or_default());
+
+/// The description, which everyone may read.
+pub async fn answer() -> impl IntoResponse {
+    Json(&*JSON)
+}
+
+/// The description as text.
+pub fn text() -> String {
+    format!("{:#}", *JSON)
+}

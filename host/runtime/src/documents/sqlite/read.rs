@@ -1,0 +1,352 @@
+//! The embedded database as it is read. Readers have connections of their own, so that they do not wait for a writer.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::PoisonError;
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{Database, DatabaseError, stored};
+use crate::documents::query::{
+    Changed, Changes, Condition, Field, Filter, Key, Operator, Page, Position, Query, SORTED_BY, Sorted, beginning,
+    kind,
+};
+use crate::documents::{ReadDocuments, ReadError, Stored};
+
+/// How many connections are kept for readers.
+const KEPT: usize = 16;
+
+impl Database {
+    /// Does something with a connection that only reads.
+    pub(super) fn reading<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
+        let Some(path) = &self.path else { return Ok(work(&self.lock())?) };
+        let readers = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = readers().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                connection.busy_timeout(std::time::Duration::from_secs(5))?;
+                connection.set_prepared_statement_cache_capacity(64);
+                connection
+            }
+        };
+        let done = work(&connection);
+        let mut readers = readers();
+        if readers.len() < KEPT {
+            readers.push(connection);
+        }
+        Ok(done?)
+    }
+
+    /// A page of documents of a collection.
+    pub fn page(&self, collection: &str, query: &Query) -> Result<Page, DatabaseError> {
+        self.reading(|connection| {
+            let Some(mut select) = Select::of(connection, collection, &query.filter)? else {
+                return Ok(Page { documents: Vec::new(), next: None });
+            };
+            let order = query.order.as_ref().map(Place::of);
+            let (direction, comes_after) = if query.descending { ("DESC", "<") } else { ("ASC", ">") };
+            if let Some(Position { value, key }) = &query.after {
+                let mut columns = String::new();
+                let mut places = Vec::new();
+                if let Some(order) = &order {
+                    let _ = write!(columns, "{}, {}, {}, ", order.kind, order.number, order.text);
+                    places.push(select.bind(i64::from(value.kind)));
+                    places.push(select.bind(number(&value.number)));
+                    places.push(select.bind(value.text.clone()));
+                }
+                places.push(select.bind(key.partition_key.clone()));
+                places.push(select.bind(key.id.clone()));
+                let _ = write!(
+                    select.conditions,
+                    " AND ({columns}partition_key, id) {comes_after} ({})",
+                    places.join(", ")
+                );
+            }
+            let sorted = order.as_ref().map_or_else(
+                || "0, 0, ''".to_owned(),
+                |order| format!("{}, {}, {}", order.kind, order.number, order.text),
+            );
+            let by = order.map(|order| {
+                format!("{} {direction}, {} {direction}, {} {direction}, ", order.kind, order.number, order.text)
+            });
+            let limit = select.bind(i64::from(query.limit) + 1);
+            let sql = format!(
+                "SELECT id, partition_key, version, sequence, body, {sorted} FROM documents WHERE {}
+                 ORDER BY {}partition_key {direction}, id {direction} LIMIT {limit}",
+                select.conditions,
+                by.unwrap_or_default()
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map(params_from_iter(&select.values), |row| Ok((stored(row)?, sorted_of(row)?)))?;
+            let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            let has_more = rows.len() > query.limit as usize;
+            rows.truncate(query.limit as usize);
+            let position = |(stored, value): &(Stored, Sorted)| Position {
+                value: value.clone(),
+                key: Key { partition_key: stored.partition_key.clone(), id: stored.id.clone() },
+            };
+            let next = rows.last().filter(|_| has_more).map(position);
+            Ok(Page { documents: rows.into_iter().map(|(stored, _)| stored).collect(), next })
+        })
+    }
+}
+
+impl ReadDocuments for Database {
+    fn collections(&self) -> Result<BTreeMap<String, u64>, ReadError> {
+        let found = self.reading(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT name, (SELECT count(*) FROM documents d WHERE d.collection = c.id AND body IS NOT NULL) FROM collections c",
+            )?;
+            let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            found.collect()
+        });
+        found.map_err(failed)
+    }
+
+    fn get(&self, collection: &str, keys: &[Key]) -> Result<Vec<Option<Stored>>, ReadError> {
+        let found = self.reading(|connection| {
+            let Some(collection) = number_of(connection, collection)? else { return Ok(vec![None; keys.len()]) };
+            let mut statement = connection.prepare_cached(
+                "SELECT id, partition_key, version, sequence, body FROM documents
+                 WHERE collection = ?1 AND partition_key = ?2 AND id = ?3 AND body IS NOT NULL",
+            )?;
+            let find = |key: &Key| statement.query_row((collection, &key.partition_key, &key.id), stored).optional();
+            keys.iter().map(find).collect()
+        });
+        found.map_err(failed)
+    }
+
+    fn query(&self, collection: &str, query: &Query) -> Result<Page, ReadError> {
+        self.page(collection, query).map_err(failed)
+    }
+
+    fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError> {
+        let count = self.reading(|connection| {
+            let Some(select) = Select::of(connection, collection, filter)? else { return Ok(0) };
+            let sql = format!("SELECT count(*) FROM documents WHERE {}", select.conditions);
+            connection.prepare_cached(&sql)?.query_row(params_from_iter(&select.values), |row| row.get(0))
+        });
+        count.map_err(failed)
+    }
+
+    fn changes(
+        &self,
+        collection: &str,
+        after: i64,
+        partitions: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Changes, ReadError> {
+        let changes = self.reading(|connection| {
+            // What is committed between the two is in the next answer.
+            let last = last(connection)?;
+            let nothing = Changes { documents: Vec::new(), position: last.max(after), has_more: false };
+            let Some(collection) = number_of(connection, collection)? else { return Ok(nothing) };
+            let mut values: Vec<Sql> =
+                vec![after.into(), last.into(), collection.into(), (i64::from(limit) + 1).into()];
+            let mut only = "";
+            if let Some(partitions) = partitions {
+                values.push(Value::from(partitions).to_string().into());
+                only = "AND partition_key IN (SELECT value FROM json_each(?5))";
+            }
+            let sql = format!(
+                "SELECT partition_key, id, version, body, sequence FROM documents
+                 WHERE sequence > ?1 AND sequence <= ?2 AND collection = ?3 {only} ORDER BY sequence LIMIT ?4"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params_from_iter(&values), |row| Ok((changed(row)?, row.get(4)?)))?;
+            let mut rows = rows.collect::<rusqlite::Result<Vec<(Changed, i64)>>>()?;
+            let has_more = rows.len() > limit as usize;
+            rows.truncate(limit as usize);
+            let position = match rows.last() {
+                Some((_, sequence)) if has_more => *sequence,
+                _ => nothing.position,
+            };
+            Ok(Changes { documents: rows.into_iter().map(|(changed, _)| changed).collect(), position, has_more })
+        });
+        changes.map_err(failed)
+    }
+
+    fn position(&self, _: &str) -> Result<i64, ReadError> {
+        self.reading(last).map_err(failed)
+    }
+
+    fn identity(&self) -> Result<[u8; 32], ReadError> {
+        self.reading(|connection| connection.query_row("SELECT secret FROM identity", [], |row| row.get(0)))
+            .map_err(failed)
+    }
+}
+
+fn failed(err: DatabaseError) -> ReadError {
+    let cause = std::error::Error::source(&err).map_or_else(|| err.to_string(), ToString::to_string);
+    ReadError(cause)
+}
+
+/// The last change of any collection.
+fn last(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT coalesce(max(sequence), 0) FROM documents")?.query_row([], |row| row.get(0))
+}
+
+fn number_of(connection: &Connection, collection: &str) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT id FROM collections WHERE name = ?1")?;
+    statement.query_row([collection], |row| row.get(0)).optional()
+}
+
+fn changed(row: &Row<'_>) -> rusqlite::Result<Changed> {
+    let body: Option<String> = row.get(3)?;
+    let body = body.map(|body| {
+        RawValue::from_string(body)
+            .map_err(|err| rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, Box::new(err)))
+    });
+    Ok(Changed {
+        key: Key { partition_key: row.get(0)?, id: row.get(1)? },
+        version: row.get(2)?,
+        body: body.transpose()?,
+    })
+}
+
+/// What a row is ordered by, after what [`stored`] reads.
+fn sorted_of(row: &Row<'_>) -> rusqlite::Result<Sorted> {
+    let number = match row.get(6)? {
+        Sql::Real(number) => number.to_string(),
+        Sql::Integer(number) => number.to_string(),
+        _ => "0".to_owned(),
+    };
+    Ok(Sorted { kind: row.get(5)?, number, text: row.get(7)? })
+}
+
+fn number(digits: &str) -> Sql {
+    match (digits.parse::<i64>(), digits.parse::<f64>()) {
+        (Ok(integer), _) => integer.into(),
+        (Err(_), Ok(real)) => real.into(),
+        (Err(_), Err(_)) => 0.into(),
+    }
+}
+
+/// Conditions, and the values in them.
+struct Select {
+    conditions: String,
+    values: Vec<Sql>,
+}
+
+impl Select {
+    /// Of documents of a collection; none if there is no such collection.
+    fn of(connection: &Connection, collection: &str, filter: &Filter) -> rusqlite::Result<Option<Self>> {
+        let Some(collection) = number_of(connection, collection)? else { return Ok(None) };
+        // As it stands in indexes, so that they are used.
+        let conditions = format!("collection = {collection} AND body IS NOT NULL");
+        let mut select = Self { conditions, values: Vec::new() };
+        if let Some(id) = &filter.id {
+            let place = select.bind(id.clone());
+            let _ = write!(select.conditions, " AND id = {place}");
+        }
+        if let Some(partitions) = &filter.partitions {
+            let place = select.bind(Value::from(partitions.as_slice()).to_string());
+            let _ = write!(select.conditions, " AND partition_key IN (SELECT value FROM json_each({place}))");
+        }
+        for condition in &filter.conditions {
+            let sql = select.condition(condition);
+            let _ = write!(select.conditions, " AND {sql}");
+        }
+        Ok(Some(select))
+    }
+
+    /// A value; its name in the text.
+    fn bind(&mut self, value: impl Into<Sql>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    fn condition(&mut self, condition: &Condition) -> String {
+        let place = Place::of(&condition.field);
+        // What is of another kind is only unequal.
+        let (operator, is_negated) = match condition.operator {
+            Operator::NotEqual => (Operator::Equal, true),
+            operator => (operator, false),
+        };
+        let sql = operator.sql();
+        let compared = match &condition.value {
+            Value::Bool(value) => {
+                let value = self.bind(i64::from(*value));
+                format!("({} = {} AND {} {sql} {value})", place.kind, kind::BOOLEAN, place.number)
+            }
+            Value::Number(value) => {
+                let value = self.bind(number(&value.to_string()));
+                format!("({} = {} AND {} {sql} {value})", place.kind, kind::NUMBER, place.number)
+            }
+            Value::String(value) => {
+                let (begins, whole) = (self.bind(beginning(value)), self.bind(value.clone()));
+                let of_beginnings = operator.of_beginnings().sql();
+                format!(
+                    "({0} = {1} AND {2} {of_beginnings} {begins} AND {3} {sql} {whole})",
+                    place.kind,
+                    kind::TEXT,
+                    place.text,
+                    place.value
+                )
+            }
+            // Nothing is less than nothing.
+            _ if matches!(operator, Operator::Less | Operator::Greater) => "0".to_owned(),
+            _ => format!("{} = {}", place.kind, kind::NONE),
+        };
+        if is_negated { format!("NOT {compared}") } else { compared }
+    }
+}
+
+/// A field as SQL has it: as it is ordered, and as it is. Indexes are over the same texts.
+struct Place {
+    kind: String,
+    number: String,
+    text: String,
+    value: String,
+}
+
+impl Place {
+    fn of(field: &Field) -> Self {
+        let path = field.names().iter().fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""));
+        let path = format!("'{}'", path.replace('\'', "''"));
+        let value = format!("body ->> {path}");
+        Self {
+            kind: format!(
+                "CASE json_type(body, {path}) WHEN 'true' THEN 1 WHEN 'false' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 \
+                 WHEN 'text' THEN 3 WHEN 'array' THEN 4 WHEN 'object' THEN 4 ELSE 0 END"
+            ),
+            number: format!(
+                "CASE WHEN json_type(body, {path}) IN ('true', 'false', 'integer', 'real') THEN {value} ELSE 0 END"
+            ),
+            text: format!("CASE json_type(body, {path}) WHEN 'text' THEN substr({value}, 1, {SORTED_BY}) ELSE '' END"),
+            value: format!("({value})"),
+        }
+    }
+}
+
+/// Makes the indexes of a collection over these fields, and removes those over others.
+pub(super) fn index(connection: &Connection, collection: i64, fields: &[Field]) -> rusqlite::Result<()> {
+    let prefix = format!("documents_{collection}_");
+    let names: Vec<String> = fields.iter().map(|field| format!("{prefix}{field}")).collect();
+    let mut there =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, ?1) = ?2")?;
+    let there =
+        there.query_map((prefix.len(), &prefix), |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    for gone in there.iter().filter(|name| !names.contains(name)) {
+        connection.execute_batch(&format!("DROP INDEX {}", quoted(gone)))?;
+    }
+    for (field, name) in fields.iter().zip(&names).filter(|(_, name)| !there.contains(name)) {
+        let Place { kind, number, text, .. } = Place::of(field);
+        let name = quoted(name);
+        connection.execute_batch(&format!(
+            "CREATE INDEX {name} ON documents (({kind}), ({number}), ({text}), partition_key, id)
+             WHERE collection = {collection} AND body IS NOT NULL"
+        ))?;
+    }
+    Ok(())
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
