@@ -37,7 +37,8 @@ weed=$(tools/python.sh stores tests/stores/requirements.txt)/weed
 mariadb=$(tools/program.sh mariadbd mariadb-server-core mariadb-client-core libaio1 liburing2 libnuma1 libssl3)
 
 # Microsoft's emulator of Cosmos DB, which is a library, as a server; another that speaks as it does; and Microsoft's own
-# clients, which read back what was written. The key is the one that Microsoft publishes for emulators.
+# clients, which read back what was written. The key is the one that Microsoft publishes for emulators. The same packages
+# have a server that speaks as CouchDB does, whose user and password the tests choose, and Apache's own client.
 tools/step.sh "building an emulator of Cosmos DB" \
   cargo build -q --manifest-path tests/cosmos/Cargo.toml --target-dir "$cache/cosmos"
 documents_node=$(tools/node.sh documents tests/documents)
@@ -53,6 +54,7 @@ cargo build -q --workspace --features wasmill/warehouse
 WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wash POSTGRES=$postgres MARIADB=$mariadb \
   NATS_SERVER=$nats STORES_NODE=$node WEED=$weed LAKE_PYTHON=$lake \
   COSMOS_SERVER=$cache/cosmos/debug/cosmos-server COSMOS_KEY=$cosmos_key \
+  COUCHDB_USER=ada COUCHDB_PASSWORD='se cret: é' \
   DOCUMENTS_NODE=$documents_node DOCUMENTS_PYTHON=$documents_python \
   cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
 

@@ -2,6 +2,7 @@
 //! becomes requests to a database. An adapter sees the database's address and the settings that are its secrets.
 //!
 //! - [`cosmos`]: Azure Cosmos DB for NoSQL.
+//! - [`couch`]: Apache CouchDB.
 //!
 //! A database that keeps a version of its own for each document (an ETag, a revision) but does not know ours is written to
 //! in two steps: what is there is read, which decides what wins ([`wasmill_settle`]), and written on condition that it
@@ -10,8 +11,9 @@
 //! # Layout
 //! - [`stamp`]: what a document carries.
 //! - [`web`]: requests, and time.
-//! - [`cosmos`]: one database each.
+//! - [`cosmos`], [`couch`]: one database each.
 
 pub mod cosmos;
+pub mod couch;
 pub mod stamp;
 pub mod web;

@@ -74,9 +74,11 @@ pub struct Store {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Documents {
     /// `sqlite:FILE`, relative to the manifest; `postgres://USER@HOST:PORT/DATABASE?sslmode=require`, with the password of
-    /// `PGPASSWORD` in the environment; or `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`, Azure Cosmos DB for NoSQL,
+    /// `PGPASSWORD` in the environment; `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`, Azure Cosmos DB for NoSQL,
     /// with the account's key in the environment, `COSMOS_KEY`, or an application of Microsoft Entra: `AZURE_TENANT_ID`,
-    /// `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
+    /// `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`; or `couchdb+https://HOST/PREFIX`, Apache CouchDB, whose databases have the
+    /// names of collections, after `PREFIX-` if there is a prefix, with `COUCHDB_USER` and `COUCHDB_PASSWORD` in the
+    /// environment.
     pub url: String,
     /// Whether a database and its collections that are not there are created. An embedded one always is.
     #[serde(default)]

@@ -1,7 +1,11 @@
 //! Document databases: one suite for each of them, and what only one has. `make test-full` runs this.
 
+#[path = "documents/common.rs"]
+mod common;
 #[path = "documents/cosmos.rs"]
 mod cosmos;
+#[path = "documents/couch.rs"]
+mod couch;
 #[path = "documents/embedded.rs"]
 mod embedded;
 #[path = "documents/postgres.rs"]
@@ -14,7 +18,9 @@ mod suite;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::adapter;
 use cosmos::{Cosmos, REGIONS, Server};
+use couch::Couch;
 use embedded::Embedded;
 use serde_json::json;
 use suite::{Rig, Served, document};
@@ -143,7 +149,7 @@ fn cosmos_db_throttles_and_all_is_written() {
 #[test]
 fn cosmos_db_fails_over_to_another_region() {
     let cosmos = Cosmos::start(Server::Emulator, false);
-    let store = cosmos.adapter(&cosmos.plan(cosmos.ports[0], json!({"regions": REGIONS})));
+    let store = adapter(&cosmos.plan(cosmos.ports[0], json!({"regions": REGIONS})));
     let write = |version: i64| {
         let documents: Vec<_> =
             (0..50).map(|n| document("p", &format!("{n}"), version, json!({"v": version}))).collect();
@@ -173,14 +179,14 @@ fn cosmos_db_fails_over_to_another_region() {
 fn cosmos_db_says_what_is_wrong() {
     let cosmos = Cosmos::start(Server::Emulator, false);
     let refused = |more: serde_json::Value, collection: &str| {
-        let store = cosmos.adapter(&cosmos.plan(cosmos.ports[0], more));
+        let store = adapter(&cosmos.plan(cosmos.ports[0], more));
         store.upsert_batch(collection, 1, &[document("p", "x", 1, json!({}))]).unwrap_err().to_string()
     };
     let missing = refused(json!({"create": false}), "orders");
     assert!(missing.contains("create = true"), "{missing}");
     cosmos.connect().upsert_batch("orders", 1, &[]).unwrap();
     let other = json!({"collections": {"orders": {"partition_key": "/customer"}}});
-    let store = cosmos.adapter(&cosmos.plan(cosmos.ports[0], other));
+    let store = adapter(&cosmos.plan(cosmos.ports[0], other));
     let wrong = store.upsert_batch("orders", 1, &[]).unwrap_err().to_string();
     assert!(wrong.contains("set `partition_key = \"/partitionKey\"`"), "{wrong}");
     // The server has another key than the adapter.
@@ -254,4 +260,37 @@ fn cosmos_db_of_another_maker() {
         (0..300).map(|n| document(&format!("p{}", n % 3), &format!("ä {n}"), 1, json!({"n": n}))).collect();
     let counts = cosmos.connect().upsert_batch("orders", 1, &documents).unwrap();
     assert_eq!((counts.inserted, cosmos.read("orders").len()), (300, 300));
+}
+
+#[test]
+fn couchdb_of_pouchdb_server() {
+    let couch = Couch::start();
+    all(&couch);
+    suite::all_or_nothing(&couch, "whole", document("p", "x", 1, json!({"_id": "another"})));
+}
+
+#[test]
+fn collections_in_couchdb_have_names_that_begin_alike() {
+    let couch = Couch::start();
+    let store = adapter(&couch.plan(couch.port(), json!({"prefix": "shop"})));
+    assert_eq!(store.upsert_batch("a/b", 1, &[document("p", "x", 1, json!({"n": 1}))]).unwrap().inserted, 1);
+    let found = couch.read("shop-a/b");
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [(("p".into(), "x".into()), json!({"n": 1}))]);
+}
+
+#[test]
+fn couchdb_says_what_is_wrong() {
+    let couch = Couch::start();
+    let refused = |more: serde_json::Value, collection: &str| {
+        let store = adapter(&couch.plan(couch.port(), more));
+        store.upsert_batch(collection, 1, &[document("p", "x", 1, json!({}))]).unwrap_err().to_string()
+    };
+    let missing = refused(json!({"create": false}), "orders");
+    assert!(missing.contains("hint: create it, or set `create = true`"), "{missing}");
+    let name = refused(json!({}), "Orders");
+    assert!(name.contains("hint: a name begins with a letter of a to z"), "{name}");
+    // The user of this server has another password than the adapter.
+    let strange = Couch::start_with("another");
+    let denied = strange.connect().upsert_batch("orders", 1, &[]).unwrap_err().to_string();
+    assert!(denied.contains("hint: are COUCHDB_USER and COUCHDB_PASSWORD"), "{denied}");
 }

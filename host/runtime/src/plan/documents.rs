@@ -52,9 +52,10 @@ pub fn documents(documents: &Documents, folder: &Path, reporter: &mut Reporter) 
         Some(("sqlite", path)) if !path.is_empty() => Kind::Sqlite,
         Some(("postgres" | "postgresql", _)) => Kind::Postgres,
         Some(("cosmos+https" | "cosmos+http", _)) => Kind::Cosmos,
+        Some(("couchdb+https" | "couchdb+http", _)) => Kind::Couch,
         _ => {
             let message = format!(
-                "the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`, PostgreSQL `postgres://USER@HOST/DATABASE`, Azure Cosmos DB `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`"
+                "the document database `{url}` is not of a known kind\nhint: a file is `sqlite:FILE`, PostgreSQL `postgres://USER@HOST/DATABASE`, Azure Cosmos DB `cosmos+https://ACCOUNT.documents.azure.com/DATABASE`, Apache CouchDB `couchdb+https://HOST/`"
             );
             reporter.at(&["documents", "url"], message);
             return None;
@@ -69,6 +70,7 @@ pub fn documents(documents: &Documents, folder: &Path, reporter: &mut Reporter) 
         }
         Kind::Postgres => postgres(documents, indexes),
         Kind::Cosmos => cosmos(documents).map(DocumentsPlan::Adapter),
+        Kind::Couch => couch(documents).map(DocumentsPlan::Adapter),
     };
     planned.map_err(|message| reporter.at(&["documents", "url"], message)).ok()
 }
@@ -79,6 +81,7 @@ enum Kind {
     Sqlite,
     Postgres,
     Cosmos,
+    Couch,
 }
 
 impl Kind {
@@ -87,6 +90,7 @@ impl Kind {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
             Self::Cosmos => "Cosmos DB",
+            Self::Couch => "CouchDB",
         };
         let mut refuse = |place: &[&str]| {
             let key = place.last().copied().unwrap_or_default();
@@ -101,7 +105,7 @@ impl Kind {
         for (name, collection) in &documents.collections {
             let DocumentCollection { indexes, partition_key, ttl_seconds, throughput, max_throughput } = collection;
             let given = [
-                ("indexes", self == Self::Cosmos && !indexes.is_empty()),
+                ("indexes", matches!(self, Self::Cosmos | Self::Couch) && !indexes.is_empty()),
                 ("partition_key", self != Self::Cosmos && partition_key.is_some()),
                 ("ttl_seconds", self != Self::Cosmos && ttl_seconds.is_some()),
                 ("throughput", self != Self::Cosmos && throughput.is_some()),
@@ -175,6 +179,29 @@ fn cosmos(documents: &Documents) -> Result<AdapterPlan, String> {
     ];
     let config = config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
     Ok(AdapterPlan { component: "documents-cosmos", config, origins, settings: settings.map(str::to_owned).to_vec() })
+}
+
+fn couch(documents: &Documents) -> Result<AdapterPlan, String> {
+    let url = documents.url.strip_prefix("couchdb+").unwrap_or(&documents.url);
+    let hint = "hint: it is like `couchdb+https://HOST/`, or `couchdb+https://HOST/PREFIX` for databases with names like `PREFIX-COLLECTION`";
+    let parsed = Url::parse(url).map_err(|err| format!("the document database `{}`: {err}\n{hint}", documents.url))?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("the URL of the document database has a user or a password, and whoever reads the manifest could read it\nhint: remove it, and set COUCHDB_USER and COUCHDB_PASSWORD in the environment".to_owned());
+    }
+    let prefix = percent_decode_str(parsed.path().trim_matches('/')).decode_utf8_lossy();
+    let is_prefix = prefix.is_empty() || prefix.starts_with(|first: char| first.is_ascii_lowercase());
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_$()+-".contains(&byte);
+    if !is_prefix || !prefix.bytes().all(is_allowed) || parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(format!(
+            "the document database `{}`: what is after the host is not the beginning of a name, which has letters of a to z, digits and `_$()+-`, the first a letter\n{hint}",
+            documents.url
+        ));
+    }
+    let endpoint = parsed.origin().ascii_serialization();
+    let config = [("endpoint", json!(endpoint)), ("prefix", json!(prefix)), ("create", json!(documents.create))];
+    let config = config.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+    let settings = ["COUCHDB_USER", "COUCHDB_PASSWORD"].map(str::to_owned).to_vec();
+    Ok(AdapterPlan { component: "documents-couchdb", config, origins: vec![endpoint], settings })
 }
 
 fn collections(collections: &BTreeMap<String, DocumentCollection>) -> Map<String, Value> {

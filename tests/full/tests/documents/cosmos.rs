@@ -2,30 +2,22 @@
 //! that speaks as it does, `@vercel/cosmosdb-server`. Both are read by Microsoft's own clients.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::Documents;
-use wasmill_runtime::documents::adapter::{Adapter, AdapterPlan};
-use wasmill_runtime::engine::Engine;
+use wasmill_runtime::documents::adapter::AdapterPlan;
 use wasmill_tests_full::folder;
 use wasmill_tests_full::proxy::Proxy;
 
+use crate::common::{Reader, adapter, free_port, wait_for};
 use crate::suite::{Rig, Served};
 
 /// The database.
 pub const DATABASE: &str = "shop";
-
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    // As the program does: of several providers one has to be chosen.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Engine::new(Some(CodeCache::new(folder("WASMILL_CACHE").join("code")))).unwrap()
-});
 
 /// The regions of the emulator's account: writes go to the first.
 pub const REGIONS: [&str; 2] = ["West Europe", "North Europe"];
@@ -37,13 +29,6 @@ pub struct Cosmos {
     pub ports: Vec<u16>,
     reads_by_javascript: bool,
     reader: Mutex<Option<Reader>>,
-}
-
-/// A client of Microsoft's: for each name of a container that it is told a line with its items. It ends with its input.
-struct Reader {
-    child: Child,
-    input: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
 }
 
 /// What the server is.
@@ -64,8 +49,7 @@ impl Cosmos {
 
     /// The same with this key.
     pub fn start_with(server: Server, key: &str, reads_by_javascript: bool) -> Self {
-        let ports: Vec<u16> =
-            [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()).to_vec();
+        let ports = [free_port(), free_port()].to_vec();
         let child = match server {
             Server::Emulator => {
                 let mut command = Command::new(folder("COSMOS_SERVER"));
@@ -82,11 +66,7 @@ impl Cosmos {
                 command.stdout(Stdio::null()).spawn().unwrap()
             }
         };
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", ports[0])).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "{server:?} does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for(ports[0], &format!("{server:?}"));
         Self { child, ports, reads_by_javascript, reader: Mutex::new(None) }
     }
 
@@ -102,10 +82,7 @@ impl Cosmos {
             command.arg("../documents/cosmos.py");
             command
         };
-        let mut child =
-            command.args([&endpoint, DATABASE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Reader { child, input, lines: BufReader::new(output).lines() }
+        Reader::start(command.args([&endpoint, DATABASE]))
     }
 
     /// The plan of an adapter that goes to a port, with what else it is told.
@@ -115,12 +92,6 @@ impl Cosmos {
         let Value::Object(config) = config else { unreachable!() };
         let origins = self.ports.iter().chain([&port]).map(|port| format!("http://127.0.0.1:{port}")).collect();
         AdapterPlan { component: "documents-cosmos", config, origins, settings: vec!["COSMOS_KEY".into()] }
-    }
-
-    /// An adapter.
-    pub fn adapter(&self, plan: &AdapterPlan) -> Arc<dyn Documents> {
-        let component = folder("WASMILL_COMPONENTS").join(format!("documents/{}.wasm", plan.component));
-        Arc::new(Adapter::new(&ENGINE, &std::fs::read(component).unwrap(), plan).unwrap())
     }
 
     /// Tells the emulator what is to happen.
@@ -135,10 +106,7 @@ impl Cosmos {
     /// What is in a container, as it is there.
     pub fn items(&self, container: &str) -> Vec<Value> {
         let mut reader = self.reader.lock().unwrap();
-        let reader = reader.get_or_insert_with(|| self.reader());
-        writeln!(reader.input, "{container}").unwrap();
-        let line = reader.lines.next().expect("the reader ended").unwrap();
-        serde_json::from_str(&line).unwrap()
+        reader.get_or_insert_with(|| self.reader()).documents(container)
     }
 }
 
@@ -149,16 +117,9 @@ impl Drop for Cosmos {
     }
 }
 
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 impl Rig for Cosmos {
     fn connect(&self) -> Arc<dyn Documents> {
-        self.adapter(&self.plan(self.ports[0], json!({})))
+        adapter(&self.plan(self.ports[0], json!({})))
     }
 
     fn read(&self, collection: &str) -> BTreeMap<(String, String), Value> {
@@ -185,7 +146,7 @@ impl Rig for Cosmos {
 
 impl Served for Cosmos {
     fn connect_by(&self, proxy: &Proxy) -> Arc<dyn Documents> {
-        self.adapter(&self.plan(proxy.port, json!({})))
+        adapter(&self.plan(proxy.port, json!({})))
     }
 
     fn port(&self) -> u16 {
