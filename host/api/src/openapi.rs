@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use axum::Json;
 use axum::response::IntoResponse;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
+use wasmill_runtime::documents::query::FIELD_LIMIT;
 
 use crate::model::Error;
 use crate::routes;
@@ -90,10 +92,11 @@ pub struct Which {
     /// Only this partition.
     #[param(required = false)]
     partition_key: String,
-    /// Only documents of which this is true, each time it is given: `FIELD OPERATOR VALUE`, as `risk>=0.5`, `carrier=UA` or
+    /// Only documents of which this is true, each time it is given: field, operator and value, as `risk>=0.5`, `carrier=UA` or
     /// `gate="12"`. A field is a name, or names joined by dots. The operators are `=`, `!=`, `<`, `<=`, `>` and `>=`. A value
-    /// is JSON, or else a text as it stands; `=null` is true of what is missing. Values of another kind are only `!=`.
-    #[param(required = false, max_items = 16)]
+    /// is null, a truth value, a number or a text as JSON has it, or else a text as it stands; `=null` is true of what is
+    /// missing. Values of another kind are only `!=`.
+    #[param(required = false, max_items = 16, value_type = Vec<Condition>, inline)]
     r#where: Vec<String>,
 }
 
@@ -105,7 +108,7 @@ pub struct Paged {
     /// The field that they are ordered by, the greatest first if it begins with `-`: `risk`, `-risk.mean`. What is equal, and
     /// everything if it is not given, is ordered by partition key and id. Kinds of values come in this order: missing and
     /// null, truth values, numbers, texts (by the code points of their first 256 characters), arrays and objects.
-    #[param(required = false)]
+    #[param(required = false, value_type = Order, inline)]
     order: String,
     /// How many at most (default 100).
     #[param(required = false, minimum = 1, maximum = 1000)]
@@ -144,6 +147,41 @@ pub struct LastEvent {
     last_event_id: String,
 }
 
+/// A field that documents are ordered by.
+struct Order;
+
+/// A condition.
+struct Condition;
+
+impl PartialSchema for Order {
+    fn schema() -> RefOr<Schema> {
+        // One more for the minus.
+        text(&format!("^-?{}$", field()), FIELD_LIMIT + 1)
+    }
+}
+
+impl PartialSchema for Condition {
+    fn schema() -> RefOr<Schema> {
+        text(&format!(r"^{}(!=|<=|>=|=|<|>)[\s\S]*$", field()), FIELD_LIMIT)
+    }
+}
+
+impl ToSchema for Order {}
+impl ToSchema for Condition {}
+
+fn text(pattern: &str, longest: usize) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).max_length(Some(longest));
+    Schema::Object(text.build()).into()
+}
+
+/// What [`wasmill_runtime::documents::query::Field`] reads, as a regular expression.
+fn field() -> String {
+    let illegal = r#"."\\<>=!\u0000-\u001f\u007f-\u009f"#;
+    let (edge, inner) = (format!("[^ {illegal}]"), format!("[^{illegal}]"));
+    let name = format!("{edge}({inner}*{edge})?");
+    format!(r"{name}(\.{name})*")
+}
+
 static JSON: LazyLock<serde_json::Value> =
     LazyLock::new(|| serde_json::to_value(Description::openapi()).unwrap_or_default());
 
@@ -152,7 +190,7 @@ pub async fn answer() -> impl IntoResponse {
     Json(&*JSON)
 }
 
-/// The description as text.
-pub fn text() -> String {
+/// The description as a file has it.
+pub fn file() -> String {
     format!("{:#}", *JSON)
 }

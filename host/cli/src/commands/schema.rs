@@ -18,7 +18,7 @@ pub struct Schema {
 impl Schema {
     /// Prints it.
     pub fn run(self) -> Result<Exit> {
-        let schema = if self.openapi { openapi::text() } else { serde_json::to_string_pretty(&manifest::schema())? };
+        let schema = if self.openapi { openapi::file() } else { serde_json::to_string_pretty(&manifest::schema())? };
         say!("{schema}")?;
         Ok(Exit::Done)
     }

@@ -14,8 +14,8 @@ use super::Stored;
 /// By how many characters texts are ordered.
 pub const SORTED_BY: usize = 256;
 
-/// The longest path of a field, in bytes.
-const FIELD_LIMIT: usize = 256;
+/// The longest path of a field, in characters.
+pub const FIELD_LIMIT: usize = 256;
 
 /// A document's key within its collection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -185,12 +185,13 @@ impl FromStr for Field {
     fn from_str(path: &str) -> Result<Self, String> {
         let illegal =
             |character: char| matches!(character, '"' | '\\' | '<' | '>' | '=' | '!') || character.is_control();
-        let names: Vec<String> = path.split('.').map(str::to_owned).collect();
-        if path.len() > FIELD_LIMIT || path.contains(illegal) || names.iter().any(String::is_empty) {
+        let is_name =
+            |name: &str| !name.is_empty() && name.trim_matches(' ').len() == name.len() && !name.contains(illegal);
+        if path.chars().count() > FIELD_LIMIT || !path.split('.').all(is_name) {
             let path: String = path.chars().take(80).collect();
             return Err(format!("`{path}` is not a field\nhint: it is like `risk`, or `risk.mean` of an object"));
         }
-        Ok(Self(names))
+        Ok(Self(path.split('.').map(str::to_owned).collect()))
     }
 }
 
@@ -217,7 +218,8 @@ impl fmt::Display for Field {
 impl FromStr for Condition {
     type Err = String;
 
-    /// `FIELD OPERATOR VALUE`, of which the value is JSON, or else a text as it stands.
+    /// Field, operator and value without anything between them. The value is null, a truth value, a number or a text as JSON
+    /// has it, or else a text as it stands.
     fn from_str(typed: &str) -> Result<Self, String> {
         let hint =
             "hint: it is like `risk>=0.5`, `carrier=UA` or `gate=\"12\"`; the operators are =, !=, <, <=, > and >=";
@@ -225,12 +227,11 @@ impl FromStr for Condition {
         let (field, rest) = typed.split_at(at);
         let known = OPERATORS.iter().find_map(|(text, operator)| Some((*operator, rest.strip_prefix(text)?)));
         let (operator, value) = known.ok_or_else(|| format!("the condition has no operator that is known\n{hint}"))?;
-        let value = match serde_json::from_str(value.trim()) {
-            Ok(Value::Array(_) | Value::Object(_)) => return Err(format!("a field compares with one value\n{hint}")),
-            Ok(value) => value,
-            Err(_) => Value::String(value.to_owned()),
+        let value = match serde_json::from_str(value) {
+            Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,
+            Ok(_) | Err(_) => Value::String(value.to_owned()),
         };
-        Ok(Self { field: field.trim().parse()?, operator, value })
+        Ok(Self { field: field.parse()?, operator, value })
     }
 }
 
@@ -270,20 +271,21 @@ mod tests {
     fn a_condition_is_read_as_it_is_typed() {
         for (typed, expect) in [
             ("risk>=0.5", ("risk", Operator::GreaterOrEqual, json!(0.5))),
-            ("risk.mean < -1e3", ("risk.mean", Operator::Less, json!(-1e3))),
+            ("risk.mean< -1e3", ("risk.mean", Operator::Less, json!(-1e3))),
             ("carrier=UA", ("carrier", Operator::Equal, json!("UA"))),
             ("gate=12", ("gate", Operator::Equal, json!(12))),
             ("gate=\"12\"", ("gate", Operator::Equal, json!("12"))),
             ("gone!=null", ("gone", Operator::NotEqual, json!(null))),
             ("late=true", ("late", Operator::Equal, json!(true))),
             ("note=a=b<c", ("note", Operator::Equal, json!("a=b<c"))),
+            ("note=[1]", ("note", Operator::Equal, json!("[1]"))),
             ("note=", ("note", Operator::Equal, json!(""))),
         ] {
             let condition: Condition = typed.parse().unwrap();
             let got = (condition.field.to_string(), condition.operator, condition.value);
             assert_eq!(got, (expect.0.to_owned(), expect.1, expect.2), "{typed}");
         }
-        for wrong in ["risk", "=1", "a..b=1", "a\"=1", "a=[1]", "a={}", "a!1", ""] {
+        for wrong in ["risk", "=1", "a..b=1", "a\"=1", "a =1", ".=1", "a!1", ""] {
             assert!(wrong.parse::<Condition>().is_err(), "{wrong}");
         }
     }
