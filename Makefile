@@ -7,7 +7,7 @@ FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functi
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo demo-lake serve test test-functions test-host test-full test-faults fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-documents data train schema clean
+.PHONY: help setup components components-quick build demo demo-lake serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-documents data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -47,6 +47,9 @@ test-full: test ## and what needs more: a zoo of models, the ONNX project's case
 
 test-faults: components-quick ## crashes at every point, kills at any moment, stores and servers that fail; SEED=… KILLS=…
 	@tools/test-faults.sh
+
+test-app: components-quick ## the client for TypeScript, and the flights' page in Chromium
+	@tools/test-app.sh
 
 fuzz: ## feed ingest's decoders what nobody would write; SECONDS=60 for each, TARGET=…
 	@SECONDS_EACH=$(SECONDS) tools/fuzz.sh
