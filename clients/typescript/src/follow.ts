@@ -21,7 +21,7 @@ export interface FollowOptions {
   silence?: number | undefined;
   /** Is told how the connection is. */
   onState?: ((state: State) => void) | undefined;
-  /** Is told that the token is of a database that was put back: all documents come next, and what is known is to be forgotten. */
+  /** Is told that the token is of a database that was put back, or of another: all documents come next, and what is known is to be forgotten. */
   onAnew?: (() => void) | undefined;
 }
 
@@ -36,6 +36,8 @@ export async function* follow<T>(
   const { signal, silence = 25_000, onAnew } = options;
   const tell = teller(options.onState);
   let token = options.since;
+  /** Whether this server gave the token, and not whoever asks. */
+  let isGiven = false;
   let failures = 0;
   while (!signal?.aborted) {
     const connection = new Connection(signal, silence);
@@ -43,21 +45,28 @@ export async function* follow<T>(
     try {
       if (tell.last === undefined) tell("connecting");
       // `now` is another time when it is asked for again.
-      if (token === "now") token = await connection.within(now(connection.signal));
+      if (token === "now") {
+        token = await connection.within(now(connection.signal));
+        isGiven = true;
+      }
       const events = connection.events(await connection.within(open(token, connection.signal)));
       tell("live");
       for await (const { event, data, id } of events) {
         if (event === "change" && data !== undefined) yield { ...parse<T>(data), ...(id === undefined ? {} : { token: id }) };
         if (id === undefined) continue;
         token = id;
+        isGiven = true;
         failures = 0;
       }
     } catch (err) {
       if (signal?.aborted) return;
       const error = failed(err);
       wait = error.retryAfter;
-      if (error.status === 410 && token !== undefined) {
+      // 400: the token came from this server, and so it is of a database that is not there any more.
+      const isGone = error.status === 410 || (error.status === 400 && isGiven);
+      if (isGone && token !== undefined) {
         token = undefined;
+        isGiven = false;
         onAnew?.();
         continue;
       }

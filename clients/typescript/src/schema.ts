@@ -45,7 +45,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What changed. */
+        /**
+         * What changed. Every document that is there now, or was deleted, comes with its last change; what changes while this is
+         *     read comes later. No change is skipped; after a connection broke, some may come again. With `Accept: text/event-stream`
+         *     changes are sent as they happen, as server-sent events of the type `change` whose ids are tokens: browsers go on from the
+         *     last by themselves.
+         */
         get: operations["changes"];
         put?: never;
         post?: never;
@@ -117,39 +122,39 @@ export interface components {
         };
         /** @description A document that changed. */
         Change: {
+            /** @description What the pipeline published; null if it was deleted. */
+            body?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Whether it is not there any more. */
+            deleted: boolean;
+            /** @description What `ETag` is; null if it was deleted. */
+            etag?: string | null;
             /** @description Unique in its collection and partition. */
             id: string;
             /** @description The partition; empty if there are none. */
             partition_key: string;
             /** @description What orders its writes: an integer of 64 bits, as a text. */
             version: string;
-            /** @description Whether it is not there any more. */
-            deleted: boolean;
-            /** @description What `ETag` is; null if it was deleted. */
-            etag?: string | null;
-            /** @description What the pipeline published; null if it was deleted. */
-            body?: {
-                [key: string]: unknown;
-            } | null;
         };
         /** @description What changed. */
         Changes: {
             /** @description Documents that changed, in the order of their last change, each once and as it is now. */
             changes: components["schemas"]["Change"][];
-            /** @description What `since` is to go on from here. */
-            next: string;
             /** @description Whether there is more already. */
             has_more: boolean;
+            /** @description What `since` is to go on from here. */
+            next: string;
         };
         /** @description A collection. */
         Collection: {
-            /** @description Its name. */
-            name: string;
             /**
              * Format: int64
              * @description How many documents of it may be read.
              */
             count: number;
+            /** @description Its name. */
+            name: string;
         };
         /** @description The collections that may be read. */
         Collections: {
@@ -166,18 +171,18 @@ export interface components {
         };
         /** @description A document. */
         Document: {
+            /** @description What the pipeline published. */
+            body: {
+                [key: string]: unknown;
+            };
+            /** @description What `ETag` is; another one if the document is another. */
+            etag: string;
             /** @description Unique in its collection and partition. */
             id: string;
             /** @description The partition; empty if there are none. */
             partition_key: string;
             /** @description What orders its writes: an integer of 64 bits, as a text because JavaScript's numbers have 53. */
             version: string;
-            /** @description What `ETag` is; another one if the document is another. */
-            etag: string;
-            /** @description What the pipeline published. */
-            body: {
-                [key: string]: unknown;
-            };
         };
         /** @description The key of a document. */
         DocumentKey: {
@@ -194,7 +199,7 @@ export interface components {
         /** @description The documents with certain keys. */
         Found: {
             /** @description Each in the place of its key; null if there is none. */
-            documents: (null | components["schemas"]["Document"])[];
+            documents: (components["schemas"]["Document"] | null)[];
         };
         /** @description A page of documents. */
         Page: {
@@ -387,17 +392,17 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only this partition. */
-                partition_key?: string | null;
+                partition_key?: string;
                 /** @description `next` of the answer before; `now` for what comes later; from the beginning if it is not given. */
-                since?: string | null;
+                since?: string;
                 /** @description How many at most (default 100). */
-                limit?: number | null;
+                limit?: number;
                 /** @description How many seconds to wait for a change if there is none (default 0). */
-                wait?: number | null;
+                wait?: number;
             };
             header?: {
                 /** @description The last event's id: what browsers send instead of `since` when they connect again. */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path: {
                 /** @description The collection. */
@@ -578,12 +583,16 @@ export interface operations {
                  *     is JSON, or else a text as it stands; `=null` is true of what is missing. Values of another kind are only `!=`.
                  */
                 where?: string[];
-                /** @description The field that they are ordered by, the greatest first if it begins with `-`. */
-                order?: string | null;
+                /**
+                 * @description The field that they are ordered by, the greatest first if it begins with `-`: `risk`, `-risk.mean`. What is equal, and
+                 *     everything if it is not given, is ordered by partition key and id. Kinds of values come in this order: missing and
+                 *     null, truth values, numbers, texts (by the code points of their first 256 characters), arrays and objects.
+                 */
+                order?: string;
                 /** @description How many at most (default 100). */
-                limit?: number | null;
+                limit?: number;
                 /** @description `next` of the page before. */
-                after?: string | null;
+                after?: string;
             };
             header?: never;
             path: {
@@ -662,11 +671,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description The partition. If it is not given: the only one that the caller may read, or else the empty one. */
-                partition_key?: string | null;
+                partition_key?: string;
             };
             header?: {
                 /** @description Entity tags of what the caller has already. */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description The collection. */

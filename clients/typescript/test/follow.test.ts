@@ -79,6 +79,19 @@ test("a token of a database that was put back is told, and it begins anew", asyn
   assert.deepEqual(heard.map(({ url }) => url.searchParams.get("since")), ["t8", "t9", null]);
 });
 
+test("a token of a database that another took the place of is the same", async (t) => {
+  const unknown = refusal(400, "the token was not given for this request");
+  const { url, heard } = await serve(t, stream(changed("a", 0.5, "t9"), "end"), unknown, stream(changed("a", 0.4, "t1")));
+  let anew = 0;
+  const { ids } = await follow(url, 2, { onAnew: () => anew++ });
+  assert.deepEqual(ids, ["a", "a"]);
+  assert.equal(anew, 1);
+  assert.deepEqual(heard.map(({ url }) => url.searchParams.get("since")), [null, "t9", null]);
+  // But not one that the server never gave.
+  const { url: other } = await serve(t, unknown);
+  await assert.rejects(follow(other, 1, { since: "t0" }), { name: "WasmillError", status: 400 });
+});
+
 test("a server that has too much to do is asked again when it says", async (t) => {
   const { url, heard } = await serve(t, refusal(429, "slower", { "Retry-After": "1" }), stream(changed("a", 0.5, "t1")));
   const before = Date.now();

@@ -52,8 +52,9 @@ export function plane({ plane: { manufacturer, model, seats, tail_number } }: Fl
   return name ? `${name}${seats ? `, ${seats} seats` : ""}` : (tail_number ?? "Not known");
 }
 
+/** A probability, which is never quite nothing nor certain. */
 export function percent(risk: number): string {
-  return `${Math.round(risk * 100)}%`;
+  return `${Math.min(99, Math.max(1, Math.round(risk * 100)))}%`;
 }
 
 /** A probability in words. */
