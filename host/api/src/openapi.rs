@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
-use wasmill_runtime::documents::query::FIELD_LIMIT;
+use wasmill_runtime::documents::query::LIMIT;
 
 use crate::model::Error;
 use crate::routes;
@@ -156,13 +156,13 @@ struct Condition;
 impl PartialSchema for Order {
     fn schema() -> RefOr<Schema> {
         // One more for the minus.
-        text(&format!("^-?{}$", field()), FIELD_LIMIT + 1)
+        text(&format!("^-?{}$", field()), LIMIT + 1)
     }
 }
 
 impl PartialSchema for Condition {
     fn schema() -> RefOr<Schema> {
-        text(&format!(r"^{}(!=|<=|>=|=|<|>)[\s\S]*$", field()), FIELD_LIMIT)
+        text(&format!(r"^{}(!=|<=|>=|=|<|>)[\s\S]*$", field()), LIMIT)
     }
 }
 

@@ -14,8 +14,8 @@ use super::Stored;
 /// By how many characters texts are ordered.
 pub const SORTED_BY: usize = 256;
 
-/// The longest path of a field, in characters.
-pub const FIELD_LIMIT: usize = 256;
+/// The longest path of a field, and the longest condition, in characters.
+pub const LIMIT: usize = 1024;
 
 /// A document's key within its collection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -187,7 +187,7 @@ impl FromStr for Field {
             |character: char| matches!(character, '"' | '\\' | '<' | '>' | '=' | '!') || character.is_control();
         let is_name =
             |name: &str| !name.is_empty() && name.trim_matches(' ').len() == name.len() && !name.contains(illegal);
-        if path.chars().count() > FIELD_LIMIT || !path.split('.').all(is_name) {
+        if path.chars().count() > LIMIT || !path.split('.').all(is_name) {
             let path: String = path.chars().take(80).collect();
             return Err(format!("`{path}` is not a field\nhint: it is like `risk`, or `risk.mean` of an object"));
         }
@@ -223,6 +223,9 @@ impl FromStr for Condition {
     fn from_str(typed: &str) -> Result<Self, String> {
         let hint =
             "hint: it is like `risk>=0.5`, `carrier=UA` or `gate=\"12\"`; the operators are =, !=, <, <=, > and >=";
+        if typed.chars().count() > LIMIT {
+            return Err(format!("a condition has at most {LIMIT} characters"));
+        }
         let at = typed.find(['=', '!', '<', '>']).ok_or_else(|| format!("the condition has no operator\n{hint}"))?;
         let (field, rest) = typed.split_at(at);
         let known = OPERATORS.iter().find_map(|(text, operator)| Some((*operator, rest.strip_prefix(text)?)));
