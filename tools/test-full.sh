@@ -61,5 +61,8 @@ WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wa
 # Whether documents are answered as the description for clients says.
 python3 tests/api/check.py "$WASMILL_PROGRAM" "$(tools/python.sh api tests/api/requirements.txt)/schemathesis"
 
+# The client for TypeScript, and the flights' page in Chromium.
+tools/test-app.sh
+
 # HTTP cases on every host of an endpoint.
 tools/conformance.sh

@@ -449,7 +449,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The token is of a database that was put back to what it was before. */
+            /** @description The token is of another database, or of one that was put back to what it was before. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -493,9 +493,10 @@ export interface operations {
                 /** @description Only this partition. */
                 partition_key?: string;
                 /**
-                 * @description Only documents of which this is true, each time it is given: `FIELD OPERATOR VALUE`, as `risk>=0.5`, `carrier=UA` or
+                 * @description Only documents of which this is true, each time it is given: field, operator and value, as `risk>=0.5`, `carrier=UA` or
                  *     `gate="12"`. A field is a name, or names joined by dots. The operators are `=`, `!=`, `<`, `<=`, `>` and `>=`. A value
-                 *     is JSON, or else a text as it stands; `=null` is true of what is missing. Values of another kind are only `!=`.
+                 *     is null, a truth value, a number or a text as JSON has it, or else a text as it stands; `=null` is true of what is
+                 *     missing. Values of another kind are only `!=`.
                  */
                 where?: string[];
             };
@@ -578,9 +579,10 @@ export interface operations {
                 /** @description Only this partition. */
                 partition_key?: string;
                 /**
-                 * @description Only documents of which this is true, each time it is given: `FIELD OPERATOR VALUE`, as `risk>=0.5`, `carrier=UA` or
+                 * @description Only documents of which this is true, each time it is given: field, operator and value, as `risk>=0.5`, `carrier=UA` or
                  *     `gate="12"`. A field is a name, or names joined by dots. The operators are `=`, `!=`, `<`, `<=`, `>` and `>=`. A value
-                 *     is JSON, or else a text as it stands; `=null` is true of what is missing. Values of another kind are only `!=`.
+                 *     is null, a truth value, a number or a text as JSON has it, or else a text as it stands; `=null` is true of what is
+                 *     missing. Values of another kind are only `!=`.
                  */
                 where?: string[];
                 /**
@@ -631,6 +633,15 @@ export interface operations {
             };
             /** @description No rule allows it. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The token is of another database. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

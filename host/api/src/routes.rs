@@ -154,7 +154,11 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         openapi::Which,
         openapi::Paged,
     ),
-    responses((status = 200, body = Page), openapi::Refusals),
+    responses(
+        (status = 200, body = Page),
+        (status = 410, body = Error, description = "The token is of another database."),
+        openapi::Refusals,
+    ),
 )]
 pub async fn query(
     State(shared): State<Arc<Shared>>,
@@ -263,7 +267,7 @@ pub async fn batch_get(
     ),
     responses(
         (status = 200, description = "What changed", content((Changes = "application/json"), (String = "text/event-stream"))),
-        (status = 410, body = Error, description = "The token is of a database that was put back to what it was before."),
+        (status = 410, body = Error, description = "The token is of another database, or of one that was put back to what it was before."),
         openapi::Refusals,
     ),
 )]

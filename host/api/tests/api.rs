@@ -285,9 +285,15 @@ async fn a_tenant_sees_their_own_partition_and_nothing_of_others() {
         format!("/v1/collections/orders/changes?since={page}"),
         format!("/v1/collections/orders/documents?after={page}&order=n"),
         "/v1/collections/orders/changes?since=AAAA".to_owned(),
+        format!("/v1/collections/orders/changes?since={}x{}", &next[..30], &next[31..]),
     ] {
         assert_eq!(case.get(&case.auditor, &path).await.status, StatusCode::BAD_REQUEST, "{path}");
     }
+    let other = Case::new().get(&zeta, "/v1/collections/prices/changes").await;
+    assert_eq!(other.status, StatusCode::UNAUTHORIZED, "a token of another issuer");
+    let other = Case::new().get("", "/v1/collections/prices/changes").await.json();
+    let gone = format!("/v1/collections/prices/changes?since={}", other["next"].as_str().unwrap());
+    assert_eq!(case.get("", &gone).await.status, StatusCode::GONE, "a token of another database");
 }
 
 /// What is read of a stream within a second, or less if it ends.
