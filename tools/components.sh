@@ -8,11 +8,11 @@ cd "$(dirname "$0")/.."
 profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
-names=(ingest transform score publish gateway gateway-p3 chain documents-cosmos documents-couchdb)
+names=(ingest transform score publish gateway gateway-p3 chain documents-cosmos documents-couchdb documents-spin)
 # What an endpoint is composed with is no step of a pipeline, and has a folder of its own.
 declare -A folders=([gateway]=endpoint/ [gateway-p3]=endpoint/ [chain]=endpoint/ [probe]=endpoint/)
 # So has what stands between a pipeline and a document database.
-folders+=([documents-cosmos]=documents/ [documents-couchdb]=documents/)
+folders+=([documents-cosmos]=documents/ [documents-couchdb]=documents/ [documents-spin]=documents/)
 # What runs the ONNX project's cases is no function at all.
 folders[operators]=programs/
 if [ "$profile" = quick ]; then names+=(hostile operators scale webhook probe); fi

@@ -12,6 +12,8 @@ mod embedded;
 mod postgres;
 #[path = "documents/reading.rs"]
 mod reading;
+#[path = "documents/spin.rs"]
+mod spin;
 #[path = "documents/suite.rs"]
 mod suite;
 
@@ -23,6 +25,7 @@ use cosmos::{Cosmos, REGIONS, Server};
 use couch::Couch;
 use embedded::Embedded;
 use serde_json::json;
+use spin::Spin;
 use suite::{Rig, Served, document};
 use wasmill_document_postgres::Postgres;
 use wasmill_runtime::documents::{Document, Documents};
@@ -61,6 +64,24 @@ fn the_embedded_database() {
     }
     let reader = embedded.connect().reader().unwrap();
     reading::a_feed_skips_nothing(&|| embedded.connect(), reader.as_ref(), "feed");
+}
+
+#[test]
+fn spins_own_sqlite() {
+    let spin = Spin::new();
+    all_but_faults(&spin);
+    let refused = Document { body: Some("[1]".into()), ..document("p", "x", 1, json!({})) };
+    suite::all_or_nothing(&spin, "whole", refused);
+}
+
+#[test]
+fn spins_own_sqlite_says_what_is_wrong() {
+    let spin = Spin::new();
+    let says = |config| spin.says(&config).err().unwrap_or_default();
+    assert_eq!(says(json!({})), "");
+    assert!(says(json!({"database": "none"})).contains("--runtime-config-file` with [sqlite_database.none]"));
+    assert!(says(json!({"database": "theirs"})).contains("to the component in spin.toml"));
+    assert!(says(json!({"databse": "default"})).starts_with("`databse`: unknown field"));
 }
 
 #[test]
