@@ -13,7 +13,7 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER, VARY};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use wasmill_access::{Access, Readable};
-use wasmill_serve::access::{Gate, no_credentials};
+use wasmill_serve::access::Gate;
 use wasmill_serve::server::Peer;
 
 use crate::Shared;
@@ -42,12 +42,12 @@ pub struct Delivered(pub u64);
 impl Caller {
     /// What of a collection they may read; an error if it is nothing. Whether there is such a collection is of no
     /// consequence, so that nobody can find out.
-    pub fn scope(&self, collection: &str) -> Result<Scope, Response> {
+    pub fn scope(&self, collection: &str) -> Result<Scope, Problem> {
         match self.access.readable(self.known.as_ref().map(|(caller, _)| caller), collection) {
             Readable::All => Ok(Scope(None)),
             Readable::Partitions(partitions) => Ok(Scope(Some(partitions.into_iter().collect()))),
-            Readable::Nothing if self.known.is_none() => Err(no_credentials().map(Body::new)),
-            Readable::Nothing => Err(forbidden()),
+            Readable::Nothing if self.known.is_none() => Err(Problem::no_credentials()),
+            Readable::Nothing => Err(Problem::forbidden()),
         }
     }
 
@@ -68,25 +68,24 @@ impl Caller {
 
 impl Scope {
     /// What is asked for within what may be read; an error if it is more.
-    pub fn narrow(self, partition: Option<String>) -> Result<Self, Response> {
+    pub fn narrow(self, partition: Option<String>) -> Result<Self, Problem> {
         match (self.0, partition) {
             (None, None) => Ok(Self(None)),
             (scope, None) => Ok(Self(scope)),
             (None, Some(partition)) => Ok(Self(Some(vec![partition]))),
             (Some(partitions), Some(partition)) if partitions.contains(&partition) => Ok(Self(Some(vec![partition]))),
-            (Some(_), Some(_)) => Err(forbidden()),
+            (Some(_), Some(_)) => Err(Problem::forbidden()),
         }
     }
 
     /// The one partition that a key without one means.
-    pub fn partition(&self, partition: Option<String>) -> Result<String, Response> {
+    pub fn partition(&self, partition: Option<String>) -> Result<String, Problem> {
         let partition = match (partition, &self.0) {
             (Some(partition), _) => partition,
             (None, Some(partitions)) => match partitions.as_slice() {
                 [only] => only.clone(),
                 _ => {
-                    return Err(Problem::bad("you may read several partitions\nhint: name one by `partition_key`")
-                        .into_response());
+                    return Err(Problem::bad("you may read several partitions\nhint: name one by `partition_key`"));
                 }
             },
             (None, None) => String::new(),
@@ -96,17 +95,11 @@ impl Scope {
     }
 }
 
-/// It is the same whatever is refused.
-fn forbidden() -> Response {
-    let message = "no rule lets you read this\nhint: rules are `[[access.read]]` in the file of `--access`";
-    Problem { status: StatusCode::FORBIDDEN, message: message.into() }.into_response()
-}
-
 impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(forbidden)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::forbidden)
     }
 }
 

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use wasmill_runtime::documents::ReadError;
+use wasmill_serve::access::no_credentials;
 use wasmill_serve::service;
 
 /// A status and what to say.
@@ -20,6 +21,17 @@ impl Problem {
     pub fn bad(message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
+
+    /// Of a request that needs credentials, and has none.
+    pub fn no_credentials() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, message: String::new() }
+    }
+
+    /// Of what no rule allows. It is the same whatever is refused.
+    pub fn forbidden() -> Self {
+        let message = "no rule lets you read this\nhint: rules are `[[access.read]]` in the file of `--access`";
+        Self { status: StatusCode::FORBIDDEN, message: message.into() }
+    }
 }
 
 impl From<ReadError> for Problem {
@@ -32,6 +44,11 @@ impl From<ReadError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        service::problem(self.status, &self.message).map(Body::new)
+        match self.status {
+            // With what to show.
+            StatusCode::UNAUTHORIZED => no_credentials(),
+            status => service::problem(status, &self.message),
+        }
+        .map(Body::new)
     }
 }

@@ -28,8 +28,8 @@ const KEYS: usize = 100;
 /// The longest time to wait for a change, in seconds.
 const WAIT: u64 = 60;
 
-/// What every function here gives: an answer, or the answer to what is wrong.
-type Answer = Result<Response, Response>;
+/// What every function here gives.
+type Answer = Result<Response, Problem>;
 
 impl Shared {
     /// Asks the database, beside what others wait for.
@@ -44,20 +44,16 @@ impl Shared {
     }
 }
 
-fn said(problem: Problem) -> Response {
-    problem.into_response()
-}
-
 fn delivered(count: usize, answer: &impl Serialize) -> Answer {
     // Written once here: the body of a document is JSON already.
-    let json = serde_json::to_string(answer).map_err(|err| said(Problem::from(ReadError(err.to_string()))))?;
+    let json = serde_json::to_string(answer).map_err(|err| Problem::from(ReadError(err.to_string())))?;
     let mut response = wasmill_serve::service::text("application/json", json).map(axum::body::Body::new);
     response.extensions_mut().insert(Delivered(count as u64));
     Ok(response)
 }
 
-fn path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Response> {
-    path.map(|Path(path)| path).map_err(|err| said(Problem::bad(format!("the path: {}", err.body_text()))))
+fn path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
+    path.map(|Path(path)| path).map_err(|err| Problem::bad(format!("the path: {}", err.body_text())))
 }
 
 /// What is at no path.
@@ -79,8 +75,8 @@ pub async fn not_allowed() -> Problem {
     responses((status = 200, body = Collections), openapi::Refusals),
 )]
 pub async fn collections(State(shared): State<Arc<Shared>>, caller: Caller, RawQuery(query): RawQuery) -> Answer {
-    Parameters::new(query.as_deref(), &[]).map_err(said)?;
-    let there = shared.ask(|database| database.collections()).await.map_err(said)?;
+    Parameters::new(query.as_deref(), &[])?;
+    let there = shared.ask(|database| database.collections()).await?;
     let mut collections = Vec::new();
     for (name, count) in there {
         let Ok(Scope(partitions)) = caller.scope(&name) else { continue };
@@ -88,7 +84,7 @@ pub async fn collections(State(shared): State<Arc<Shared>>, caller: Caller, RawQ
             None => count,
             partitions => {
                 let (name, filter) = (name.clone(), Filter { partitions, ..Filter::default() });
-                shared.ask(move |database| database.count(&name, &filter)).await.map_err(said)?
+                shared.ask(move |database| database.count(&name, &filter)).await?
             }
         };
         collections.push(Collection { name, count });
@@ -120,14 +116,14 @@ pub async fn document(
     headers: HeaderMap,
 ) -> Answer {
     let (collection, id) = path(at)?;
-    let parameters = Parameters::new(query.as_deref(), &["partition_key"]).map_err(said)?;
-    let partition_key = caller.scope(&collection)?.partition(parameters.one("partition_key").map_err(said)?)?;
+    let parameters = Parameters::new(query.as_deref(), &["partition_key"])?;
+    let partition_key = caller.scope(&collection)?.partition(parameters.one("partition_key")?)?;
     let key = Key { partition_key, id };
     let id = key.id.clone();
-    let found = shared.ask(move |database| database.get(&collection, &[key])).await.map_err(said)?;
+    let found = shared.ask(move |database| database.get(&collection, &[key])).await?;
     let Some(stored) = found.into_iter().next().flatten() else {
         let message = format!("there is no document `{id}`");
-        return Err(said(Problem { status: StatusCode::NOT_FOUND, message }));
+        return Err(Problem { status: StatusCode::NOT_FOUND, message });
     };
     let document = Document::from(stored);
     let etag = format!("\"{}\"", document.etag);
@@ -168,32 +164,30 @@ pub async fn query(
 ) -> Answer {
     let collection = path(at)?;
     let known = &["partition_key", "where", "order", "limit", "after"];
-    let parameters = Parameters::new(query.as_deref(), known).map_err(said)?;
+    let parameters = Parameters::new(query.as_deref(), known)?;
     let filter = filter(&caller, &collection, &parameters)?;
-    let order = parameters.one("order").map_err(said)?;
+    let order = parameters.one("order")?;
     let (field, descending) = match order.as_deref().map(|order| (order.strip_prefix('-'), order)) {
         Some((Some(field), _)) => (Some(field), true),
         Some((None, field)) => (Some(field), false),
         None => (None, false),
     };
-    let field =
-        field.map(str::parse).transpose().map_err(|err: String| said(Problem::bad(format!("`order`: {err}"))))?;
+    let field = field.map(str::parse).transpose().map_err(|err: String| Problem::bad(format!("`order`: {err}")))?;
     let what = serde_json::json!(["page", collection, format!("{:?}", filter.conditions), order]).to_string();
-    let after = parameters.one("after").map_err(said)?;
-    let after = after.map(|token| shared.seal.open::<Position>(&what, &token)).transpose().map_err(said)?;
-    let limit = parameters.limit().map_err(said)?;
+    let after = parameters.one("after")?;
+    let after = after.map(|token| shared.seal.open::<Position>(&what, &token)).transpose()?;
+    let limit = parameters.limit()?;
     let query = Query { filter, order: field, descending, after, limit };
-    let page = shared.ask(move |database| database.query(&collection, &query)).await.map_err(said)?;
-    let next = page.next.map(|next| shared.seal.seal(&what, &next)).transpose().map_err(said)?;
+    let page = shared.ask(move |database| database.query(&collection, &query)).await?;
+    let next = page.next.map(|next| shared.seal.seal(&what, &next)).transpose()?;
     let documents: Vec<Document> = page.documents.into_iter().map(Document::from).collect();
     delivered(documents.len(), &Page { documents, next })
 }
 
 /// Which documents are meant, within what the caller may read.
-#[expect(clippy::result_large_err, reason = "it is the answer")]
-fn filter(caller: &Caller, collection: &str, parameters: &Parameters<'_>) -> Result<Filter, Response> {
-    let Scope(partitions) = caller.scope(collection)?.narrow(parameters.one("partition_key").map_err(said)?)?;
-    let conditions: Vec<Condition> = parameters.all("where").map_err(said)?;
+fn filter(caller: &Caller, collection: &str, parameters: &Parameters<'_>) -> Result<Filter, Problem> {
+    let Scope(partitions) = caller.scope(collection)?.narrow(parameters.one("partition_key")?)?;
+    let conditions: Vec<Condition> = parameters.all("where")?;
     Ok(Filter { partitions, id: None, conditions })
 }
 
@@ -210,9 +204,9 @@ pub async fn count(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let collection = path(at)?;
-    let parameters = Parameters::new(query.as_deref(), &["partition_key", "where"]).map_err(said)?;
+    let parameters = Parameters::new(query.as_deref(), &["partition_key", "where"])?;
     let filter = filter(&caller, &collection, &parameters)?;
-    let count = shared.ask(move |database| database.count(&collection, &filter)).await.map_err(said)?;
+    let count = shared.ask(move |database| database.count(&collection, &filter)).await?;
     delivered(0, &Count { count })
 }
 
@@ -236,20 +230,20 @@ pub async fn batch_get(
     body: Result<Json<BatchGet>, JsonRejection>,
 ) -> Answer {
     let collection = path(at)?;
-    Parameters::new(query.as_deref(), &[]).map_err(said)?;
+    Parameters::new(query.as_deref(), &[])?;
     let scope = caller.scope(&collection)?;
     let Json(BatchGet { keys }) = body.map_err(|err| {
         let status =
             if err.status() == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { err.status() };
-        said(Problem { status, message: format!("the body: {}", err.body_text()) })
+        Problem { status, message: format!("the body: {}", err.body_text()) }
     })?;
     if keys.len() > KEYS {
-        return Err(said(Problem::bad(format!("at most {KEYS} keys are asked for at once"))));
+        return Err(Problem::bad(format!("at most {KEYS} keys are asked for at once")));
     }
     let key =
         |DocumentKey { id, partition_key }: DocumentKey| Ok(Key { partition_key: scope.partition(partition_key)?, id });
-    let keys = keys.into_iter().map(key).collect::<Result<Vec<_>, Response>>()?;
-    let found = shared.ask(move |database| database.get(&collection, &keys)).await.map_err(said)?;
+    let keys = keys.into_iter().map(key).collect::<Result<Vec<_>, Problem>>()?;
+    let found = shared.ask(move |database| database.get(&collection, &keys)).await?;
     let documents: Vec<Option<Document>> = found.into_iter().map(|found| found.map(Document::from)).collect();
     delivered(documents.iter().flatten().count(), &Found { documents })
 }
@@ -280,14 +274,14 @@ pub async fn changes(
 ) -> Answer {
     let collection = path(at)?;
     let known = &["partition_key", "since", "limit", "wait"];
-    let parameters = Parameters::new(query.as_deref(), known).map_err(said)?;
-    let partition = parameters.one("partition_key").map_err(said)?;
+    let parameters = Parameters::new(query.as_deref(), known)?;
+    let partition = parameters.one("partition_key")?;
     let scope = caller.scope(&collection)?.narrow(partition.clone())?;
-    let limit = parameters.limit().map_err(said)?;
-    let wait = match parameters.parsed("wait").map_err(said)? {
+    let limit = parameters.limit()?;
+    let wait = match parameters.parsed("wait")? {
         None => 0,
         Some(wait @ 0..=WAIT) => wait,
-        Some(_) => return Err(said(Problem::bad(format!("`wait` is from 0 to {WAIT}")))),
+        Some(_) => return Err(Problem::bad(format!("`wait` is from 0 to {WAIT}"))),
     };
     let is_stream = headers
         .get_all(ACCEPT)
@@ -297,15 +291,14 @@ pub async fn changes(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| is_stream && !id.is_empty());
     let since = match last {
         Some(id) => Some(id.to_owned()),
-        None => parameters.one("since").map_err(said)?,
+        None => parameters.one("since")?,
     };
-    let start = Start::of(&shared, collection, since).await.map_err(said)?;
+    let start = Start::of(&shared, collection, since).await?;
     if is_stream {
         return Ok(feed::stream(shared, caller, partition, start, limit));
     }
-    let (changes, position) =
-        feed::wait(&shared, &start, scope.0, limit, Duration::from_secs(wait)).await.map_err(said)?;
-    let next = start.token(&shared, position).map_err(said)?;
+    let (changes, position) = feed::wait(&shared, &start, scope.0, limit, Duration::from_secs(wait)).await?;
+    let next = start.token(&shared, position)?;
     let has_more = changes.has_more;
     let changes: Vec<Change> = changes.documents.into_iter().map(Change::from).collect();
     delivered(changes.len(), &Changes { changes, next, has_more })
