@@ -16,7 +16,7 @@
 //!
 //! # Layout
 //! - [`router`]: what a request asks for; [`http`]: requests and responses; [`config`]: what the gateway is told.
-//! - [`shell`](mod@shell): what the components for WASI 0.2 and 0.3 share.
+//! - [`shell`](mod@shell): what the components for WASI 0.2 and 0.3 share; `wasi_http`: what those for 0.2 do.
 //! - [`rows`]: rows in and out, for `/v1/score`; [`infer`]: tensors in and out; [`tensor`]: a tensor's values.
 
 pub mod config;
@@ -26,6 +26,7 @@ pub mod router;
 pub mod rows;
 pub mod shell;
 pub mod tensor;
+mod wasi_http;
 
 pub use config::Config;
 pub use http::{Problem, Request, Response};

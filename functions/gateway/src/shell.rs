@@ -42,19 +42,29 @@ pub fn head(method: String, target: Option<String>, headers: Vec<(String, Vec<u8
 
 /// Answers a request, with its body or with why that could not be read.
 pub fn answer(mut request: Request, body: Result<Vec<u8>, String>, score: &mut impl Score) -> Response {
-    let id = request.header("x-request-id").map(str::to_owned);
-    let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_micros());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let mut response = match body {
+    let response = match body {
         Ok(body) => {
             request.body = body;
+            let id = request.header("x-request-id").unwrap_or_default();
             GATEWAY.with(|slot| match slot.get() {
-                Some(gateway) => gateway.answer(&request, id.as_deref().unwrap_or_default(), now, score),
+                Some(gateway) => gateway.answer(&request, id, now(), score),
                 None => Problem::new(500, "this gateway was not set up: make it with `wasmill compose`").into(),
             })
         }
         Err(err) => Problem::bad(format!("the body cannot be read: {err}")).into(),
     };
+    finish(&request, response)
+}
+
+/// The time, in microseconds since 1970-01-01T00:00:00Z.
+pub fn now() -> i64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_micros());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// A response as it goes out: with the request's id and its own length. What went wrong is logged.
+pub fn finish(request: &Request, mut response: Response) -> Response {
+    let id = request.header("x-request-id").map(str::to_owned);
     if response.status >= 500 {
         let shown = id.as_deref().unwrap_or("none");
         eprintln!("request {shown}: {} {}: {}", request.method, request.path, String::from_utf8_lossy(&response.body));
@@ -104,6 +114,14 @@ macro_rules! shell {
             }
         }
 
+        $crate::method_name!();
+    };
+}
+
+/// The function `method_name`. In scope: `Method`.
+#[macro_export]
+macro_rules! method_name {
+    () => {
         fn method_name(method: Method) -> String {
             match method {
                 Method::Get => "GET".to_owned(),
