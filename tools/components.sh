@@ -8,11 +8,12 @@ cd "$(dirname "$0")/.."
 profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
-names=(ingest transform score publish gateway gateway-p3 chain events buffer pass settings-env documents-guard)
+names=(ingest transform score publish gateway gateway-p3 chain events buffer pass settings-env settings-spin documents-guard)
 names+=(documents-cosmos documents-couchdb documents-spin)
 # What an endpoint is composed with is no step of a pipeline, and has a folder of its own.
 declare -A folders=([gateway]=endpoint/ [gateway-p3]=endpoint/ [chain]=endpoint/ [probe]=endpoint/)
-folders+=([events]=endpoint/ [buffer]=endpoint/ [pass]=endpoint/ [settings-env]=endpoint/ [documents-guard]=endpoint/)
+folders+=([events]=endpoint/ [buffer]=endpoint/ [pass]=endpoint/ [settings-env]=endpoint/ [settings-spin]=endpoint/)
+folders+=([documents-guard]=endpoint/)
 # So has what stands between a pipeline and a document database.
 folders+=([documents-cosmos]=documents/ [documents-couchdb]=documents/ [documents-spin]=documents/)
 # What runs the ONNX project's cases is no function at all.

@@ -33,28 +33,31 @@ def program(package, name):
     return path
 
 
-def wasmill(component, folder, reuse, memory, options=()):
-    """`wasmill serve`."""
+def wasmill(component, folder, reuse, memory, options=(), environment=None, origins=()):
+    """`wasmill serve`, which lets the component see these variables, and send requests to these origins."""
     command = [setting("WASMILL_PROGRAM"), "serve", component, "--addr=127.0.0.1:0"]
-    return [*command, f"--reuse={reuse}", f"--memory={memory}", *options], {}
+    command += [f"--env={name}" for name in environment or ()] + [f"--allow-http={origin}" for origin in origins]
+    return [*command, f"--reuse={reuse}", f"--memory={memory}", *options], environment or {}
 
 
 # Functions compiled quickly exceed the default limits of other hosts, which those that ship keep.
 LIMITS = {"table-elements": 60_000, "max-core-instance-size": 4_000_000, "max-component-instance-size": 4_000_000}
 
 
-def wasmtime(component, folder, reuse, memory):
-    """`wasmtime serve`, with what it compiles kept in the cache."""
+def wasmtime(component, folder, reuse, memory, environment=None, origins=()):
+    """`wasmtime serve`, with what it compiles kept in the cache. A component may send requests anywhere."""
     cache = Path(setting("WASMILL_CACHE"), "conformance", "wasmtime")
     config = Path(folder, "wasmtime.toml")
     config.write_text(f'[cache]\ndirectory = "{cache}"\n')
     command = [program("wasmtime_cli", "wasmtime"), "serve", component, "--addr=127.0.0.1:0"]
     command += [f"--max-instance-reuse-count={reuse}", f"-Wmax-memory-size={memory << 20}", f"-Ccache-config={config}"]
     command += [f"-Opooling-{name}={limit}" for name, limit in LIMITS.items()]
-    # An endpoint needs nothing but `wasi:http`; the probe is made with a standard library, which asks for more.
-    if component.name == "probe.wasm":
+    # An endpoint needs nothing but `wasi:http`; the probe is made with a standard library, which asks for more, and one of
+    # events takes secrets from the environment.
+    if component.name == "probe.wasm" or origins:
         command.append("-Scli")
-    return command, {}
+    command += [f"--env={name}" for name in environment or ()]
+    return command, environment or {}
 
 
 def wasmcloud(component, folder, reuse, memory):

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use wasmill_document_postgres::Postgres;
 use wasmill_runtime::code_cache::CodeCache;
-use wasmill_runtime::documents::adapter::Adapter;
+use wasmill_runtime::documents::adapter::{Adapter, AdapterPlan};
 use wasmill_runtime::documents::{Database, Documents};
+use wasmill_runtime::endpoint::events::{self, Place};
 use wasmill_runtime::endpoint::{self, Endpoint, Shells};
 use wasmill_runtime::engine::{Engine, on_deep_stack};
 use wasmill_runtime::function::Function;
@@ -61,6 +62,27 @@ impl Session {
         Ok(endpoint::compose(&self.engine, &self.plan, pipeline, step, shells)?)
     }
 
+    /// The component of the pipeline's endpoint of events, which has its settings from there.
+    pub fn compose_events(&self, pipeline: &Pipeline, step: Option<&str>, place: Place) -> Result<events::Endpoint> {
+        let adapter = events::adapter(&self.plan)?;
+        let shells = events::Shells {
+            gateway: self.shell("events")?,
+            buffer: self.shell("buffer")?,
+            pass: self.shell("pass")?,
+            settings: self.shell(place.component())?,
+            place,
+            guard: self.shell("documents-guard")?,
+            adapter: self.adapter(adapter)?,
+        };
+        Ok(events::compose(&self.engine, &self.plan, pipeline, step, &shells)?)
+    }
+
+    /// The component of an adapter.
+    fn adapter(&self, plan: &AdapterPlan) -> Result<Vec<u8>> {
+        let path = self.components.join(format!("documents/{}.wasm", plan.component));
+        std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
+    }
+
     /// The pipeline's document database for a dry run, if it has one: what is there already is seen if it is a file.
     pub fn rehearsal(&self) -> Result<Option<Arc<dyn Documents>>> {
         Ok(match &self.plan.documents {
@@ -88,9 +110,7 @@ impl Session {
                 Some(Arc::new(database.context("the document database")?))
             }
             Some(DocumentsPlan::Adapter(plan)) => {
-                let path = self.components.join(format!("documents/{}.wasm", plan.component));
-                let component = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                let adapter = Adapter::new(&self.engine, &component, plan)?;
+                let adapter = Adapter::new(&self.engine, &self.adapter(plan)?, plan)?;
                 for collection in granted {
                     let asked = adapter.upsert_batch(collection, 0, &[]);
                     asked.with_context(|| format!("the collection `{collection}` of the document database"))?;

@@ -10,25 +10,19 @@
 mod fill;
 mod image;
 mod marker;
+pub mod part;
 mod state;
 mod stdio;
 
 use std::time::{Duration, Instant};
 
-use arrow_schema::Schema;
-use wasmtime::bail;
-use wasmtime::component::types::{ComponentInstance, ComponentItem};
-use wasmtime::component::{Instance, Linker, ResourceType};
-use wasmtime_wasi::p2::bindings::io::error::Error as IoError;
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
+use wasmtime::component::Instance;
 use wasmtime_wizer::{ComponentContext, Wizer};
 
-use crate::bindings::gateway::GatewayFunction;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::function::{Function, LoadError, Setup};
-use crate::rows;
-use crate::sandbox::{self, Grants, Limits, Sandbox, State};
+use crate::sandbox::{self, Grants, Sandbox};
 
 pub use image::Image;
 pub use marker::Marker;
@@ -100,10 +94,6 @@ impl Baked {
     }
 }
 
-/// What a gateway may use while it is set up, in bytes and time.
-const GATEWAY_MEMORY: usize = 256 << 20;
-const GATEWAY_DEADLINE: Duration = Duration::from_secs(10);
-
 /// How often an instance is started to see how long it takes; the median counts.
 const STARTS: usize = 9;
 
@@ -160,69 +150,6 @@ pub fn bake(engine: &Engine, function: &[u8], setup: &Setup) -> Result<Vec<u8>, 
     let baked = frozen(&wizer, &parsed, sandbox, raw)?;
     let marker = Marker { kind: function.kind(), input: setup.input, bound };
     marker.write(baked).map_err(BakeError::Snapshot)
-}
-
-/// Defines an interface that must not be called yet.
-fn leave_out(
-    engine: &Engine,
-    linker: &mut Linker<State>,
-    name: &str,
-    interface: &ComponentInstance,
-) -> wasmtime::Result<()> {
-    let mut instance = linker.instance(name)?;
-    for (item_name, item) in interface.exports(engine.inner()) {
-        match item.ty {
-            ComponentItem::ComponentFunc(_) => {
-                let called = format!("{name}#{item_name}");
-                instance.func_new(item_name, move |_, _, _, _| bail!("`{called}` is not there while it is set up"))?;
-            }
-            ComponentItem::Resource(_) => {
-                // `wasi:http` passes on what `wasi:io` gives; the rest is its own.
-                let resource = match item_name {
-                    "input-stream" => ResourceType::host::<DynInputStream>(),
-                    "output-stream" => ResourceType::host::<DynOutputStream>(),
-                    "pollable" => ResourceType::host::<DynPollable>(),
-                    "io-error" => ResourceType::host::<IoError>(),
-                    _ => ResourceType::host::<()>(),
-                };
-                instance.resource(item_name, resource, |_, _| Ok(()))?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Sets a gateway up for a function that takes and gives rows of these schemas, and makes a component of what it is then.
-pub fn bake_gateway(
-    engine: &Engine,
-    gateway: &[u8],
-    config: &str,
-    input: &Schema,
-    output: &Schema,
-) -> Result<Vec<u8>, BakeError> {
-    let wizer = Wizer::new();
-    let (parsed, instrumented) = wizer.instrument_component(gateway).map_err(BakeError::Instrument)?;
-    let component = engine.compile(&instrumented).map_err(BakeError::Instrument)?;
-    let mut linker = sandbox::linker(engine).map_err(BakeError::Instrument)?;
-    // Requests, and the function that answers them, come later.
-    for (name, item) in component.component_type().imports(engine.inner()) {
-        if let ComponentItem::ComponentInstance(interface) = item.ty
-            && (name.starts_with("wasi:http/") || name.starts_with("wasmill:pipeline/score@"))
-        {
-            leave_out(engine, &mut linker, name, &interface).map_err(BakeError::Instrument)?;
-        }
-    }
-    let limits = Limits { memory: GATEWAY_MEMORY, deadline: GATEWAY_DEADLINE };
-    let mut sandbox = Sandbox::new(engine, limits, Grants::default());
-    let raw = sandbox.call(|store| linker.instantiate(store, &component)).map_err(BakeError::SetUp)?;
-    let function = sandbox.call(|store| GatewayFunction::new(store, &raw)).map_err(BakeError::SetUp)?;
-    let guest = function.wasmill_pipeline_gateway();
-    sandbox.set_up(|store| guest.call_configure(store, config)).map_err(BakeError::SetUp)?;
-    let schema = |schema| rows::encode_schema(schema).map_err(|err| BakeError::SetUp(Failure::Reject(err.to_string())));
-    let (input, output) = (schema(input)?, schema(output)?);
-    sandbox.set_up(|store| guest.call_bind(store, &input, &output)).map_err(BakeError::SetUp)?;
-    frozen(&wizer, &parsed, &mut sandbox, raw)
 }
 
 /// The component in the state that its instance has. Only standard streams may be open: those can be opened again.

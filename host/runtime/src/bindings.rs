@@ -67,6 +67,11 @@ pub mod gateway {
     });
 }
 
+/// Parts of compositions that are no functions, before they are composed.
+pub mod part {
+    wasmtime::component::bindgen!({ world: "composed-part", path: "../../wit" });
+}
+
 /// Adapters of document databases. What they import is what every function does, but for the clock.
 pub mod adapter {
     wasmtime::component::bindgen!({

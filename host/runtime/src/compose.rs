@@ -8,9 +8,10 @@
 //! ```
 //!
 //! A composition holds one linear chain with at most one step of a kind. What else of WASI its parts import is
-//! answered by a component that denies it (`compose/deny.rs`).
+//! answered by a component that denies it (`compose/deny.rs`). Whole pipelines are composed in [`events`].
 
 mod deny;
+pub mod events;
 mod merge;
 
 use wac_graph::types::Package;
@@ -48,8 +49,8 @@ pub enum ComposeError {
 /// Composes a scoring endpoint.
 pub fn compose(parts: &Parts<'_>) -> Result<Vec<u8>, ComposeError> {
     let joined = join(parts).map_err(ComposeError::Graph)?;
-    let Some(denying) = deny::component(&joined).map_err(ComposeError::Deny)? else { return Ok(joined) };
-    plug(&joined, &denying).map_err(ComposeError::Deny)
+    let Some(denying) = deny::component(&joined, &[]).map_err(ComposeError::Deny)? else { return Ok(joined) };
+    plug(&joined, &denying.component).map_err(ComposeError::Deny)
 }
 
 fn join(parts: &Parts<'_>) -> wasmtime::Result<Vec<u8>> {

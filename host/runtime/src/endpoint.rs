@@ -1,18 +1,21 @@
 //! A pipeline's scoring endpoint: which of its steps answer a request, and the component that they become.
 //!
 //! It is the step of kind `score` and, if its rows come from a transform whose rows stand alone, that one too. What
-//! reads objects and what writes documents has no place in it: a request brings its rows, and takes its scores.
+//! reads objects and what writes documents has no place in it: a request brings its rows, and takes its scores. An endpoint
+//! that takes events through a whole pipeline is made in [`events`].
+
+pub mod events;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 use serde::Serialize;
 
-use crate::bake::{self, BakeError, Image};
+use crate::bake::{self, BakeError, Image, Marker};
 use crate::compose::{self, ComposeError, Parts};
 use crate::engine::{Engine, on_deep_stack};
 use crate::failure::Failure;
 use crate::function::{Instance, Kind, score};
 use crate::pipeline::{Pipeline, Step};
-use crate::plan::{Artifact, Plan};
+use crate::plan::Plan;
 use crate::rows::ROW;
 
 /// The version of the endpoint's model that paths name.
@@ -36,12 +39,14 @@ pub struct Endpoint {
     pub columns: Vec<Field>,
 }
 
-/// Why a pipeline has no scoring endpoint.
+/// Why a pipeline has no endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// It has no step of kind `score`, or several.
-    #[error("an endpoint has one step of kind score, and the pipeline has {found}{hint}")]
+    /// It has no step of kind `score`, or several; for a whole pipeline, of kind `publish`.
+    #[error("an endpoint has one step of kind {kind}, and the pipeline has {found}{hint}")]
     Steps {
+        /// The kind.
+        kind: Kind,
         /// What it has.
         found: String,
         /// What to do about it.
@@ -66,6 +71,17 @@ pub enum EndpointError {
     /// The gateway cannot be baked.
     #[error("the gateway: {0}")]
     Gateway(BakeError),
+    /// The document database has no place in an endpoint.
+    #[error("{0}")]
+    Database(String),
+    /// Something else that a whole pipeline is composed with cannot be baked.
+    #[error("{part}: {source}")]
+    Part {
+        /// What it is for.
+        part: &'static str,
+        /// Why.
+        source: BakeError,
+    },
     /// The parts do not fit together.
     #[error(transparent)]
     Compose(#[from] ComposeError),
@@ -119,7 +135,7 @@ struct Composer<'a> {
 
 impl Composer<'_> {
     fn compose(&self, step: Option<&str>) -> Result<Endpoint, EndpointError> {
-        let score = self.scoring_step(step)?;
+        let score = the_step(self.pipeline, Kind::Score, step)?;
         let transform = self.transform_before(score)?;
         let first = transform.unwrap_or(score);
         let model = self.metadata(score).map_err(|failure| EndpointError::Failed(failure.to_string()))?;
@@ -135,7 +151,7 @@ impl Composer<'_> {
         let scoring = self.bake(score, &mut parts)?;
         let cleaning = transform.map(|transform| self.bake(transform, &mut parts)).transpose()?;
         let output = score.bound.schema.clone().unwrap_or_else(|| Schema::empty().into());
-        let gateway = bake::bake_gateway(self.engine, &self.shells.gateway, &config, first.input(), &output)
+        let gateway = bake::part::bake_gateway(self.engine, &self.shells.gateway, &config, first.input(), &output)
             .map_err(EndpointError::Gateway)?;
         let component = compose::compose(&Parts {
             gateway: &gateway,
@@ -144,26 +160,6 @@ impl Composer<'_> {
         })?;
         let columns = first.input().fields().iter().filter(|field| field.name() != ROW);
         Ok(Endpoint { component, parts, columns: columns.map(|field| field.as_ref().clone()).collect() })
-    }
-
-    fn scoring_step(&self, wanted: Option<&str>) -> Result<&Step, EndpointError> {
-        let scoring: Vec<&Step> = self.pipeline.steps.iter().filter(|step| step.kind == Kind::Score).collect();
-        let names = || scoring.iter().map(|step| format!("`{}`", step.id)).collect::<Vec<_>>().join(", ");
-        match (wanted, &*scoring) {
-            (Some(wanted), _) => {
-                let found = scoring.iter().find(|step| step.id.as_str() == wanted).copied();
-                found.ok_or_else(|| EndpointError::Steps {
-                    found: format!("no such step `{wanted}`"),
-                    hint: format!("\nhint: its steps of kind score: {}", names()),
-                })
-            }
-            (None, [only]) => Ok(only),
-            (None, []) => Err(EndpointError::Steps { found: "none".into(), hint: String::new() }),
-            (None, several) => Err(EndpointError::Steps {
-                found: several.len().to_string(),
-                hint: format!("\nhint: name one with --step: {}", names()),
-            }),
-        }
     }
 
     /// The transform whose rows are scored, if that is where they come from.
@@ -189,23 +185,7 @@ impl Composer<'_> {
     }
 
     fn bake(&self, step: &Step, parts: &mut Vec<(String, Image)>) -> Result<Vec<u8>, EndpointError> {
-        let planned = self.plan.steps.iter().find(|planned| planned.id == step.id);
-        if planned.is_some_and(|planned| !planned.outbound.is_empty()) {
-            let why = "it is granted requests of its own (`grants.http`), and an endpoint sends none".to_owned();
-            return Err(EndpointError::Step { step: step.id.to_string(), why });
-        }
-        let read = planned.map(|planned| &planned.component).map(Artifact::read);
-        let bytes = match read {
-            Some(Ok(bytes)) => bytes,
-            Some(Err(err)) => return Err(EndpointError::Failed(err.to_string())),
-            None => return Err(EndpointError::Failed(format!("step `{}` is not in the plan", step.id))),
-        };
-        let failed = |source| EndpointError::Bake { step: step.id.to_string(), source };
-        let baked = match step.is_baked() {
-            true => bytes,
-            false => bake::bake(self.engine, &bytes, step.setup()).map_err(failed)?,
-        };
-        let image = Image::of(&baked).map_err(|err| failed(BakeError::Snapshot(err)))?;
+        let (baked, image) = bake_step(self.engine, self.plan, step)?;
         parts.push((step.id.to_string(), image));
         Ok(baked)
     }
@@ -216,6 +196,49 @@ impl Composer<'_> {
             _ => Err(Failure::Reject(format!("step `{}` is not of kind score", score.id))),
         }
     }
+}
+
+/// The step of a kind that an endpoint is made for: the one that is wanted, or else the only one.
+fn the_step<'a>(pipeline: &'a Pipeline, kind: Kind, wanted: Option<&str>) -> Result<&'a Step, EndpointError> {
+    let known: Vec<&Step> = pipeline.steps.iter().filter(|step| step.kind == kind).collect();
+    let names = || known.iter().map(|step| format!("`{}`", step.id)).collect::<Vec<_>>().join(", ");
+    match (wanted, &*known) {
+        (Some(wanted), _) => {
+            let found = known.iter().find(|step| step.id.as_str() == wanted).copied();
+            found.ok_or_else(|| EndpointError::Steps {
+                kind,
+                found: format!("no such step `{wanted}`"),
+                hint: format!("\nhint: its steps of kind {kind}: {}", names()),
+            })
+        }
+        (None, [only]) => Ok(only),
+        (None, []) => Err(EndpointError::Steps { kind, found: "none".into(), hint: String::new() }),
+        (None, several) => Err(EndpointError::Steps {
+            kind,
+            found: several.len().to_string(),
+            hint: format!("\nhint: name one with --step: {}", names()),
+        }),
+    }
+}
+
+/// A step of the plan, baked, and what its memory starts with.
+fn bake_step(engine: &Engine, plan: &Plan, step: &Step) -> Result<(Vec<u8>, Image), EndpointError> {
+    let planned = plan.steps.iter().find(|planned| planned.id == step.id);
+    let planned = planned.ok_or_else(|| EndpointError::Failed(format!("step `{}` is not in the plan", step.id)))?;
+    if !planned.outbound.is_empty() {
+        let why = "it is granted requests of its own (`grants.http`), and an endpoint sends none".to_owned();
+        return Err(EndpointError::Step { step: step.id.to_string(), why });
+    }
+    let bytes = planned.component.read().map_err(|err| EndpointError::Failed(err.to_string()))?;
+    let failed = |source| EndpointError::Bake { step: step.id.to_string(), source };
+    // The step may start from what an earlier run baked and kept; the plan's file says whether it was baked before.
+    let is_baked = Marker::read(&bytes).map_err(|err| failed(BakeError::Snapshot(err)))?.is_some();
+    let baked = match is_baked {
+        true => bytes,
+        false => bake::bake(engine, &bytes, step.setup()).map_err(failed)?,
+    };
+    let image = Image::of(&baked).map_err(|err| failed(BakeError::Snapshot(err)))?;
+    Ok((baked, image))
 }
 
 /// The model's own tensors. Whatever number of rows the model takes at once, a request may have any.

@@ -25,6 +25,9 @@ pub const ADAPTERS: u16 = 16;
 /// Of pipelines and their adapters.
 const INSTANCES: u32 = SANDBOXES + ADAPTERS as u32;
 
+/// How many memories there may be when components are served. A whole pipeline that was composed has a dozen or two.
+pub const SERVED_MEMORIES: u32 = INSTANCES * 8;
+
 /// How much of a memory or table that was used stays in use for the next sandbox, in bytes.
 const KEEP_RESIDENT: usize = 4 << 20;
 
@@ -74,11 +77,20 @@ pub struct Engine {
 impl Engine {
     /// An engine that keeps compiled code in `cache`, if given.
     pub fn new(cache: Option<CodeCache>) -> wasmtime::Result<Self> {
+        Self::with_memories(cache, INSTANCES)
+    }
+
+    /// The same for a server, whose components are composed of many parts.
+    pub fn to_serve(cache: Option<CodeCache>) -> wasmtime::Result<Self> {
+        Self::with_memories(cache, SERVED_MEMORIES)
+    }
+
+    fn with_memories(cache: Option<CodeCache>, memories: u32) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES)
-            .total_core_instances(INSTANCES * 8)
-            .total_memories(INSTANCES)
-            .total_tables(INSTANCES * 4)
+            .total_core_instances(memories * 8)
+            .total_memories(memories)
+            .total_tables(memories * 4)
             .max_memory_size(MEMORY_CEILING)
             // What Spin allows; `wasmtime serve` allows a fifth of the elements.
             .table_elements(100_000)

@@ -13,7 +13,7 @@
 //! - [`sink`]: tables that rows are written to; [`table_source`]: tables that are read to join with. Others know them.
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
 //!   files of [`sqlite`].
-//! - `outbound`: where functions may send requests, and what sends them.
+//! - [`outbound`]: where functions may send requests, and what sends them.
 //! - [`backoff`]: how long to wait before another attempt; [`permits`]: how many may do something at once.
 //! - [`crash`]: points at which tests end the process.
 //! - [`portable`]: whether a component runs on other hosts.
@@ -35,7 +35,7 @@ pub mod event;
 pub mod failure;
 pub mod function;
 pub mod manifest;
-mod outbound;
+pub mod outbound;
 pub mod permits;
 pub mod pipeline;
 pub mod plan;

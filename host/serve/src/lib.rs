@@ -3,10 +3,11 @@
 //! # Layout
 //! - [`server`]: connections, from the listener to the end; [`tls`]: the certificate they begin with.
 //! - [`service`]: one request, with its limits; [`access`]: who may send it.
-//! - [`sandbox`]: instances of the component, one for a request or for several.
+//! - [`sandbox`]: instances of the component, one for a request or for several; [`grants`]: what they may reach.
 //! - [`metrics`]: what `/metrics` says.
 
 pub mod access;
+pub mod grants;
 pub mod metrics;
 pub mod sandbox;
 pub mod server;

@@ -9,43 +9,27 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 use wasmill_runtime::capability::output::Captured;
-use wasmill_runtime::engine::Engine;
+use wasmill_runtime::engine::{Engine, SERVED_MEMORIES};
 use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
 use wasmtime::{Store, StoreContextMut, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::Settings;
+use crate::grants::{Grants, Outgoing};
 use crate::metrics::Metrics;
 
 /// The data of an instance's store.
 pub struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: NoOutgoing,
+    outgoing: Outgoing,
     table: ResourceTable,
     limits: StoreLimits,
     output: Captured,
-}
-
-/// Requests of the component's own are refused: nothing grants it the network.
-struct NoOutgoing;
-
-/// What a request, or its answer, says when it is over.
-type Over = Box<dyn Future<Output = Result<(), Error>> + Send>;
-
-impl WasiHttpHooks for NoOutgoing {
-    fn send_request(
-        &mut self,
-        _: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Over,
-    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Over), Error>> + Send> {
-        Box::new(async { Err(Error::HttpRequestDenied) })
-    }
 }
 
 impl WasiView for State {
@@ -56,7 +40,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -75,18 +59,37 @@ pub fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<ProxyPre<Stat
     }
 }
 
+/// How many requests to a component there is room for at once, in an engine that is [to serve](Engine::to_serve): each of
+/// its parts has a memory. Some room is left to instances that are about to end.
+pub fn room(pre: &ProxyPre<State>) -> usize {
+    let component = match pre {
+        ProxyPre::P2(pre) => pre.instance_pre().component(),
+        ProxyPre::P3(pre) => pre.instance_pre().component(),
+    };
+    let needed = component.resources_required().map_or(1, |needed| needed.num_memories.max(1));
+    let room = (SERVED_MEMORIES / needed) as usize;
+    (room - room / 8).max(1)
+}
+
 /// What starts instances.
 pub struct Sandboxes {
     engine: Engine,
     pre: ProxyPre<State>,
+    grants: Grants,
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
 }
 
 impl Sandboxes {
     /// Of a linked component.
-    pub fn new(engine: Engine, pre: ProxyPre<State>, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
-        Self { engine, pre, settings, metrics }
+    pub fn new(
+        engine: Engine,
+        pre: ProxyPre<State>,
+        grants: Grants,
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { engine, pre, grants, settings, metrics }
     }
 }
 
@@ -97,10 +100,11 @@ impl HandlerState for Sandboxes {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
         let output = Captured::default();
-        let wasi = WasiCtxBuilder::new().stdout(output.clone()).stderr(output.clone()).build();
+        let mut wasi = WasiCtxBuilder::new();
+        let wasi = wasi.stdout(output.clone()).stderr(output.clone()).envs(&self.grants.environment).build();
         let limits = StoreLimitsBuilder::new().memory_size(self.settings.memory).build();
-        let state =
-            State { wasi, http: WasiHttpCtx::new(), hooks: NoOutgoing, table: ResourceTable::new(), limits, output };
+        let outgoing = Outgoing::new(self.grants.outgoing.as_ref());
+        let state = State { wasi, http: WasiHttpCtx::new(), outgoing, table: ResourceTable::new(), limits, output };
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.limits);
         // A function that computes lets others go on at every tick, and its deadline is seen then.
@@ -164,15 +168,19 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, State>,
+        mut store: StoreContextMut<'_, State>,
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        store.data_mut().outgoing.bound(self.settings.deadline);
         // `Expiration` ends it.
         Box::pin(pending())
     }
 
     fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
+        if let Some(denied) = store.data().outgoing.take_denied() {
+            tracing::warn!("{denied}");
+        }
         let printed = store.data().output.take();
         if !printed.is_empty() {
             tracing::info!("{printed}");

@@ -1,35 +1,50 @@
 //! `wasmill compose`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use wasmill_runtime::bake::Image;
+use wasmill_runtime::endpoint::events::{self, Place};
 use wasmill_runtime::endpoint::{Endpoint, Shells};
+use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::portable::Survey;
 
 use super::{Exit, PipelineArgs};
 use crate::session::{self, Session};
 use crate::text;
 
-/// Make one component of a pipeline's scoring endpoint, for any WASI host.
+/// Make one component of a pipeline's scoring endpoint, or of the whole pipeline, for any WASI host.
 ///
-/// It answers HTTP: the Open Inference Protocol at `/v2`, and rows at `/v1/score`. The step of kind score and the
-/// transform before it are baked into it, with their model, SQL and tables, so it needs no file, variable or flag:
-/// `wasmtime serve FILE`, `spin up` or `wasmill serve FILE` run it. Warns if it exceeds the default limits of
-/// `wasmtime serve`, which are the narrowest.
+/// A scoring endpoint answers HTTP: the Open Inference Protocol at `/v2`, and rows at `/v1/score`. The step of kind score
+/// and the transform before it are baked into it, with their model, SQL and tables, so it needs no file, variable or flag:
+/// `wasmtime serve FILE`, `spin up` or `wasmill serve FILE` run it. With --events all steps are, and the adapter of the
+/// document database: what is sent to `/v1/events` is read, cleaned, scored and written before the answer. It takes the
+/// database's key from the environment. Warns if it exceeds the default limits of `wasmtime serve`, which are the
+/// narrowest.
 #[derive(Debug, Args)]
 pub struct Compose {
     #[command(flatten)]
     pipeline: PipelineArgs,
 
-    /// The step of kind score, if there are several.
+    /// Compose the whole pipeline: one chain of steps that ends in a document database that is reached over HTTP.
+    #[arg(long)]
+    events: bool,
+
+    /// The step of kind score, if there are several; with --events that of kind publish: what does not lead to it is left
+    /// out.
     #[arg(long, value_name = "STEP")]
     step: Option<String>,
 
     /// The version of WASI whose HTTP the component speaks. Hosts may use an instance of 0.3 for many requests, also
     /// at the same time; one of 0.2 runs on more hosts.
-    #[arg(long, value_name = "VERSION", default_value = "0.2")]
+    #[arg(long, value_name = "VERSION", default_value = "0.2", conflicts_with = "events")]
     wasi: Wasi,
+
+    /// Where a whole pipeline has its settings from, such as the database's key: the environment, or on Spin the
+    /// application's variables, whose names are in lower case (`cosmos_key`).
+    #[arg(long, value_name = "WHERE", default_value = "env", requires = "events")]
+    settings: From,
 
     /// Where to write the component [default: `.wasmill/PIPELINE.wasm` beside the manifest].
     #[arg(short, long, value_name = "FILE")]
@@ -45,35 +60,85 @@ enum Wasi {
     P3,
 }
 
+/// Where settings are from.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum From {
+    Env,
+    Spin,
+}
+
 impl Compose {
     /// Composes, and says what came of it.
     pub fn run(self) -> Result<Exit> {
         let session = Session::open(&self.pipeline)?;
+        if self.events {
+            // Said before anything takes time.
+            events::adapter(&session.plan)?;
+        }
         let pipeline = session.load(None)?;
+        let out = self.out.clone();
+        let out = out.unwrap_or_else(|| session.plan.state.join(format!("{}.wasm", pipeline.name)));
+        let component = match self.events {
+            true => self.events(&session, &pipeline, &out)?,
+            false => self.scoring(&session, &pipeline, &out)?,
+        };
+        if let Some(reason) = Survey::of(&component, Some(session::code_cache()?))?.too_large {
+            eprintln!("warning: it is over the default limits of wasmtime serve: {reason}");
+        }
+        Ok(Exit::Done)
+    }
+
+    fn scoring(&self, session: &Session, pipeline: &Pipeline, out: &Path) -> Result<Vec<u8>> {
         let gateway = match self.wasi {
             Wasi::P2 => "gateway",
             Wasi::P3 => "gateway-p3",
         };
         let shells = Shells { gateway: session.shell(gateway)?, chain: session.shell("chain")? };
-        let endpoint = session.compose(&pipeline, self.step.as_deref(), &shells)?;
-        let Endpoint { component, parts, columns } = &endpoint;
-        let out = self.out.unwrap_or_else(|| session.plan.state.join(format!("{}.wasm", pipeline.name)));
-        if let Some(folder) = out.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        }
-        std::fs::write(&out, component).with_context(|| format!("cannot write `{}`", out.display()))?;
-        say!("{}: {} bytes", out.display(), text::count(component.len() as u64))?;
-        for (step, image) in parts {
-            say!("  {step}: {image}")?;
-        }
+        let Endpoint { component, parts, columns } = session.compose(pipeline, self.step.as_deref(), &shells)?;
+        write(out, &component, &parts)?;
         say!("  a request's rows have:")?;
         for field in columns {
             let null = if field.is_nullable() { "" } else { ", not null" };
             say!("    {}: {}{null}", field.name(), field.data_type())?;
         }
-        if let Some(reason) = Survey::of(component, Some(session::code_cache()?))?.too_large {
-            eprintln!("warning: it is over the default limits of wasmtime serve: {reason}");
-        }
-        Ok(Exit::Done)
+        Ok(component)
     }
+
+    fn events(&self, session: &Session, pipeline: &Pipeline, out: &Path) -> Result<Vec<u8>> {
+        let (place, named) = match self.settings {
+            From::Env => (Place::Environment, "the environment"),
+            From::Spin => (Place::Spin, "Spin's variables"),
+        };
+        let endpoint = session.compose_events(pipeline, self.step.as_deref(), place)?;
+        let events::Endpoint { component, parts, left_out, settings, origins } = endpoint;
+        write(out, &component, &parts)?;
+        if !left_out.is_empty() {
+            say!("  left out: {}", left_out.join(", "))?;
+        }
+        say!("  it reads from {named}, where they are set:")?;
+        for name in settings {
+            match self.settings {
+                From::Env => say!("    {name}")?,
+                From::Spin => say!("    {}", name.to_ascii_lowercase())?,
+            }
+        }
+        say!("  it sends requests to:")?;
+        for origin in origins {
+            say!("    {origin}")?;
+        }
+        Ok(component)
+    }
+}
+
+/// Writes the component, and says what it is made of.
+fn write(out: &Path, component: &[u8], parts: &[(String, Image)]) -> Result<()> {
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    }
+    std::fs::write(out, component).with_context(|| format!("cannot write `{}`", out.display()))?;
+    say!("{}: {} bytes", out.display(), text::count(component.len() as u64))?;
+    for (step, image) in parts {
+        say!("  {step}: {image}")?;
+    }
+    Ok(())
 }

@@ -1,12 +1,14 @@
 //! `wasmill serve`.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use wasmill_runtime::engine::Engine;
+use wasmill_serve::grants::Grants;
 use wasmill_serve::metrics::Metrics;
 use wasmill_serve::sandbox::{self, Sandboxes};
 use wasmill_serve::service::Service;
@@ -20,7 +22,8 @@ use crate::session::code_cache;
 /// Serve a component that exports `wasi:http` (0.2 or 0.3), such as `wasmill compose` makes.
 ///
 /// Every request gets a fresh sandbox, unless --reuse says otherwise. `/metrics` (Prometheus) and `/healthz` are
-/// answered by the server itself. Ctrl-C or SIGTERM lets the requests in flight finish. The certificate and the rules
+/// answered by the server itself. A component sees nothing of the environment and sends no requests, unless --env and
+/// --allow-http say so. Ctrl-C or SIGTERM lets the requests in flight finish. The certificate and the rules
 /// of access are read again every 10 seconds, so that they can be replaced while the server runs.
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -67,6 +70,15 @@ pub struct Serve {
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     idle: f64,
 
+    /// Let the component see this variable of the environment, if it is set; several times for several.
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
+
+    /// Let the component send requests to this origin, like `https://api.example.com` or `https://*.example.com`; several
+    /// times for several. Others are denied.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_http: Vec<String>,
+
     /// Log every request on standard error: principal, method, path, status and time.
     #[arg(long)]
     access_log: bool,
@@ -78,15 +90,19 @@ impl Serve {
         self.listen.start_log();
         let bytes = self.component.read(&self.registry)?;
         let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
-        let engine = Engine::new(Some(code_cache()?))?;
+        let engine = Engine::to_serve(Some(code_cache()?))?;
         let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
         let pre = pre.with_context(|| format!("cannot serve `{}`", self.component))?;
+        let room = sandbox::room(&pre);
+        if self.concurrency.get() > room {
+            eprintln!("note: the component has many parts: {room} requests are worked on at once, others wait");
+        }
         let deadline = Duration::try_from_secs_f64(self.deadline).context("--deadline is not a time")?;
         let idle = Duration::try_from_secs_f64(self.idle).ok().filter(|idle| !idle.is_zero());
         let idle = idle.context("--idle is not a time above 0")?;
         let settings = Arc::new(Settings {
             reuse: self.reuse.get(),
-            concurrency: self.concurrency.get(),
+            concurrency: self.concurrency.get().min(room),
             queue: self.queue,
             body_limit: self.body_limit << 20,
             deadline,
@@ -95,8 +111,15 @@ impl Serve {
             idle,
             access_log: self.access_log,
         });
+        let mut grants = Grants::default();
+        for name in &self.env {
+            let value = std::env::var_os(name).map(OsString::into_string).transpose();
+            let value = value.map_err(|_| anyhow!("--env: the variable `{name}` is not UTF-8"))?;
+            grants.environment.extend(value.map(|value| (name.clone(), value)));
+        }
+        grants.allow_http(&self.allow_http, deadline).map_err(|err| anyhow!("--allow-http: {err}"))?;
         let metrics = Arc::new(Metrics::default());
-        let sandboxes = Sandboxes::new(engine, pre, settings.clone(), metrics.clone());
+        let sandboxes = Sandboxes::new(engine, pre, grants, settings.clone(), metrics.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let service = Arc::new(Service::new(sandboxes, gate, settings.clone(), metrics));

@@ -89,6 +89,11 @@ impl HttpCtx {
         self.hooks.noted.any.load(Ordering::Relaxed)
     }
 
+    /// What sends requests.
+    pub fn hooks(&mut self) -> &mut dyn WasiHttpHooks {
+        &mut self.hooks
+    }
+
     /// How `wasi:http` is implemented.
     pub fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
         WasiHttpCtxView { hooks: &mut self.hooks, table, ctx: &mut self.wasi }

@@ -39,11 +39,21 @@ const EMPTY: [&str; 5] = [
 /// Where the zeros are that an answer of nothing points to: past null, in memory that nothing writes to.
 const ZEROS: i32 = 1024;
 
-/// The component for what `composed` imports and is not granted; none if there is no such import.
-pub fn component(composed: &[u8]) -> Result<Option<Vec<u8>>> {
+/// A component that denies.
+pub struct Denying {
+    /// It.
+    pub component: Vec<u8>,
+    /// The interfaces that it exports.
+    pub interfaces: Vec<String>,
+}
+
+/// The component for what `composed` imports and is not granted; none if there is no such import. Besides what every
+/// composition is granted, `kept` are: interfaces by their names, or how those begin.
+pub fn component(composed: &[u8], kept: &[&str]) -> Result<Option<Denying>> {
     let decoded = wit_component::decode(composed).map_err(wasmtime::Error::from_anyhow)?;
     let DecodedWasm::Component(mut resolve, world) = decoded else { bail!("it is no component") };
-    if !deny_imports(&mut resolve, world) {
+    let interfaces = deny_imports(&mut resolve, world, kept);
+    if interfaces.is_empty() {
         return Ok(None);
     }
     let mangling = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
@@ -52,25 +62,30 @@ pub fn component(composed: &[u8]) -> Result<Option<Vec<u8>>> {
         .map_err(wasmtime::Error::from_anyhow)?;
     let mut encoder = ComponentEncoder::default();
     let encoded = encoder.module(&module).and_then(|encoder| encoder.encode());
-    encoded.map(Some).map_err(wasmtime::Error::from_anyhow)
+    let component = encoded.map_err(wasmtime::Error::from_anyhow)?;
+    Ok(Some(Denying { component, interfaces }))
 }
 
-/// Makes of a world the one that exports what it was not granted as imports; whether there is any.
-fn deny_imports(resolve: &mut Resolve, id: WorldId) -> bool {
+/// Makes of a world the one that exports what it was not granted as imports; which that is.
+fn deny_imports(resolve: &mut Resolve, id: WorldId, kept: &[&str]) -> Vec<String> {
     let imports: Vec<(WorldKey, WorldItem)> =
         resolve.worlds.get_mut(id).map(|world| std::mem::take(&mut world.imports)).into_iter().flatten().collect();
-    let (mut kept, mut denied) = (Vec::new(), Vec::new());
+    let (mut granted, mut denied, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for (key, item) in imports {
         let name = resolve.name_world_key(&key);
-        let is_granted = GRANTED.iter().any(|granted| name.starts_with(granted));
-        if is_granted { kept.push((key, item)) } else { denied.push((key, item)) }
+        let is_granted = GRANTED.iter().chain(kept).any(|granted| name.starts_with(granted));
+        if is_granted {
+            granted.push((key, item));
+        } else {
+            denied.push((key, item));
+            names.push(name);
+        }
     }
-    let any = !denied.is_empty();
     if let Some(world) = resolve.worlds.get_mut(id) {
-        world.imports = kept.into_iter().collect();
+        world.imports = granted.into_iter().collect();
         world.exports = denied.into_iter().collect();
     }
-    any
+    names
 }
 
 /// A module with every function that the world exports.

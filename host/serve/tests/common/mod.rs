@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::engine::Engine;
 use wasmill_serve::access::Gate;
+use wasmill_serve::grants::Grants;
 use wasmill_serve::metrics::Metrics;
 use wasmill_serve::sandbox::{self, Sandboxes};
 use wasmill_serve::service::Service;
@@ -45,7 +46,7 @@ impl Server {
     pub fn start(component: &[u8], settings: Settings, gate: Gate, tls: Option<Tls>) -> Self {
         let pre = sandbox::link(&ENGINE, component).unwrap();
         let (shared, metrics) = (Arc::new(settings.clone()), Arc::new(Metrics::default()));
-        let sandboxes = Sandboxes::new(ENGINE.clone(), pre, shared.clone(), metrics.clone());
+        let sandboxes = Sandboxes::new(ENGINE.clone(), pre, Grants::default(), shared.clone(), metrics.clone());
         // What a service starts, it starts in the server's runtime.
         let service = LazyLock::new(move || Service::new(sandboxes, gate, shared, metrics));
         let service = Arc::new(service);
