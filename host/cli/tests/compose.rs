@@ -81,6 +81,7 @@ fn a_whole_pipeline_imports_what_it_answers_with_its_environment_and_requests() 
         "wasi:io/poll",
         "wasi:io/streams",
         "wasi:random/random",
+        "wasmill:pipeline/types",
     ];
     assert_eq!(imports, expect);
 }
@@ -99,7 +100,7 @@ fn what_is_no_chain_is_refused_with_a_hint() {
             &publish("write", ""),
             None,
             "an endpoint reaches its document database over HTTP, and that of this pipeline is a file of SQLite\n\
-             hint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` in [documents], or",
+             hint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` or `\"couchdb+https://HOST/\"` in [documents], or",
         ),
         (
             "postgres://localhost/shop",

@@ -98,8 +98,11 @@ pub fn compose(parts: &EventParts) -> Result<Vec<u8>, ComposeError> {
     joined.join(publish, guard, DOCUMENTS)?;
     let ingest = joined.add_granted("ingest", &parts.ingest, &[OBJECTS])?;
     joined.join(ingest, buffer, OBJECTS)?;
-    let gateway = joined.add("gateway", &parts.gateway, &[BUFFER, OBJECTS, INGEST, TRANSFORM, SCORE, PUBLISH])?;
+    // Of objects and documents it has the types, which others use.
+    let kept = [BUFFER, OBJECTS, DOCUMENTS, INGEST, TRANSFORM, SCORE, PUBLISH];
+    let gateway = joined.add("gateway", &parts.gateway, &kept)?;
     joined.join(gateway, buffer, OBJECTS)?;
+    joined.join(gateway, guard, DOCUMENTS)?;
     joined.join(gateway, buffer, BUFFER)?;
     joined.join(gateway, ingest, INGEST)?;
     joined.join(gateway, publish, PUBLISH)?;

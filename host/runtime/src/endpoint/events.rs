@@ -55,7 +55,7 @@ pub fn adapter(plan: &Plan) -> Result<&AdapterPlan, EndpointError> {
         None => "is not there",
     };
     Err(EndpointError::Database(format!(
-        "an endpoint reaches its document database over HTTP, and that of this pipeline {kind}\nhint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` in [documents], or run the pipeline with `wasmill up`"
+        "an endpoint reaches its document database over HTTP, and that of this pipeline {kind}\nhint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` or `\"couchdb+https://HOST/\"` in [documents], or run the pipeline with `wasmill up`"
     )))
 }
 
