@@ -9,7 +9,7 @@ use wasmill_document_postgres::Postgres;
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::adapter::{Adapter, AdapterPlan};
 use wasmill_runtime::documents::{Database, Documents};
-use wasmill_runtime::endpoint::events::{self, Place};
+use wasmill_runtime::endpoint::events::{self, Target};
 use wasmill_runtime::endpoint::{self, Endpoint, Shells};
 use wasmill_runtime::engine::{Engine, on_deep_stack};
 use wasmill_runtime::function::Function;
@@ -62,17 +62,17 @@ impl Session {
         Ok(endpoint::compose(&self.engine, &self.plan, pipeline, step, shells)?)
     }
 
-    /// The component of the pipeline's endpoint of events, which has its settings from there.
-    pub fn compose_events(&self, pipeline: &Pipeline, step: Option<&str>, place: Place) -> Result<events::Endpoint> {
-        let adapter = events::adapter(&self.plan)?;
+    /// The component of the pipeline's endpoint of events, for a host.
+    pub fn compose_events(&self, pipeline: &Pipeline, step: Option<&str>, target: Target) -> Result<events::Endpoint> {
+        let adapter = events::adapter(&self.plan, target)?;
         let shells = events::Shells {
             gateway: self.shell("events")?,
             buffer: self.shell("buffer")?,
             pass: self.shell("pass")?,
-            settings: self.shell(place.component())?,
-            place,
+            settings: self.shell(target.settings())?,
+            target,
             guard: self.shell("documents-guard")?,
-            adapter: self.adapter(adapter)?,
+            adapter: self.adapter(&adapter)?,
         };
         Ok(events::compose(&self.engine, &self.plan, pipeline, step, &shells)?)
     }

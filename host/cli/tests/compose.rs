@@ -87,6 +87,33 @@ fn a_whole_pipeline_imports_what_it_answers_with_its_environment_and_requests() 
 }
 
 #[test]
+fn for_spin_settings_are_variables_and_documents_may_be_in_its_own_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipeline.toml");
+    for (url, variables, database) in
+        [(COSMOS, "    region\n    cosmos_key\n", false), ("sqlite:d.db", "    region\n", true)]
+    {
+        std::fs::write(&path, manifest(url, &publish("write", ""))).unwrap();
+        let (code, stdout, stderr) =
+            wasmill(folder.path(), &["compose", ".", "--events", "--target", "spin", "-o", "f.wasm"]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains(&format!("the application's variables, where they are set:\n{variables}")), "{stdout}");
+        assert_eq!(stdout.contains("requests to"), !database, "{stdout}");
+        let (_, stdout, _) = wasmill(folder.path(), &["inspect", "f.wasm"]);
+        let imports = stdout.lines().find(|line| line.starts_with("  imports: ")).unwrap();
+        for (interface, is_imported) in [
+            // No part that publishes asks for a setting, but the adapter of Cosmos DB does.
+            ("fermyon:spin/variables@2.0.0", !database),
+            ("fermyon:spin/sqlite@2.0.0", database),
+            ("wasi:http/outgoing-handler@", !database),
+            ("wasi:cli/environment@", false),
+        ] {
+            assert_eq!(imports.contains(interface), is_imported, "{url}: {interface}: {imports}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_chain_is_refused_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let two = [publish("write", ""), publish("again", "from = \"read\"")].concat();
@@ -100,7 +127,7 @@ fn what_is_no_chain_is_refused_with_a_hint() {
             &publish("write", ""),
             None,
             "an endpoint reaches its document database over HTTP, and that of this pipeline is a file of SQLite\n\
-             hint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` or `\"couchdb+https://HOST/\"` in [documents], or",
+             hint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` or `\"couchdb+https://HOST/\"` in [documents]; or for Spin's own SQLite",
         ),
         (
             "postgres://localhost/shop",

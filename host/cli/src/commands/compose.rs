@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use wasmill_runtime::bake::Image;
-use wasmill_runtime::endpoint::events::{self, Place};
+use wasmill_runtime::endpoint::events::{self, Target};
 use wasmill_runtime::endpoint::{Endpoint, Shells};
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::portable::Survey;
@@ -41,10 +41,11 @@ pub struct Compose {
     #[arg(long, value_name = "VERSION", default_value = "0.2", conflicts_with = "events")]
     wasi: Wasi,
 
-    /// Where a whole pipeline has its settings from, such as the database's key: the environment, or on Spin the
-    /// application's variables, whose names are in lower case (`cosmos_key`).
-    #[arg(long, value_name = "WHERE", default_value = "env", requires = "events")]
-    settings: From,
+    /// What a whole pipeline runs on: any host of WASI 0.2, with settings, such as the database's key, from the environment;
+    /// or Spin, with settings from the application's variables, whose names are in lower case (`cosmos_key`), and if the
+    /// manifest's documents are in SQLite, documents in Spin's own.
+    #[arg(long, value_name = "HOST", default_value = "wasi", requires = "events")]
+    target: Host,
 
     /// Where to write the component [default: `.wasmill/PIPELINE.wasm` beside the manifest].
     #[arg(short, long, value_name = "FILE")]
@@ -60,11 +61,20 @@ enum Wasi {
     P3,
 }
 
-/// Where settings are from.
+/// What a component runs on.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum From {
-    Env,
+enum Host {
+    Wasi,
     Spin,
+}
+
+impl From<Host> for Target {
+    fn from(host: Host) -> Self {
+        match host {
+            Host::Wasi => Self::Wasi,
+            Host::Spin => Self::Spin,
+        }
+    }
 }
 
 impl Compose {
@@ -73,7 +83,7 @@ impl Compose {
         let session = Session::open(&self.pipeline)?;
         if self.events {
             // Said before anything takes time.
-            events::adapter(&session.plan)?;
+            events::adapter(&session.plan, self.target.into())?;
         }
         let pipeline = session.load(None)?;
         let out = self.out.clone();
@@ -105,27 +115,21 @@ impl Compose {
     }
 
     fn events(&self, session: &Session, pipeline: &Pipeline, out: &Path) -> Result<Vec<u8>> {
-        let (place, named) = match self.settings {
-            From::Env => (Place::Environment, "the environment"),
-            From::Spin => (Place::Spin, "Spin's variables"),
-        };
-        let endpoint = session.compose_events(pipeline, self.step.as_deref(), place)?;
+        let endpoint = session.compose_events(pipeline, self.step.as_deref(), self.target.into())?;
         let events::Endpoint { component, parts, left_out, settings, origins } = endpoint;
         write(out, &component, &parts)?;
         if !left_out.is_empty() {
             say!("  left out: {}", left_out.join(", "))?;
         }
-        say!("  it reads from {named}, where they are set:")?;
-        for name in settings {
-            match self.settings {
-                From::Env => say!("    {name}")?,
-                From::Spin => say!("    {}", name.to_ascii_lowercase())?,
-            }
-        }
-        say!("  it sends requests to:")?;
-        for origin in origins {
-            say!("    {origin}")?;
-        }
+        let place = match self.target {
+            Host::Wasi => "the environment",
+            Host::Spin => "the application's variables",
+        };
+        list(&format!("it reads from {place}, where they are set"), &settings, |name| match self.target {
+            Host::Wasi => name.to_owned(),
+            Host::Spin => name.to_ascii_lowercase(),
+        })?;
+        list("it sends requests to", &origins, str::to_owned)?;
         Ok(component)
     }
 }
@@ -139,6 +143,18 @@ fn write(out: &Path, component: &[u8], parts: &[(String, Image)]) -> Result<()> 
     say!("{}: {} bytes", out.display(), text::count(component.len() as u64))?;
     for (step, image) in parts {
         say!("  {step}: {image}")?;
+    }
+    Ok(())
+}
+
+/// Prints what there is under a heading, if there is anything.
+fn list(heading: &str, items: &[String], shown: impl Fn(&str) -> String) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    say!("  {heading}:")?;
+    for item in items {
+        say!("    {}", shown(item))?;
     }
     Ok(())
 }

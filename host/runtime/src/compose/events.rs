@@ -8,11 +8,11 @@
 //!            └──publish──────────► publish ──documents──► guard ──documents──► adapter ──► wasi:http/outgoing-handler
 //! ```
 //!
-//! Each part has only what it is granted: of what a host gives, requests are the adapter's alone, and the environment
-//! that of the components that answer `settings`, one for each part that is granted some. Everything else that a part
+//! Each part has only what it is granted: of what a host gives, requests (or the host's own database) are the adapter's
+//! alone, and the environment that of the components that answer `settings`, one for each part that is granted some. Everything else that a part
 //! imports is denied to it, by a component of its own, before it is joined to the others.
 
-use wac_graph::{CompositionGraph, EncodeOptions, InstantiationArgumentError};
+use wac_graph::{CompositionGraph, EncodeOptions};
 
 use super::deny::{self, Denying};
 use super::{ComposeError, Part, SCORE, TRANSFORM, merge, package};
@@ -25,32 +25,37 @@ const DOCUMENTS: &str = "wasmill:pipeline/documents@0.1.0";
 const SETTINGS: &str = "wasmill:pipeline/settings@0.1.0";
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.0";
 
-/// What of a host only the adapter is granted, in whatever version it imports it.
-const REQUESTS: &str = "wasi:http/outgoing-handler@";
-
-/// Where settings are from.
+/// What a composition runs on, which decides what its parts may have of a host besides HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The environment.
-    Environment,
-    /// The variables of an application of Spin.
+pub enum Target {
+    /// Any host of WASI 0.2: settings are in the environment.
+    Wasi,
+    /// Spin: settings are the variables of an application.
     Spin,
 }
 
-impl Place {
-    /// The bundled component that answers settings from there.
-    pub fn component(self) -> &'static str {
+impl Target {
+    /// The bundled component that answers settings there.
+    pub fn settings(self) -> &'static str {
         match self {
-            Self::Environment => "settings-env",
+            Self::Wasi => "settings-env",
             Self::Spin => "settings-spin",
         }
     }
 
     /// What only that is granted, in whatever version it imports it.
-    fn interface(self) -> &'static str {
+    fn of_settings(self) -> &'static str {
         match self {
-            Self::Environment => "wasi:cli/environment@",
+            Self::Wasi => "wasi:cli/environment@",
             Self::Spin => "fermyon:spin/variables@",
+        }
+    }
+
+    /// What only the adapter is granted: requests, or Spin's own database.
+    fn of_adapter(self) -> &'static [&'static str] {
+        match self {
+            Self::Wasi => &["wasi:http/outgoing-handler@"],
+            Self::Spin => &["wasi:http/outgoing-handler@", "fermyon:spin/sqlite@"],
         }
     }
 }
@@ -75,8 +80,8 @@ pub struct EventParts {
     pub guard: Vec<u8>,
     /// The adapter of the document database.
     pub adapter: Granted,
-    /// Where settings are from.
-    pub place: Place,
+    /// What it runs on.
+    pub target: Target,
 }
 
 /// A component, and what answers `settings` for it; without, no setting is set.
@@ -89,9 +94,9 @@ pub struct Granted {
 
 /// Composes a whole pipeline.
 pub fn compose(parts: &EventParts) -> Result<Vec<u8>, ComposeError> {
-    let mut joined = Joined { graph: CompositionGraph::new(), place: parts.place };
+    let mut joined = Joined { graph: CompositionGraph::new(), target: parts.target };
     let buffer = joined.add("buffer", &parts.buffer, &[])?;
-    let adapter = joined.add_granted("adapter", &parts.adapter, &[REQUESTS])?;
+    let adapter = joined.add_granted("adapter", &parts.adapter, parts.target.of_adapter())?;
     let guard = joined.add("guard", &parts.guard, &[DOCUMENTS])?;
     joined.join(guard, adapter, DOCUMENTS)?;
     let publish = joined.add_granted("publish", &parts.publish, &[DOCUMENTS])?;
@@ -119,7 +124,7 @@ pub fn compose(parts: &EventParts) -> Result<Vec<u8>, ComposeError> {
 /// A composition that is being made.
 struct Joined {
     graph: CompositionGraph,
-    place: Place,
+    target: Target,
 }
 
 impl Joined {
@@ -137,13 +142,20 @@ impl Joined {
         let Granted { component, settings } = granted;
         let Some(settings) = settings else { return self.add(name, component, kept) };
         let part = self.add(name, component, &[kept, &[SETTINGS]].concat())?;
-        let settings = self.add(&format!("{name}-settings"), settings, &[self.place.interface()])?;
-        let export = settings.export(&mut self.graph, SETTINGS).map_err(ComposeError::Graph)?;
-        match self.graph.set_instantiation_argument(part.0, SETTINGS, export) {
-            // One that never asks imports nothing, whatever it is granted.
-            Ok(()) | Err(InstantiationArgumentError::InvalidArgumentName { .. }) => Ok(part),
-            Err(err) => Err(ComposeError::Graph(wasmtime::Error::new(err))),
+        // One that never asks imports nothing, whatever it is granted.
+        if self.imports(part, SETTINGS) {
+            let settings = self.add(&format!("{name}-settings"), settings, &[self.target.of_settings()])?;
+            self.join(part, settings, SETTINGS)?;
         }
+        Ok(part)
+    }
+
+    fn imports(&self, part: Part, interface: &str) -> bool {
+        let package = self.graph[part.0].package();
+        package.is_some_and(|package| {
+            let world = self.graph[package].ty();
+            self.graph.types()[world].imports.contains_key(interface)
+        })
     }
 
     fn instance(&mut self, name: &str, component: &[u8]) -> wasmtime::Result<Part> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{EndpointError, bake_step, the_step};
 use crate::bake::{BakeError, Image, part};
-pub use crate::compose::events::Place;
+pub use crate::compose::events::Target;
 use crate::compose::events::{EventParts, Granted, compose as join};
 use crate::documents::adapter::AdapterPlan;
 use crate::engine::{Engine, on_deep_stack};
@@ -24,8 +24,8 @@ pub struct Shells {
     pub pass: Vec<u8>,
     /// What answers settings.
     pub settings: Vec<u8>,
-    /// Where it has them from.
-    pub place: Place,
+    /// What the endpoint runs on.
+    pub target: Target,
     /// What keeps documents to the collections that are granted.
     pub guard: Vec<u8>,
     /// The adapter of the document database; see [`adapter`].
@@ -46,16 +46,20 @@ pub struct Endpoint {
     pub origins: Vec<String>,
 }
 
-/// The adapter that a pipeline's documents go to.
-pub fn adapter(plan: &Plan) -> Result<&AdapterPlan, EndpointError> {
+/// The adapter that a pipeline's documents go to. On Spin its own SQLite takes the place of the embedded one.
+pub fn adapter(plan: &Plan, target: Target) -> Result<AdapterPlan, EndpointError> {
     let kind = match &plan.documents {
-        Some(DocumentsPlan::Adapter(adapter)) => return Ok(adapter),
+        Some(DocumentsPlan::Adapter(adapter)) => return Ok(adapter.clone()),
+        Some(DocumentsPlan::Sqlite { .. }) if target == Target::Spin => {
+            let (config, origins, settings) = Default::default();
+            return Ok(AdapterPlan { component: "documents-spin", config, origins, settings });
+        }
         Some(DocumentsPlan::Sqlite { .. }) => "is a file of SQLite",
         Some(DocumentsPlan::Postgres(_)) => "is of PostgreSQL",
         None => "is not there",
     };
     Err(EndpointError::Database(format!(
-        "an endpoint reaches its document database over HTTP, and that of this pipeline {kind}\nhint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` or `\"couchdb+https://HOST/\"` in [documents], or run the pipeline with `wasmill up`"
+        "an endpoint reaches its document database over HTTP, and that of this pipeline {kind}\nhint: set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` or `\"couchdb+https://HOST/\"` in [documents]; or for Spin's own SQLite `sqlite:FILE`, with `--target spin`; or run the pipeline with `wasmill up`"
     )))
 }
 
@@ -99,7 +103,7 @@ struct Config<'a> {
 
 impl Composer<'_> {
     fn compose(mut self, wanted: Option<&str>) -> Result<Endpoint, EndpointError> {
-        let adapter = adapter(self.plan)?;
+        let adapter = adapter(self.plan, self.shells.target)?;
         let chain = chain(self.pipeline, the_step(self.pipeline, Kind::Publish, wanted)?)?;
         let left_out = self.left_out(&chain);
         if wanted.is_none() && !left_out.is_empty() {
@@ -128,7 +132,7 @@ impl Composer<'_> {
             transform: chain.transform.map(|step| self.step(step)).transpose()?,
             score: chain.score.map(|step| self.step(step)).transpose()?,
             publish: self.step(chain.publish)?,
-            adapter: self.adapter(adapter)?,
+            adapter: self.adapter(&adapter)?,
             guard: self.part(
                 "the guard of documents",
                 &self.shells.guard,
@@ -137,11 +141,11 @@ impl Composer<'_> {
             gateway: self.part("the gateway", &self.shells.gateway, &config)?,
             buffer: self.shells.buffer.clone(),
             pass: self.shells.pass.clone(),
-            place: self.shells.place,
+            target: self.shells.target,
         };
         let component = join(&parts)?;
         let Self { parts, settings, .. } = self;
-        Ok(Endpoint { component, parts, left_out, settings, origins: adapter.origins.clone() })
+        Ok(Endpoint { component, parts, left_out, settings, origins: adapter.origins })
     }
 
     fn left_out(&self, chain: &Chain<'_>) -> Vec<String> {
