@@ -14,7 +14,7 @@ thread_local! {
 /// Takes the gateway's configuration.
 pub fn configure(config: &str) -> Result<(), String> {
     let config = wasmill_sdk::config::parse(config)?;
-    CONFIG.with(|slot| slot.set(config)).map_err(|_| "configured twice".to_owned())?;
+    CONFIG.with(|slot| slot.set(config).map_err(|_| "configured twice".to_owned()))?;
     set_up();
     Ok(())
 }
