@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::Case;
+use wasmill_runtime::documents::ReadDocuments;
 use wasmill_runtime::run::RunOptions;
 
 /// A pipeline with a hostile step, bounded so that the tests are quick.
