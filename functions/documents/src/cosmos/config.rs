@@ -24,7 +24,7 @@ pub struct Config {
     /// How long a call is tried again while the database throttles or does not answer.
     #[serde(default = "patience")]
     pub patience_seconds: u32,
-    /// A digest of what makes the documents, as a decimal number: see [`crate::settle`].
+    /// A digest of what makes the documents, as a decimal number: see [`wasmill_settle`].
     #[serde(default)]
     pub pipeline: i64,
     /// What is not the default of a container, by its name.
