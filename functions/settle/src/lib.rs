@@ -1,6 +1,12 @@
 //! Which write of a document wins, whatever their order, in every document database: the one with the greater version; of
 //! one version and one pipeline (a digest of what makes the rows) the one with the greater row; another pipeline's write of
 //! the same version replaces.
+//!
+//! And what a document is in the first place: [`problem`].
+
+mod problem;
+
+pub use problem::problem;
 
 /// What a document is written with. `B` tells its body from others: the body itself, or a digest of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

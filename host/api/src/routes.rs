@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use wasmill_runtime::documents::query::{Condition, Filter, Key, Position, Query};
+use wasmill_runtime::documents::query::{self, Condition, Filter, Key, Position, Query};
 use wasmill_runtime::documents::{ReadDocuments, ReadError};
 
 use crate::caller::{Caller, Delivered, Scope};
@@ -167,12 +167,9 @@ pub async fn query(
     let parameters = Parameters::new(query.as_deref(), known)?;
     let filter = filter(&caller, &collection, &parameters)?;
     let order = parameters.one("order")?;
-    let (field, descending) = match order.as_deref().map(|order| (order.strip_prefix('-'), order)) {
-        Some((Some(field), _)) => (Some(field), true),
-        Some((None, field)) => (Some(field), false),
-        None => (None, false),
-    };
-    let field = field.map(str::parse).transpose().map_err(|err: String| Problem::bad(format!("`order`: {err}")))?;
+    let by = order.as_deref().map(query::order).transpose();
+    let by = by.map_err(|err| Problem::bad(format!("`order`: {err}")))?;
+    let (field, descending) = by.map_or((None, false), |(field, descending)| (Some(field), descending));
     let what = serde_json::json!(["page", collection, format!("{:?}", filter.conditions), order]).to_string();
     let after = parameters.one("after")?;
     let after = after.map(|token| shared.seal.open::<Position>(&what, &token)).transpose()?;

@@ -6,14 +6,12 @@ use std::fmt::Write as _;
 use postgres::error::SqlState;
 use postgres::types::ToSql;
 use postgres::{Row, Statement};
-use serde_json::Value;
 use serde_json::value::RawValue;
-use wasmill_runtime::documents::query::{
-    Changed, Changes, Condition, Filter, Key, Operator, Page, Position, Query, Sorted, beginning, kind,
-};
+use wasmill_runtime::documents::query::{Changed, Changes, Filter, Key, Page, Query, Sorted};
+use wasmill_runtime::documents::sql::{self, Literal, Place};
 use wasmill_runtime::documents::{ReadDocuments, ReadError, Stored};
 
-use crate::table::Place;
+use crate::table::place;
 use crate::{Connection, Error, Postgres, quoted};
 
 /// A value of a statement.
@@ -62,37 +60,23 @@ impl ReadDocuments for Postgres {
 
     fn query(&self, collection: &str, query: &Query) -> Result<Page, ReadError> {
         let mut select = Select::of(&query.filter);
-        let order = query.order.as_ref().map(Place::of);
-        let (direction, comes_after) = if query.descending { ("DESC", "<") } else { ("ASC", ">") };
-        if let Some(Position { value, key }) = &query.after {
-            let mut columns = String::new();
-            let mut places = Vec::new();
-            if let Some(order) = &order {
-                let _ = write!(columns, "{}, {}, {}, ", order.kind, order.number, order.text);
-                places.push(format!("{}::int", select.bind(i32::from(value.kind))));
-                places.push(format!("{}::text::numeric", select.bind(value.number.clone())));
-                places.push(format!("{}::text", select.bind(value.text.clone())));
-            }
-            places.push(format!("{}::text", select.bind(key.partition_key.clone())));
-            places.push(format!("{}::text", select.bind(key.id.clone())));
-            let _ =
-                write!(select.conditions, " AND ({columns}partition_key, id) {comes_after} ({})", places.join(", "));
+        let order = query.order.as_ref().map(place);
+        if let Some(after) = sql::after(order.as_ref(), query, |value| select.literal(value)) {
+            let _ = write!(select.conditions, " AND {after}");
         }
-        let (sorted, by) = match &order {
-            Some(Place { kind, number, text, .. }) => (
-                format!("{kind}, ({number})::text, {text}"),
-                format!("{kind} {direction}, {number} {direction}, {text} {direction}, "),
-            ),
-            None => ("0, '0', ''".to_owned(), String::new()),
-        };
+        let sorted = order.as_ref().map_or_else(
+            || "0, '0', ''".to_owned(),
+            |Place { kind, number, text, .. }| format!("{kind}, ({number})::text, {text}"),
+        );
+        let order_by = sql::order_by(order.as_ref(), query.descending);
         let limit = select.bind(i64::from(query.limit) + 1);
         let sql = format!(
             "SELECT id, partition_key, version, sequence, body::text, {sorted} FROM {} WHERE {}
-             ORDER BY {by}partition_key {direction}, id {direction} LIMIT {limit}",
+             ORDER BY {order_by} LIMIT {limit}",
             quoted(collection),
             select.conditions
         );
-        let mut rows = self.read(Vec::new(), |connection| {
+        let rows = self.read(Vec::new(), |connection| {
             let rows = select.query(connection, &sql)?;
             let sorted = |row: &Row| Sorted {
                 kind: u8::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
@@ -101,14 +85,7 @@ impl ReadDocuments for Postgres {
             };
             rows.iter().map(|row| Ok((stored(row, 0)?, sorted(row)))).collect()
         })?;
-        let has_more = rows.len() > query.limit as usize;
-        rows.truncate(query.limit as usize);
-        let position = |(stored, value): &(Stored, Sorted)| Position {
-            value: value.clone(),
-            key: Key { partition_key: stored.partition_key.clone(), id: stored.id.clone() },
-        };
-        let next = rows.last().filter(|_| has_more).map(position);
-        Ok(Page { documents: rows.into_iter().map(|(stored, _)| stored).collect(), next })
+        Ok(Page::of(rows, query.limit))
     }
 
     fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError> {
@@ -129,7 +106,6 @@ impl ReadDocuments for Postgres {
     ) -> Result<Changes, ReadError> {
         // What is committed between the two statements has greater numbers, and is in the next answer.
         let last = self.position(collection)?;
-        let nothing = Changes { documents: Vec::new(), position: last.max(after), has_more: false };
         let sql = format!(
             "SELECT id, partition_key, version, sequence, body::text FROM {}
              WHERE sequence > $1 AND sequence <= $2 AND ($3::text[] IS NULL OR partition_key = ANY ($3))
@@ -137,18 +113,12 @@ impl ReadDocuments for Postgres {
             quoted(collection)
         );
         let count = i64::from(limit) + 1;
-        let mut rows = self.read(Vec::new(), |connection| {
+        let rows = self.read(Vec::new(), |connection| {
             let statement = connection.prepare(&sql)?;
-            Ok(connection.client.query(&statement, &[&after, &last, &partitions, &count])?)
+            let rows = connection.client.query(&statement, &[&after, &last, &partitions, &count])?;
+            rows.iter().map(|row| Ok((changed(row)?, row.get(3)))).collect()
         })?;
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let position = match rows.last() {
-            Some(row) if has_more => row.get(3),
-            _ => nothing.position,
-        };
-        let documents = rows.iter().map(changed).collect::<Result<_, _>>().map_err(|err| ReadError(err.to_string()))?;
-        Ok(Changes { documents, position, has_more })
+        Ok(Changes::of(rows, limit, last.max(after)))
     }
 
     fn position(&self, collection: &str) -> Result<i64, ReadError> {
@@ -208,7 +178,7 @@ impl Select {
             let _ = write!(select.conditions, " AND id = {place}::text");
         }
         for condition in &filter.conditions {
-            let sql = select.condition(condition);
+            let sql = sql::condition(&place(&condition.field), condition, |value| select.literal(value));
             let _ = write!(select.conditions, " AND {sql}");
         }
         select
@@ -226,38 +196,11 @@ impl Select {
         Ok(connection.client.query(&statement, &values)?)
     }
 
-    fn condition(&mut self, condition: &Condition) -> String {
-        let place = Place::of(&condition.field);
-        // What is of another kind is only unequal.
-        let (operator, is_negated) = match condition.operator {
-            Operator::NotEqual => (Operator::Equal, true),
-            operator => (operator, false),
-        };
-        let sql = operator.sql();
-        let compared = match &condition.value {
-            Value::Bool(value) => {
-                let value = self.bind(i32::from(*value));
-                format!("({} = {} AND {} {sql} {value}::int)", place.kind, kind::BOOLEAN, place.number)
-            }
-            Value::Number(value) => {
-                let value = self.bind(value.to_string());
-                format!("({} = {} AND {} {sql} {value}::text::numeric)", place.kind, kind::NUMBER, place.number)
-            }
-            Value::String(value) => {
-                let (begins, whole) = (self.bind(beginning(value)), self.bind(value.clone()));
-                let of_beginnings = operator.of_beginnings().sql();
-                format!(
-                    "({0} = {1} AND {2} {of_beginnings} {begins}::text AND {3} {sql} {whole}::text)",
-                    place.kind,
-                    kind::TEXT,
-                    place.text,
-                    place.value
-                )
-            }
-            // Nothing is less than nothing.
-            _ if matches!(operator, Operator::Less | Operator::Greater) => "false".to_owned(),
-            _ => format!("{} = {}", place.kind, kind::NONE),
-        };
-        if is_negated { format!("NOT {compared}") } else { compared }
+    fn literal(&mut self, value: Literal) -> String {
+        match value {
+            Literal::Integer(value) => format!("{}::int", self.bind(value)),
+            Literal::Number(digits) => format!("{}::text::numeric", self.bind(digits)),
+            Literal::Text(text) => format!("{}::text", self.bind(text)),
+        }
     }
 }

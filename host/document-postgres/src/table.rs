@@ -2,6 +2,7 @@
 
 use postgres::{Client, Transaction};
 use wasmill_runtime::documents::query::{Field, SORTED_BY};
+use wasmill_runtime::documents::sql::Place;
 use wasmill_runtime::plan::PostgresPlan;
 
 use crate::{Error, literal, quoted};
@@ -123,7 +124,7 @@ fn index(transaction: &mut Transaction<'_>, may_create: bool, collection: &str, 
         }
     }
     for field in missing {
-        let Place { kind, number, text, .. } = Place::of(field);
+        let Place { kind, number, text, .. } = place(field);
         transaction.batch_execute(&format!(
             "CREATE INDEX {} ON {} (({kind}), ({number}), ({text})) WHERE body IS NOT NULL",
             quoted(&name(field)),
@@ -133,35 +134,21 @@ fn index(transaction: &mut Transaction<'_>, may_create: bool, collection: &str, 
     Ok(())
 }
 
-/// A field as SQL has it: as it is ordered, and as it is. Indexes are over the same expressions.
-pub struct Place {
-    /// The kind of its value.
-    pub kind: String,
-    /// Its number, if it is one or a truth value.
-    pub number: String,
-    /// Its beginning, if it is a text.
-    pub text: String,
-    /// All of it, as text.
-    pub value: String,
-}
-
-impl Place {
-    /// Of a field.
-    pub fn of(field: &Field) -> Self {
-        let names: Vec<String> = field.names().iter().map(|name| format!("\"{name}\"")).collect();
-        let path = literal(&format!("{{{}}}", names.join(",")));
-        let (kind, value) = (format!("jsonb_typeof(body #> {path})"), format!("(body #>> {path})"));
-        Self {
-            kind: format!(
-                "CASE {kind} WHEN 'boolean' THEN 1 WHEN 'number' THEN 2 WHEN 'string' THEN 3 WHEN 'array' THEN 4 \
-                 WHEN 'object' THEN 4 ELSE 0 END"
-            ),
-            number: format!(
-                "CASE {kind} WHEN 'number' THEN {value}::numeric WHEN 'boolean' THEN {value}::boolean::int::numeric \
-                 ELSE 0::numeric END"
-            ),
-            text: format!("(CASE {kind} WHEN 'string' THEN left({value}, {SORTED_BY}) ELSE '' END) COLLATE \"C\""),
-            value: format!("({value} COLLATE \"C\")"),
-        }
+/// A field of a body.
+pub fn place(field: &Field) -> Place {
+    let names: Vec<String> = field.names().iter().map(|name| format!("\"{name}\"")).collect();
+    let path = literal(&format!("{{{}}}", names.join(",")));
+    let (kind, value) = (format!("jsonb_typeof(body #> {path})"), format!("(body #>> {path})"));
+    Place {
+        kind: format!(
+            "CASE {kind} WHEN 'boolean' THEN 1 WHEN 'number' THEN 2 WHEN 'string' THEN 3 WHEN 'array' THEN 4 \
+             WHEN 'object' THEN 4 ELSE 0 END"
+        ),
+        number: format!(
+            "CASE {kind} WHEN 'number' THEN {value}::numeric WHEN 'boolean' THEN {value}::boolean::int::numeric \
+             ELSE 0::numeric END"
+        ),
+        text: format!("(CASE {kind} WHEN 'string' THEN left({value}, {SORTED_BY}) ELSE '' END) COLLATE \"C\""),
+        value: format!("({value} COLLATE \"C\")"),
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! - [`sqlite`]: the embedded one, a file.
 //! - [`adapter`]: one that is reached over HTTP, by a component.
-//! - [`query`]: what can be asked of one.
+//! - [`query`]: what can be asked of one; [`sql`]: the same for databases of SQL.
 //!
 //! Which of two writes of one document wins is the same in all of them: see [`wasmill_settle`].
 
 pub mod adapter;
 pub mod query;
+pub mod sql;
 pub mod sqlite;
 
 use std::collections::BTreeMap;

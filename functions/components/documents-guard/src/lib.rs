@@ -8,14 +8,11 @@ mod wasm {
     use exports::wasmill::pipeline::documents::{Document, Written};
     use exports::wasmill::pipeline::{documents as exported, part};
     use serde::Deserialize;
-    use serde::de::IgnoredAny;
     use wasmill::pipeline::documents;
     use wasmill::pipeline::types::Failure;
+    use wasmill_settle::problem;
 
     wit_bindgen::generate!({ world: "documents-guard", path: "../../../wit" });
-
-    /// The longest id of a document, in bytes.
-    const ID_LIMIT: usize = 1023;
 
     struct Guard;
 
@@ -46,7 +43,8 @@ mod wasm {
             if !CONFIG.with_borrow(|config| config.granted.contains(&collection)) {
                 return Err(Failure::Other(format!("the collection `{collection}` is not granted")));
             }
-            if let Some(problem) = documents.iter().find_map(problem) {
+            if let Some(problem) = documents.iter().find_map(|document| problem(&document.id, document.body.as_deref()))
+            {
                 return Err(Failure::Other(problem));
             }
             let own = |Document { id, partition_key, version, row, body }| documents::Document {
@@ -61,17 +59,5 @@ mod wasm {
             let documents::Written { inserted, replaced, deleted, unchanged, stale, duplicates, charge } = written;
             Ok(Written { inserted, replaced, deleted, unchanged, stale, duplicates, charge })
         }
-    }
-
-    /// What is wrong with a document, as the host has it.
-    fn problem(Document { id, body, .. }: &Document) -> Option<String> {
-        let illegal = |character: char| matches!(character, '/' | '\\' | '?' | '#') || character.is_control();
-        if id.is_empty() || id.len() > ID_LIMIT || id.contains(illegal) {
-            let id = id.get(..id.floor_char_boundary(ID_LIMIT)).unwrap_or_default();
-            return Some(format!("the document id `{id}` is not of 1 to {ID_LIMIT} bytes without `/`, `\\`, `?`, `#`"));
-        }
-        let is_object = |body: &String| body.starts_with('{') && serde_json::from_str::<IgnoredAny>(body).is_ok();
-        let is_valid = body.as_ref().is_none_or(is_object);
-        (!is_valid).then(|| format!("the body of the document `{id}` is not a JSON object"))
     }
 }

@@ -226,8 +226,8 @@ fn grouped(documents: &[Document], pipeline: i64) -> Vec<Key<'_>> {
     keys
 }
 
-/// Refuses a document that is not what `wit/pipeline.wit` says of one. A host looks itself; in a composition nobody
-/// else does, and one body that is not JSON would spoil every query over its collection.
+/// Refuses what would spoil the database, whoever let it through: a host looks itself, and so does the guard of a
+/// composition, by [`wasmill_settle::problem`]; control characters in an id are their matter.
 pub fn check(document: &Document) -> Result<(), Failure> {
     let Document { id, body, .. } = document;
     if id.is_empty() || id.len() > ID_LIMIT || id.contains(['/', '\\', '?', '#']) {

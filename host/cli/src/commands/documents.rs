@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use wasmill_document_postgres::Postgres;
-use wasmill_runtime::documents::query::{Filter, Query};
+use wasmill_runtime::documents::query::{self, Filter, Query};
 use wasmill_runtime::documents::{Database, ReadDocuments, Stored};
 use wasmill_runtime::plan::{self, DocumentsPlan};
 
@@ -84,14 +84,8 @@ impl Documents {
             }
             Command::List { place, order, limit } => {
                 let (database, collection) = place.open()?;
-                let (order, descending) = match order.as_deref() {
-                    Some(order) => match order.strip_prefix('-') {
-                        Some(field) => (Some(field), true),
-                        None => (Some(order), false),
-                    },
-                    None => (None, false),
-                };
-                let order = order.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
+                let by = order.as_deref().map(query::order).transpose().map_err(anyhow::Error::msg)?;
+                let (order, descending) = by.map_or((None, false), |(field, descending)| (Some(field), descending));
                 let query = Query { order, descending, ..Query::all(limit) };
                 for document in database.query(&collection, &query)?.documents {
                     say!("{}", serde_json::to_string(&document)?)?;

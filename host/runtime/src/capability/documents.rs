@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
+use wasmill_settle::problem;
 use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::imports::wasmill::pipeline::documents::{self, Document, Host, Written};
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
 use crate::documents::{DocumentCounts, Documents};
 use crate::failure;
-use crate::rows::cut;
-
-/// The longest id of a document, in bytes.
-const ID_LIMIT: usize = 1023;
 
 /// The documents of one sandbox.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +33,7 @@ impl Host for DocumentsCtx {
                 "the collection `{collection}` is not granted\nhint: add `grants = {{ documents = [\"{collection}\"] }}` to the step"
             ))));
         }
-        if let Some(problem) = documents.iter().find_map(problem) {
+        if let Some(problem) = documents.iter().find_map(|document| problem(&document.id, document.body.as_deref())) {
             return Ok(Err(Failure::Other(problem)));
         }
         if documents.is_empty() {
@@ -53,22 +49,6 @@ impl Host for DocumentsCtx {
             failure::Failure::Fault(fault) => Failure::Other(fault.to_string()),
         }))
     }
-}
-
-/// What is wrong with a document, by what `wit/pipeline.wit` says of one: one that is not JSON would spoil every
-/// query over its collection.
-fn problem(document: &Document) -> Option<String> {
-    let Document { id, body, .. } = document;
-    let illegal = |character: char| matches!(character, '/' | '\\' | '?' | '#') || character.is_control();
-    if id.is_empty() || id.len() > ID_LIMIT || id.contains(illegal) {
-        let id = cut(id.clone());
-        return Some(format!("the document id `{id}` is not of 1 to {ID_LIMIT} bytes without `/`, `\\`, `?`, `#`"));
-    }
-    let is_object = |body: &String| body.starts_with('{') && serde_json::from_str::<IgnoredAny>(body).is_ok();
-    if !body.as_ref().is_none_or(is_object) {
-        return Some(format!("the body of the document `{id}` is not a JSON object"));
-    }
-    None
 }
 
 /// How the linker finds the context.

@@ -70,6 +70,19 @@ pub struct Page {
     pub next: Option<Position>,
 }
 
+impl Page {
+    /// Of what was found for a page of at most `limit` documents, which is one more if there is a next.
+    pub fn of(mut rows: Vec<(Stored, Sorted)>, limit: u32) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| has_more).map(|(stored, value)| Position {
+            value: value.clone(),
+            key: Key { partition_key: stored.partition_key.clone(), id: stored.id.clone() },
+        });
+        Self { documents: rows.into_iter().map(|(stored, _)| stored).collect(), next }
+    }
+}
+
 /// A place in the order of a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Position {
@@ -238,6 +251,14 @@ impl FromStr for Condition {
     }
 }
 
+/// What documents are ordered by, as it is typed: a field, and whether the greatest comes first, which a `-` before it says.
+pub fn order(typed: &str) -> Result<(Field, bool), String> {
+    match typed.strip_prefix('-') {
+        Some(field) => Ok((field.parse()?, true)),
+        None => Ok((typed.parse()?, false)),
+    }
+}
+
 /// A text as it is ordered.
 pub fn beginning(text: &str) -> String {
     text.chars().take(SORTED_BY).collect()
@@ -252,6 +273,17 @@ pub struct Changes {
     pub position: i64,
     /// Whether there is more already.
     pub has_more: bool,
+}
+
+impl Changes {
+    /// Of what was found up to the position `last`, each with its own, for at most `limit` changes, which is one more if there
+    /// are more.
+    pub fn of(mut rows: Vec<(Changed, i64)>, limit: u32, last: i64) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let position = rows.last().filter(|_| has_more).map_or(last, |(_, position)| *position);
+        Self { documents: rows.into_iter().map(|(changed, _)| changed).collect(), position, has_more }
+    }
 }
 
 /// A document that changed.

@@ -10,10 +10,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Database, DatabaseError, stored};
-use crate::documents::query::{
-    Changed, Changes, Condition, Field, Filter, Key, Operator, Page, Position, Query, SORTED_BY, Sorted, beginning,
-    kind,
-};
+use crate::documents::query::{Changed, Changes, Field, Filter, Key, Page, Query, SORTED_BY, Sorted};
+use crate::documents::sql::{self, Literal, Place};
 use crate::documents::{ReadDocuments, ReadError, Stored};
 
 /// How many connections are kept for readers.
@@ -48,51 +46,25 @@ impl Database {
             let Some(mut select) = Select::of(connection, collection, &query.filter)? else {
                 return Ok(Page { documents: Vec::new(), next: None });
             };
-            let order = query.order.as_ref().map(Place::of);
-            let (direction, comes_after) = if query.descending { ("DESC", "<") } else { ("ASC", ">") };
-            if let Some(Position { value, key }) = &query.after {
-                let mut columns = String::new();
-                let mut places = Vec::new();
-                if let Some(order) = &order {
-                    let _ = write!(columns, "{}, {}, {}, ", order.kind, order.number, order.text);
-                    places.push(select.bind(i64::from(value.kind)));
-                    places.push(select.bind(number(&value.number)));
-                    places.push(select.bind(value.text.clone()));
-                }
-                places.push(select.bind(key.partition_key.clone()));
-                places.push(select.bind(key.id.clone()));
-                let _ = write!(
-                    select.conditions,
-                    " AND ({columns}partition_key, id) {comes_after} ({})",
-                    places.join(", ")
-                );
+            let order = query.order.as_ref().map(place);
+            if let Some(after) = sql::after(order.as_ref(), query, |value| select.literal(value)) {
+                let _ = write!(select.conditions, " AND {after}");
             }
             let sorted = order.as_ref().map_or_else(
                 || "0, 0, ''".to_owned(),
-                |order| format!("{}, {}, {}", order.kind, order.number, order.text),
+                |Place { kind, number, text, .. }| format!("{kind}, {number}, {text}"),
             );
-            let by = order.map(|order| {
-                format!("{} {direction}, {} {direction}, {} {direction}, ", order.kind, order.number, order.text)
-            });
+            let order_by = sql::order_by(order.as_ref(), query.descending);
             let limit = select.bind(i64::from(query.limit) + 1);
             let sql = format!(
                 "SELECT id, partition_key, version, sequence, body, {sorted} FROM documents WHERE {}
-                 ORDER BY {}partition_key {direction}, id {direction} LIMIT {limit}",
-                select.conditions,
-                by.unwrap_or_default()
+                 ORDER BY {order_by} LIMIT {limit}",
+                select.conditions
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let rows =
                 statement.query_map(params_from_iter(&select.values), |row| Ok((stored(row)?, sorted_of(row)?)))?;
-            let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            let has_more = rows.len() > query.limit as usize;
-            rows.truncate(query.limit as usize);
-            let position = |(stored, value): &(Stored, Sorted)| Position {
-                value: value.clone(),
-                key: Key { partition_key: stored.partition_key.clone(), id: stored.id.clone() },
-            };
-            let next = rows.last().filter(|_| has_more).map(position);
-            Ok(Page { documents: rows.into_iter().map(|(stored, _)| stored).collect(), next })
+            Ok(Page::of(rows.collect::<rusqlite::Result<_>>()?, query.limit))
         })
     }
 }
@@ -145,8 +117,9 @@ impl ReadDocuments for Database {
         let changes = self.reading(|connection| {
             // What is committed between the two is in the next answer.
             let last = last(connection)?;
-            let nothing = Changes { documents: Vec::new(), position: last.max(after), has_more: false };
-            let Some(collection) = number_of(connection, collection)? else { return Ok(nothing) };
+            let Some(collection) = number_of(connection, collection)? else {
+                return Ok(Changes::of(Vec::new(), limit, last.max(after)));
+            };
             let mut values: Vec<Sql> =
                 vec![after.into(), last.into(), collection.into(), (i64::from(limit) + 1).into()];
             let mut only = "";
@@ -160,14 +133,7 @@ impl ReadDocuments for Database {
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map(params_from_iter(&values), |row| Ok((changed(row)?, row.get(4)?)))?;
-            let mut rows = rows.collect::<rusqlite::Result<Vec<(Changed, i64)>>>()?;
-            let has_more = rows.len() > limit as usize;
-            rows.truncate(limit as usize);
-            let position = match rows.last() {
-                Some((_, sequence)) if has_more => *sequence,
-                _ => nothing.position,
-            };
-            Ok(Changes { documents: rows.into_iter().map(|(changed, _)| changed).collect(), position, has_more })
+            Ok(Changes::of(rows.collect::<rusqlite::Result<_>>()?, limit, last.max(after)))
         });
         changes.map_err(failed)
     }
@@ -250,7 +216,7 @@ impl Select {
             let _ = write!(select.conditions, " AND partition_key IN (SELECT value FROM json_each({place}))");
         }
         for condition in &filter.conditions {
-            let sql = select.condition(condition);
+            let sql = sql::condition(&place(&condition.field), condition, |value| select.literal(value));
             let _ = write!(select.conditions, " AND {sql}");
         }
         Ok(Some(select))
@@ -262,66 +228,30 @@ impl Select {
         format!("?{}", self.values.len())
     }
 
-    fn condition(&mut self, condition: &Condition) -> String {
-        let place = Place::of(&condition.field);
-        // What is of another kind is only unequal.
-        let (operator, is_negated) = match condition.operator {
-            Operator::NotEqual => (Operator::Equal, true),
-            operator => (operator, false),
-        };
-        let sql = operator.sql();
-        let compared = match &condition.value {
-            Value::Bool(value) => {
-                let value = self.bind(i64::from(*value));
-                format!("({} = {} AND {} {sql} {value})", place.kind, kind::BOOLEAN, place.number)
-            }
-            Value::Number(value) => {
-                let value = self.bind(number(&value.to_string()));
-                format!("({} = {} AND {} {sql} {value})", place.kind, kind::NUMBER, place.number)
-            }
-            Value::String(value) => {
-                let (begins, whole) = (self.bind(beginning(value)), self.bind(value.clone()));
-                let of_beginnings = operator.of_beginnings().sql();
-                format!(
-                    "({0} = {1} AND {2} {of_beginnings} {begins} AND {3} {sql} {whole})",
-                    place.kind,
-                    kind::TEXT,
-                    place.text,
-                    place.value
-                )
-            }
-            // Nothing is less than nothing.
-            _ if matches!(operator, Operator::Less | Operator::Greater) => "0".to_owned(),
-            _ => format!("{} = {}", place.kind, kind::NONE),
-        };
-        if is_negated { format!("NOT {compared}") } else { compared }
+    fn literal(&mut self, value: Literal) -> String {
+        match value {
+            Literal::Integer(value) => self.bind(i64::from(value)),
+            Literal::Number(digits) => self.bind(number(&digits)),
+            Literal::Text(text) => self.bind(text),
+        }
     }
 }
 
-/// A field as SQL has it: as it is ordered, and as it is. Indexes are over the same texts.
-struct Place {
-    kind: String,
-    number: String,
-    text: String,
-    value: String,
-}
-
-impl Place {
-    fn of(field: &Field) -> Self {
-        let path = field.names().iter().fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""));
-        let path = format!("'{}'", path.replace('\'', "''"));
-        let value = format!("body ->> {path}");
-        Self {
-            kind: format!(
-                "CASE json_type(body, {path}) WHEN 'true' THEN 1 WHEN 'false' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 \
-                 WHEN 'text' THEN 3 WHEN 'array' THEN 4 WHEN 'object' THEN 4 ELSE 0 END"
-            ),
-            number: format!(
-                "CASE WHEN json_type(body, {path}) IN ('true', 'false', 'integer', 'real') THEN {value} ELSE 0 END"
-            ),
-            text: format!("CASE json_type(body, {path}) WHEN 'text' THEN substr({value}, 1, {SORTED_BY}) ELSE '' END"),
-            value: format!("({value})"),
-        }
+/// A field of a body.
+fn place(field: &Field) -> Place {
+    let path = field.names().iter().fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""));
+    let path = format!("'{}'", path.replace('\'', "''"));
+    let value = format!("body ->> {path}");
+    Place {
+        kind: format!(
+            "CASE json_type(body, {path}) WHEN 'true' THEN 1 WHEN 'false' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 \
+             WHEN 'text' THEN 3 WHEN 'array' THEN 4 WHEN 'object' THEN 4 ELSE 0 END"
+        ),
+        number: format!(
+            "CASE WHEN json_type(body, {path}) IN ('true', 'false', 'integer', 'real') THEN {value} ELSE 0 END"
+        ),
+        text: format!("CASE json_type(body, {path}) WHEN 'text' THEN substr({value}, 1, {SORTED_BY}) ELSE '' END"),
+        value: format!("({value})"),
     }
 }
 
@@ -337,7 +267,7 @@ pub(super) fn index(connection: &Connection, collection: i64, fields: &[Field]) 
         connection.execute_batch(&format!("DROP INDEX {}", quoted(gone)))?;
     }
     for (field, name) in fields.iter().zip(&names).filter(|(_, name)| !there.contains(name)) {
-        let Place { kind, number, text, .. } = Place::of(field);
+        let Place { kind, number, text, .. } = place(field);
         let name = quoted(name);
         connection.execute_batch(&format!(
             "CREATE INDEX {name} ON documents (({kind}), ({number}), ({text}), partition_key, id)
