@@ -244,8 +244,10 @@ pub fn a_feed_skips_nothing(
                 })
             })
             .collect();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        let writers: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        // Whatever became of them: followers would go on for ever.
         is_over.store(true, Ordering::SeqCst);
+        writers.into_iter().for_each(|written| written.unwrap());
         followers.map(|follower| follower.join().unwrap())
     });
     let there: HashMap<_, _> = reader
