@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use wasmill_document_postgres::Postgres;
+use wasmill_journal::Journal;
+use wasmill_journal::totals::WithTotals;
 use wasmill_runtime::code_cache::CodeCache;
 use wasmill_runtime::documents::adapter::{Adapter, AdapterPlan};
 use wasmill_runtime::documents::{Database, Documents};
@@ -16,6 +18,7 @@ use wasmill_runtime::function::Function;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{self, DocumentsPlan, Plan, Sources};
 use wasmill_runtime::sandbox;
+use wasmill_worker::clock;
 
 use crate::commands::PipelineArgs;
 use crate::{registry, tables};
@@ -83,13 +86,37 @@ impl Session {
         std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
     }
 
-    /// The pipeline's document database for a dry run, if it has one: what is there already is seen if it is a file.
+    /// The pipeline's document database for a dry run, if it has one: what is there already is seen if it is a file. Totals are
+    /// of what the run alone contributes.
     pub fn rehearsal(&self) -> Result<Option<Arc<dyn Documents>>> {
-        Ok(match &self.plan.documents {
-            None => None,
-            Some(DocumentsPlan::Sqlite { path, .. }) => Some(Arc::new(Database::rehearsal(path)?)),
-            Some(DocumentsPlan::Postgres(_) | DocumentsPlan::Adapter(_)) => Some(Arc::new(Database::in_memory()?)),
-        })
+        let database = match &self.plan.documents {
+            None => return Ok(None),
+            Some(DocumentsPlan::Sqlite { path, .. }) => Database::rehearsal(path)?,
+            Some(DocumentsPlan::Postgres(_) | DocumentsPlan::Adapter(_)) => Database::in_memory()?,
+        };
+        self.rehearsed(Arc::new(database)).map(Some)
+    }
+
+    /// A document database, with totals whose ledger is gone with it.
+    pub fn rehearsed(&self, database: Arc<dyn Documents>) -> Result<Arc<dyn Documents>> {
+        if self.plan.totals.is_empty() {
+            return Ok(database);
+        }
+        let journal = Arc::new(Journal::in_memory(&self.plan.name)?);
+        Ok(Arc::new(WithTotals::new(database, journal, self.plan.totals.clone(), clock::now)?))
+    }
+
+    /// The document database, with totals, if there are any, whose ledger is in the journal.
+    pub fn with_totals(
+        &self,
+        database: Option<Arc<dyn Documents>>,
+        journal: Option<&Arc<Journal>>,
+    ) -> Result<Option<Arc<dyn Documents>>> {
+        let (Some(database), Some(journal), false) = (&database, journal, self.plan.totals.is_empty()) else {
+            return Ok(database);
+        };
+        let totals = self.plan.totals.clone();
+        Ok(Some(Arc::new(WithTotals::new(database.clone(), journal.clone(), totals, clock::now)?)))
     }
 
     /// The pipeline's document database, if it has one, with the collections that steps write.

@@ -68,6 +68,14 @@ pub enum JournalError {
     /// The thread that does the work could not be started.
     #[error("journal: cannot start a thread: {0}")]
     Thread(Arc<std::io::Error>),
+    /// A collection of totals is not what it is to be.
+    #[error("the totals of `{collection}`: {what}")]
+    Totals {
+        /// The collection.
+        collection: String,
+        /// Why not.
+        what: String,
+    },
     /// The journal was closed.
     #[error("journal: it was closed")]
     Closed,
@@ -160,6 +168,16 @@ impl Journal {
         Self::open(place, pipeline, Box::new(|| Ok(())))
     }
 
+    /// One that is gone when it is dropped, for totals alone: what it is asked for is not what was written.
+    pub fn in_memory(pipeline: &Id) -> Result<Self, JournalError> {
+        let start = || {
+            let writer = Writer::start(Box::new(Sqlite::in_memory()?), Box::new(|| Ok(())));
+            writer.map_err(|err| JournalError::Thread(Arc::new(err)))
+        };
+        let (writer, reader) = (start()?, start()?);
+        Ok(Self { pipeline: pipeline.as_str().into(), writer, reader, on_the_way: Durability::Later })
+    }
+
     /// From now on rows that are staged without a lease are durable only with the batch that commits them: for whoever runs all
     /// of it again after a power cut.
     pub fn staging_lazily(mut self) -> Self {
@@ -198,6 +216,24 @@ impl Journal {
     ) -> Result<T, JournalError> {
         let pipeline = self.pipeline.clone();
         self.writer.transact(name, false, self.on_the_way, move |db| work(db, &pipeline)).await
+    }
+
+    /// The same for whoever is no task: it waits for the answer.
+    pub(crate) fn write_waiting<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        settles: bool,
+        durability: Durability,
+        work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let pipeline = self.pipeline.clone();
+        let answer = self.writer.begin(name, settles, durability, move |db| work(db, &pipeline))?;
+        answer.blocking_recv().unwrap_or(Err(JournalError::Closed))
+    }
+
+    /// How durable is what is written on the way.
+    pub(crate) fn on_the_way(&self) -> Durability {
+        self.on_the_way
     }
 
     /// Accepts an event; it is durable when this returns.

@@ -16,7 +16,8 @@
 //! - [`event`]: what is accepted; [`lease`]: who works on it.
 //! - [`journal`]: what can be done with the journal; [`letters`] and [`history`]: what can be asked.
 //! - [`backfill`]: objects that are run once more; [`deposit`]: what is kept of events that a broker delivers;
-//!   [`staging`]: rows on their way into sinks; [`mod@extract`]: how far tables were read; `retention`: what is forgotten.
+//!   [`staging`]: rows on their way into sinks; [`mod@extract`]: how far tables were read; [`totals`]: documents that add up
+//!   what is published; `retention`: what is forgotten.
 //! - `writer`: many small transactions in one, so that durable is not slow.
 //! - `sql`: what is asked of a database, `sqlite` or `postgres`; `schema`: the tables.
 
@@ -34,6 +35,7 @@ mod schema;
 mod sql;
 mod sqlite;
 pub mod staging;
+pub mod totals;
 mod writer;
 
 pub use backfill::Backfill;

@@ -1,10 +1,10 @@
 //! The tables, of both kinds of databases.
 
 /// The migrations of a file of SQLite.
-pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD, FOURTH];
+pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH];
 
 /// The migrations of a database of PostgreSQL.
-pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND, POSTGRES_THIRD];
+pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND, POSTGRES_THIRD, POSTGRES_FOURTH];
 
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 const FIRST: &str = "
@@ -174,6 +174,60 @@ const FOURTH: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+const FIFTH: &str = "
+    -- What is in from whom, of totals.
+    CREATE TABLE contributions (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        source TEXT NOT NULL,
+        -- Which row of an object, and to which total; empty for sources that are told by a field.
+        part TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        digest INTEGER NOT NULL,
+        -- The total that it is to, and what it adds; nothing if it is withdrawn.
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        body TEXT,
+        PRIMARY KEY (pipeline, collection, source, part)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX contributions_to_total ON contributions (pipeline, collection, partition_key, id, source, part);
+
+    CREATE TABLE totals (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        -- What it comes to, as JSON.
+        state TEXT NOT NULL,
+        -- When it was last changed.
+        version INTEGER NOT NULL,
+        -- 1 until it is in the document database.
+        pending INTEGER NOT NULL,
+        PRIMARY KEY (pipeline, collection, partition_key, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX totals_that_wait ON totals (pipeline, collection, version) WHERE pending = 1;
+    CREATE INDEX totals_by_change ON totals (pipeline, collection, version);
+
+    -- The newest version of an object that has contributed all that it does.
+    CREATE TABLE contributors (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        source TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (pipeline, collection, source)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What totals are added up by.
+    CREATE TABLE total_rules (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        rules TEXT NOT NULL,
+        source TEXT NOT NULL,
+        PRIMARY KEY (pipeline, collection)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// The same as what the first migrations of SQLite come to.
 const POSTGRES_FIRST: &str = "
     CREATE TABLE events (
@@ -308,5 +362,52 @@ const POSTGRES_THIRD: &str = "
         size BIGINT,
         changed BIGINT,
         PRIMARY KEY (pipeline, extract)
+    );
+";
+
+/// The same as the fifth migration of SQLite.
+const POSTGRES_FOURTH: &str = "
+    CREATE TABLE contributions (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        source TEXT NOT NULL,
+        part TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        row BIGINT NOT NULL,
+        digest BIGINT NOT NULL,
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        body TEXT,
+        PRIMARY KEY (pipeline, collection, source, part)
+    );
+    CREATE INDEX contributions_to_total ON contributions (pipeline, collection, partition_key, id, source, part);
+
+    CREATE TABLE totals (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        pending BIGINT NOT NULL,
+        PRIMARY KEY (pipeline, collection, partition_key, id)
+    );
+    CREATE INDEX totals_that_wait ON totals (pipeline, collection, version) WHERE pending = 1;
+    CREATE INDEX totals_by_change ON totals (pipeline, collection, version);
+
+    CREATE TABLE contributors (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        source TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        PRIMARY KEY (pipeline, collection, source)
+    );
+
+    CREATE TABLE total_rules (
+        pipeline TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        rules TEXT NOT NULL,
+        source TEXT NOT NULL,
+        PRIMARY KEY (pipeline, collection)
     );
 ";

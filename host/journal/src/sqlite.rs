@@ -37,6 +37,13 @@ impl Sqlite {
         Ok(Self { connection, behavior, durability: Durability::Now })
     }
 
+    /// One without a file.
+    pub fn in_memory() -> Result<Self, JournalError> {
+        let connection = Connection::open_in_memory()?;
+        let connection = sqlite::prepare(connection, Path::new(":memory:"), &FORMAT).map_err(Arc::new)?;
+        Ok(Self { connection, behavior: TransactionBehavior::Immediate, durability: Durability::Now })
+    }
+
     /// An error if the file is not there.
     pub fn exists(path: &Path) -> Result<(), JournalError> {
         drop(sqlite::open_existing(path, &FORMAT).map_err(Arc::new)?);

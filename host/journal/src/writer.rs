@@ -56,6 +56,17 @@ impl Writer {
         durability: Durability,
         work: impl FnOnce(&mut dyn Db) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
+        self.begin(name, settles, durability, work)?.await.unwrap_or(Err(JournalError::Closed))
+    }
+
+    /// The same; where the answer comes.
+    pub fn begin<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        settles: bool,
+        durability: Durability,
+        work: impl FnOnce(&mut dyn Db) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, JournalError>>, JournalError> {
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |transaction| {
             let result = transaction.and_then(|transaction| as_part(transaction, work));
@@ -66,10 +77,7 @@ impl Writer {
         });
         let sent =
             self.tasks.as_ref().is_some_and(|tasks| tasks.send(Task { name, work, settles, durability }).is_ok());
-        if !sent {
-            return Err(JournalError::Closed);
-        }
-        answered.await.unwrap_or(Err(JournalError::Closed))
+        if sent { Ok(answered) } else { Err(JournalError::Closed) }
     }
 }
 

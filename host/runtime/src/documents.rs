@@ -3,6 +3,7 @@
 //! - [`sqlite`]: the embedded one, a file.
 //! - [`adapter`]: one that is reached over HTTP, by a component.
 //! - [`query`]: what can be asked of one; [`sql`]: the same for databases of SQL.
+//! - [`totals`]: collections whose documents add up what is published.
 //!
 //! Which of two writes of one document wins is the same in all of them: see [`wasmill_settle`].
 
@@ -10,6 +11,7 @@ pub mod adapter;
 pub mod query;
 pub mod sql;
 pub mod sqlite;
+pub mod totals;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wasmill_settle::Counts;
 
+use crate::event::{Event, Object};
 use crate::failure::Failure;
 
 pub use crate::bindings::imports::wasmill::pipeline::documents::{Document, Written};
@@ -32,6 +35,22 @@ pub trait Documents: fmt::Debug + Send + Sync {
     /// and completes what failed with a part of it written. It waits for the database: not to be called where others wait.
     fn upsert_batch(&self, collection: &str, pipeline: i64, documents: &[Document]) -> Result<DocumentCounts, Failure>;
 
+    /// The same, of an event.
+    fn upsert_of(
+        &self,
+        _: &Origin,
+        collection: &str,
+        pipeline: i64,
+        documents: &[Document],
+    ) -> Result<DocumentCounts, Failure> {
+        self.upsert_batch(collection, pipeline, documents)
+    }
+
+    /// That an event has written all that it writes.
+    fn end(&self, _: &Origin, _pipeline: i64) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Makes durable what was written so far, if it is not already.
     fn sync(&self) -> io::Result<()> {
         Ok(())
@@ -40,6 +59,24 @@ pub trait Documents: fmt::Debug + Send + Sync {
     /// The same database, to be read; none if that cannot be done.
     fn reader(self: Arc<Self>) -> Option<Arc<dyn ReadDocuments>> {
         None
+    }
+}
+
+/// What documents are written for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The object's name, or the event's own if it brings the bytes itself.
+    pub name: String,
+    /// When the event happened, in microseconds since 1970-01-01T00:00:00Z: when the object was last changed.
+    pub time: i64,
+    /// Whether it is about an object in a store, of which there may be another version.
+    pub is_stored: bool,
+}
+
+impl From<&Event> for Origin {
+    fn from(event: &Event) -> Self {
+        let is_stored = matches!(event.object, Object::Stored { .. });
+        Self { name: event.name(), time: event.time, is_stored }
     }
 }
 

@@ -98,6 +98,16 @@ pub struct DocumentCollection {
     /// The fields that there are indexes over: those that applications compare and order by, as `risk`, or `risk.mean` of an
     /// object. Cosmos DB has an index over every field.
     pub indexes: Vec<String>,
+    /// Makes the documents totals: what is published to the collection is added up, over all events, each source of it once.
+    /// By the name of a field of the total, `"count"` of contributions; `"sum"`, `"min"` or `"max"` of that field;
+    /// `{ mean = "FIELD" }` or `{ ratio = ["FIELD", "FIELD"] }` of others, with `round = DIGITS` if wanted. Other fields are
+    /// those of the last contribution.
+    pub totals: BTreeMap<String, Total>,
+    /// Of totals: the field that says what a contribution is of, of which only the newest counts. Without it each row of an
+    /// object counts, until the object is another.
+    pub source: Option<String>,
+    /// Of totals with a `source`: the field that is true if that does not count any more.
+    pub withdrawn: Option<String>,
     /// Of Cosmos DB: the path of the partition key in a document (default `/partitionKey`, which documents are given).
     pub partition_key: Option<String>,
     /// Of Cosmos DB: after how many seconds a document expires that was not written again (default: never); used when the
@@ -107,6 +117,55 @@ pub struct DocumentCollection {
     pub throughput: Option<u32>,
     /// Of Cosmos DB: the same, if it scales by itself: the most there may be.
     pub max_throughput: Option<u32>,
+}
+
+/// How a field of a total is computed.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "it is `\"count\"`, `\"sum\"`, `\"min\"`, `\"max\"`, `{ mean = \"FIELD\" }` or `{ ratio = [\"FIELD\", \"FIELD\"] }`"
+)]
+pub enum Total {
+    /// Of the field itself.
+    Simple(SimpleTotal),
+    /// The mean of a field, of those contributions that have it.
+    Mean(MeanTotal),
+    /// The sum of a field divided by that of another.
+    Ratio(RatioTotal),
+}
+
+/// How a field of a total is computed of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SimpleTotal {
+    /// How many contributions there are.
+    Count,
+    /// The sum.
+    Sum,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+}
+
+/// A mean.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeanTotal {
+    /// Of which field.
+    pub mean: String,
+    /// How many decimal digits it has.
+    pub round: Option<u8>,
+}
+
+/// A ratio.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RatioTotal {
+    /// Which fields.
+    pub ratio: [String; 2],
+    /// How many decimal digits it has.
+    pub round: Option<u8>,
 }
 
 /// A value that whoever runs the pipeline may choose, with `--set NAME=VALUE`.

@@ -17,8 +17,9 @@ use crate::capability::documents::DocumentsCtx;
 use crate::capability::http::HttpCtx;
 use crate::capability::settings::SettingsCtx;
 use crate::diagnostics::{Diagnostics, Reporter};
-use crate::documents::Documents;
+use crate::documents::{Documents, Origin};
 use crate::engine::{Engine, SANDBOXES, on_deep_stack};
+use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::ingest::Ingest;
 use crate::function::transform::Table;
@@ -42,6 +43,8 @@ pub struct Pipeline {
     pub name: Id,
     /// A digest of what makes its rows: functions, models, configurations, tables.
     pub digest: i64,
+    /// Where documents go; none while it is only validated.
+    documents: Option<Arc<dyn Documents>>,
     /// The steps; each comes after the one whose rows it takes.
     pub steps: Vec<Step>,
     /// The tables that rows are written to.
@@ -127,6 +130,13 @@ impl Pipeline {
             .enumerate()
             .flat_map(|(index, sink)| sink.from.iter().map(move |edge| (index, sink, edge)));
         edges.filter(move |(_, _, edge)| edge.step == step)
+    }
+
+    /// Tells the document database that an event has written all that it writes; the step that writes last if that fails.
+    pub(crate) fn end(&self, event: &Event) -> Result<(), (usize, Failure)> {
+        let Some(documents) = &self.documents else { return Ok(()) };
+        let last = self.steps.iter().rposition(|step| step.kind == Kind::Publish);
+        documents.end(&event.into(), self.digest).map_err(|failure| (last.unwrap_or_default(), failure))
     }
 
     /// A step, and all that its rows come from.
@@ -251,10 +261,12 @@ impl<'a> Loader<'a> {
         let steps: Option<Vec<Step>> = steps.into_iter().collect();
         let (engine, digest, table_rejects) = (self.engine.clone(), self.digest, self.rejects);
         let (remote_tables, foreign_tables) = (self.remote_tables, self.foreign_tables);
+        let documents = self.database;
         self.reporter.finish(steps.map(|steps| Pipeline {
             engine,
             name: plan.name.clone(),
             digest,
+            documents,
             steps,
             sinks,
             table_rejects,
@@ -485,6 +497,7 @@ impl<'a> Loader<'a> {
                 database: self.database.clone(),
                 granted: plan.documents.iter().cloned().collect(),
                 pipeline: self.digest,
+                origin: Origin::default(),
             },
         }
     }

@@ -9,6 +9,7 @@ mod nats;
 mod read;
 mod sink;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use croner::Cron;
 use sha2::{Digest, Sha256};
 use wasmtime_wasi::runtime::in_tokio;
 
+use crate::documents::totals::Totals;
 use crate::manifest::{ChainedObject, Id, Missed, Overlap, TableName};
 use crate::outbound::Outbound;
 use crate::sandbox::Limits;
@@ -47,6 +49,8 @@ pub struct Plan {
     pub state: PathBuf,
     /// The document database.
     pub documents: Option<DocumentsPlan>,
+    /// The collections whose documents are totals, by name.
+    pub totals: BTreeMap<String, Arc<Totals>>,
     /// The reference tables.
     pub tables: Vec<TablePlan>,
     /// Where the journal is.

@@ -16,6 +16,7 @@ use crate::capability::output::{Captured, Opened, Standard, Stream};
 use crate::capability::settings::SettingsCtx;
 use crate::capability::{clock, documents, http, io, objects, settings};
 use crate::engine::{Engine, TICK};
+use crate::event::Event;
 use crate::failure::{Cause, Failure, Fault};
 use crate::rows::{self, Reject, cut};
 
@@ -154,6 +155,14 @@ impl Sandbox {
     /// Sets the time that the function sees, in microseconds since the epoch.
     pub fn set_time(&self, event_time: i64) {
         self.time.set(event_time);
+    }
+
+    /// What documents are written for from now on.
+    pub fn set_origin(&mut self, event: &Event) {
+        let documents = &mut self.store.data_mut().grants.documents;
+        if documents.database.is_some() {
+            documents.origin = event.into();
+        }
     }
 
     /// Calls into the sandbox. After a fault it must not be called again.

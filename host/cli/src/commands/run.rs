@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use wasmill_journal::Journal;
+use wasmill_runtime::documents::Documents;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan};
@@ -71,10 +73,14 @@ impl Run {
         let started = Instant::now();
         let session = if self.dry_run { Session::open_dry } else { Session::open }(&self.pipeline)?;
         let events = self.events(&session.plan)?;
-        let database = match (&self.until, self.dry_run) {
-            (Some(_), _) => None,
-            (None, true) => session.rehearsal()?,
-            (None, false) => session.documents()?,
+        let (database, journal) = match (&self.until, self.dry_run) {
+            (Some(_), _) => (None, None),
+            (None, true) => (session.rehearsal()?, None),
+            (None, false) => {
+                let database = session.documents()?;
+                let journal = journal(&session.plan, database.clone())?;
+                (session.with_totals(database, journal.as_ref())?, journal)
+            }
         };
         let mut pipeline = session.load(database.clone())?;
         // Each event starts an instance of every step for each lane.
@@ -86,7 +92,7 @@ impl Run {
             }
         }
         let tables = match (&self.until, self.dry_run) {
-            (None, false) => Tables::open(&session.plan, &pipeline)?,
+            (None, false) => Tables::open(&session.plan, &pipeline, journal)?,
             _ => Tables::none()?,
         };
         let until = match (&self.until, &self.out) {
@@ -145,6 +151,15 @@ impl Run {
         let reads = self.objects.is_empty() && !self.dry_run && self.until.is_none();
         plan.extracts().filter(move |_| reads)
     }
+}
+
+/// The journal of a pipeline that needs one: for sinks, extracts, or totals.
+fn journal(plan: &Plan, database: Option<Arc<dyn Documents>>) -> Result<Option<Arc<Journal>>> {
+    if plan.sinks.is_empty() && plan.extracts().next().is_none() && plan.totals.is_empty() {
+        return Ok(None);
+    }
+    let effects = Box::new(move || database.as_ref().map_or(Ok(()), |database| database.sync()));
+    Ok(Some(Arc::new(Journal::open(&plan.journal, &plan.name, effects)?.staging_lazily())))
 }
 
 fn default_lanes() -> usize {

@@ -67,7 +67,7 @@ struct Found {
 
 fn outcome(session: &Session, test: &TestPlan) -> Result<Found> {
     let database = Arc::new(Database::in_memory()?);
-    let pipeline = session.load(Some(database.clone()))?;
+    let pipeline = session.load(Some(session.rehearsed(database.clone())?))?;
     let event = Event { time: EVENT_TIME, ..Event::of_file(&test.input)? };
     let mut rejected = Vec::new();
     pipeline.run(&event, &RunOptions::default(), &Progress::default(), &mut |chunk| {

@@ -103,7 +103,7 @@ impl Up {
         let (accepted, metrics) = (Arc::default(), Arc::default());
         let telemetry = Telemetry::start(session.plan.name.as_str(), &metrics)?;
         let common = Common { database, journal: Arc::new(journal), sync, accepted, metrics, worker };
-        let pipeline = Arc::new(session.load(common.database.clone())?);
+        let pipeline = Arc::new(common.load(&session)?);
         let sinks = tables::sinks(&pipeline)?;
         for (table, reject) in &pipeline.table_rejects {
             tracing::warn!("table `{table}`, line {}: {}", reject.row, reject.reason);
@@ -276,7 +276,7 @@ impl Up {
                         "where documents and the journal are cannot change while it runs\nhint: start `wasmill up` again"
                     );
                 }
-                let pipeline = session.load(common.database.clone())?;
+                let pipeline = common.load(&session)?;
                 let sinks = tables::sinks(&pipeline)?;
                 anyhow::Ok((Arc::new(session), Arc::new(pipeline), sinks))
             });
@@ -326,14 +326,14 @@ impl Extracts {
 struct Baking(Option<JoinHandle<Option<Pipeline>>>);
 
 impl Baking {
-    fn of(session: &Arc<Session>, pipeline: &Pipeline, common: &Common) -> Self {
+    fn of(session: &Arc<Session>, pipeline: &Pipeline, common: &Arc<Common>) -> Self {
         if !pipeline.gains_from_baking(MANY) {
             return Self(None);
         }
-        let (session, database) = (session.clone(), common.database.clone());
+        let (session, common) = (session.clone(), common.clone());
         Self(Some(tokio::task::spawn_blocking(move || {
             // It was loaded before.
-            let mut pipeline = session.load(database).ok()?;
+            let mut pipeline = common.load(&session).ok()?;
             let baked = engine::in_background(|| pipeline.bake_where_it_pays(&session.plan, MANY)).ok()?;
             for baked in &baked {
                 match baked {
@@ -361,6 +361,11 @@ impl Baking {
 }
 
 impl Common {
+    /// The pipeline of a session, ready to run.
+    fn load(&self, session: &Session) -> Result<Pipeline> {
+        session.load(session.with_totals(self.database.clone(), Some(&self.journal))?)
+    }
+
     /// Forgets what ended long ago, for as long as it is polled. It gives way to what else is done with the journal.
     async fn forget(self: Arc<Self>, keep: Duration) {
         loop {

@@ -8,7 +8,7 @@ use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::imports::wasmill::pipeline::documents::{self, Document, Host, Written};
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
-use crate::documents::{DocumentCounts, Documents};
+use crate::documents::{DocumentCounts, Documents, Origin};
 use crate::failure;
 
 /// The documents of one sandbox.
@@ -20,6 +20,8 @@ pub struct DocumentsCtx {
     pub granted: BTreeSet<String>,
     /// A digest of what makes the rows; see [`crate::documents`].
     pub pipeline: i64,
+    /// What is worked on.
+    pub origin: Origin,
 }
 
 impl Host for DocumentsCtx {
@@ -42,7 +44,7 @@ impl Host for DocumentsCtx {
         let Some(database) = &self.database else {
             return Ok(Err(Failure::Other("no document database is open".into())));
         };
-        let counts = database.upsert_batch(&collection, self.pipeline, &documents);
+        let counts = database.upsert_of(&self.origin, &collection, self.pipeline, &documents);
         Ok(counts.map(Written::from).map_err(|failure| match failure {
             failure::Failure::Reject(message) => Failure::Reject(message),
             failure::Failure::Retry(message) => Failure::Retry(message),

@@ -127,6 +127,12 @@ impl Composer<'_> {
         };
         let config = serde_json::to_string(&config).map_err(|err| EndpointError::Failed(err.to_string()))?;
         let granted = self.planned(chain.publish).map(|planned| planned.documents.clone()).unwrap_or_default();
+        if let Some(collection) = granted.iter().find(|name| self.plan.totals.contains_key(*name)) {
+            let why = format!(
+                "the documents of `{collection}` are totals, which the host adds up: an endpoint cannot\nhint: run the pipeline with `wasmill up`, or `--step` composes one that publishes to another collection"
+            );
+            return Err(EndpointError::Step { step: chain.publish.id.to_string(), why });
+        }
         let parts = EventParts {
             ingest: self.step(chain.ingest)?,
             transform: chain.transform.map(|step| self.step(step)).transpose()?,

@@ -44,6 +44,7 @@ impl Publish {
     /// Publishes rows.
     pub fn process(&mut self, event: &Event, attempt: u32, rows: &Rows) -> Result<Receipt, Failure> {
         self.sandbox.set_time(event.time);
+        self.sandbox.set_origin(event);
         let guest = self.function.wasmill_pipeline_publish();
         let receipt = self.sandbox.ask(|store| guest.call_process(store, &context(event, attempt), rows.stream()))?;
         let rejects = self.sandbox.rejects(receipt.rejects)?;

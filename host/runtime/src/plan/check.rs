@@ -52,6 +52,7 @@ pub fn plan(
     }
     check.stores();
     let documents = manifest.documents.as_ref();
+    let totals = documents.map(|documents| super::documents::totals(documents, check.reporter)).unwrap_or_default();
     let documents = documents.and_then(|documents| super::documents::documents(documents, &folder, check.reporter));
     let tables = check.tables();
     let triggers = check.triggers();
@@ -70,6 +71,7 @@ pub fn plan(
         name: manifest.name.clone(),
         state: folder.join(".wasmill"),
         documents,
+        totals,
         tables,
         triggers,
         steps,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -10,6 +11,7 @@ use url::{Host, Url};
 use crate::diagnostics::Reporter;
 use crate::documents::adapter::AdapterPlan;
 use crate::documents::query::Field;
+use crate::documents::totals::Totals;
 use crate::manifest::{DocumentCollection, Documents};
 
 /// Where tokens of Microsoft Entra come from, unless the environment says otherwise.
@@ -103,7 +105,7 @@ impl Kind {
             refuse(&["documents", "regions"]);
         }
         for (name, collection) in &documents.collections {
-            let DocumentCollection { indexes, partition_key, ttl_seconds, throughput, max_throughput } = collection;
+            let DocumentCollection { indexes, partition_key, ttl_seconds, throughput, max_throughput, .. } = collection;
             let given = [
                 ("indexes", matches!(self, Self::Cosmos | Self::Couch) && !indexes.is_empty()),
                 ("partition_key", self != Self::Cosmos && partition_key.is_some()),
@@ -116,6 +118,32 @@ impl Kind {
             }
         }
     }
+}
+
+/// The collections of totals; what a manifest says wrongly of them is reported.
+pub fn totals(documents: &Documents, reporter: &mut Reporter) -> BTreeMap<String, Arc<Totals>> {
+    let mut planned = BTreeMap::new();
+    for (name, collection) in &documents.collections {
+        let DocumentCollection { totals, source, withdrawn, .. } = collection;
+        let mut report = |keys: &[&str], message: String| {
+            let place: Vec<&str> = ["documents", "collections", name].into_iter().chain(keys.iter().copied()).collect();
+            reporter.at(&place, message);
+        };
+        if totals.is_empty() {
+            for (key, _) in [("source", source), ("withdrawn", withdrawn)].iter().filter(|(_, value)| value.is_some()) {
+                let hint = "hint: add `totals = { FIELD = \"sum\" }`";
+                report(&[*key], format!("`{key}` is of totals, and the collection has none\n{hint}"));
+            }
+            continue;
+        }
+        match Totals::new(source.as_deref(), withdrawn.as_deref(), totals) {
+            Ok(totals) => {
+                planned.insert(name.clone(), Arc::new(totals));
+            }
+            Err((keys, message)) => report(&keys.iter().map(String::as_str).collect::<Vec<_>>(), message),
+        }
+    }
+    planned
 }
 
 fn indexes(collections: &BTreeMap<String, DocumentCollection>, reporter: &mut Reporter) -> Indexes {

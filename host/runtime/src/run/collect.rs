@@ -117,6 +117,7 @@ impl<'a> Collector<'a> {
         let mut outcome = Outcome::new(self.next, self.pipeline.steps.len());
         self.whole.finish(&mut outcome).map_err(|failure| step_error(self.pipeline, self.event, failure))?;
         self.record(outcome)?;
+        self.pipeline.end(self.event).map_err(|failure| step_error(self.pipeline, self.event, failure))?;
         if let Some(file) = self.file {
             let path = file.path;
             file.finish().map_err(|err| io_error(self.event, path, err))?;

@@ -31,16 +31,9 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Of a pipeline; there is no journal for one without sinks and extracts.
-    pub fn open(plan: &Plan, pipeline: &Pipeline) -> Result<Self> {
+    /// Of a pipeline, with the journal if it needs one.
+    pub fn open(plan: &Plan, pipeline: &Pipeline, journal: Option<Arc<Journal>>) -> Result<Self> {
         let sinks = tables::sinks(pipeline)?;
-        let journal = match sinks.is_empty() && plan.extracts().next().is_none() {
-            true => None,
-            false => {
-                let journal = Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(())))?;
-                Some(Arc::new(journal.staging_lazily()))
-            }
-        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { sinks, journal, runtime, lease: plan.delivery.lease })
     }
