@@ -104,6 +104,10 @@ impl Documents for WithTotals {
         })
     }
 
+    fn adds_up(&self) -> bool {
+        true
+    }
+
     fn end(&self, origin: &Origin, digest: i64) -> Result<(), Failure> {
         for (collection, totals) in self.totals.iter().filter(|(_, totals)| totals.source.is_none()) {
             let (name, totals, origin, now) = (collection.clone(), totals.clone(), origin.clone(), (self.clock)());

@@ -46,6 +46,11 @@ pub trait Documents: fmt::Debug + Send + Sync {
         self.upsert_batch(collection, pipeline, documents)
     }
 
+    /// Whether what is published to a collection of totals is added up.
+    fn adds_up(&self) -> bool {
+        false
+    }
+
     /// That an event has written all that it writes.
     fn end(&self, _: &Origin, _pipeline: i64) -> Result<(), Failure> {
         Ok(())

@@ -99,9 +99,9 @@ pub struct DocumentCollection {
     /// object. Cosmos DB has an index over every field.
     pub indexes: Vec<String>,
     /// Makes the documents totals: what is published to the collection is added up, over all events, each source of it once.
-    /// By the name of a field of the total, `"count"` of contributions; `"sum"`, `"min"` or `"max"` of that field;
-    /// `{ mean = "FIELD" }` or `{ ratio = ["FIELD", "FIELD"] }` of others, with `round = DIGITS` if wanted. Other fields are
-    /// those of the last contribution.
+    /// By the name of a field of the total, `"count"` of contributions; `"sum"`, `"min"` or `"max"` of that field; of another
+    /// `{ sum = "FIELD" }`, `min`, `max` or `mean`; of two others `{ ratio = ["FIELD", "FIELD"] }`, sum by sum. A mean and a
+    /// ratio may have `round = DIGITS`. Other fields are those of the last contribution.
     pub totals: BTreeMap<String, Total>,
     /// Of totals: the field that says what a contribution is of, of which only the newest counts. Without it each row of an
     /// object counts, until the object is another.
@@ -120,24 +120,24 @@ pub struct DocumentCollection {
 }
 
 /// How a field of a total is computed.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "it is `\"count\"`, `\"sum\"`, `\"min\"`, `\"max\"`, `{ mean = \"FIELD\" }` or `{ ratio = [\"FIELD\", \"FIELD\"] }`"
+    expecting = "it is `\"count\"`, `\"sum\"`, `\"min\"`, `\"max\"`, one of `{ sum = \"FIELD\" }`, `min`, `max` and `mean`, or `{ ratio = [\"FIELD\", \"FIELD\"] }`"
 )]
 pub enum Total {
     /// Of the field itself.
-    Simple(SimpleTotal),
-    /// The mean of a field, of those contributions that have it.
-    Mean(MeanTotal),
-    /// The sum of a field divided by that of another.
-    Ratio(RatioTotal),
+    Own(OwnTotal),
+    /// Of another.
+    Of(TotalOf),
+    /// Of two others.
+    Ratio(Ratio),
 }
 
 /// How a field of a total is computed of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum SimpleTotal {
+pub enum OwnTotal {
     /// How many contributions there are.
     Count,
     /// The sum.
@@ -148,20 +148,30 @@ pub enum SimpleTotal {
     Max,
 }
 
-/// A mean.
+/// How a field of a total is computed of another.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MeanTotal {
-    /// Of which field.
-    pub mean: String,
-    /// How many decimal digits it has.
-    pub round: Option<u8>,
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum TotalOf {
+    /// The sum.
+    Sum(String),
+    /// The least.
+    Min(String),
+    /// The greatest.
+    Max(String),
+    /// The mean of those that there are, of at most 15 decimal digits.
+    #[serde(untagged)]
+    Mean {
+        /// Of which field.
+        mean: String,
+        /// How many decimal digits it has.
+        round: Option<u8>,
+    },
 }
 
-/// A ratio.
+/// The sum of a field divided by that of another.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RatioTotal {
+pub struct Ratio {
     /// Which fields.
     pub ratio: [String; 2],
     /// How many decimal digits it has.

@@ -262,6 +262,11 @@ impl<'a> Loader<'a> {
         let (engine, digest, table_rejects) = (self.engine.clone(), self.digest, self.rejects);
         let (remote_tables, foreign_tables) = (self.remote_tables, self.foreign_tables);
         let documents = self.database;
+        if !plan.totals.is_empty() && documents.as_ref().is_some_and(|documents| !documents.adds_up()) {
+            let message =
+                "this host does not add up totals\nhint: give it a document database with a ledger".to_owned();
+            self.reporter.at(&["documents", "collections"], message);
+        }
         self.reporter.finish(steps.map(|steps| Pipeline {
             engine,
             name: plan.name.clone(),

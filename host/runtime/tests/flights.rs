@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use wasmill_runtime::documents::Database;
+use wasmill_journal::Journal;
+use wasmill_journal::totals::WithTotals;
 use wasmill_runtime::documents::query::Query;
+use wasmill_runtime::documents::{Database, Stored};
 use wasmill_runtime::event::Event;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
@@ -29,7 +31,9 @@ fn every_flight_of_january_gets_the_score_that_onnx_runtime_gives() {
     std::fs::write(manifest.path(), exact).unwrap();
     let plan = Plan::read(manifest.path(), &components()).unwrap_or_else(|err| panic!("{err}"));
     let database = Arc::new(Database::in_memory().unwrap());
-    let pipeline = Pipeline::load(&ENGINE, &plan, Some(database.clone())).unwrap_or_else(|err| panic!("{err}"));
+    let ledger = Arc::new(Journal::in_memory(&plan.name).unwrap());
+    let with_totals = WithTotals::new(database.clone(), ledger, plan.totals.clone(), || 1).unwrap();
+    let pipeline = Pipeline::load(&ENGINE, &plan, Some(Arc::new(with_totals))).unwrap_or_else(|err| panic!("{err}"));
     let event = Event::of_file(&folder.join("data/flights-2013-01.csv.gz")).unwrap();
     let (report, rejects) = run(&pipeline, &event, &RunOptions::default());
     let report = report.unwrap_or_else(|err| panic!("{err}"));
@@ -50,12 +54,16 @@ fn every_flight_of_january_gets_the_score_that_onnx_runtime_gives() {
     }
     assert!(worst <= TOLERANCE, "a score differs by {worst}");
 
-    let routes = database.page("routes", &Query::all(100_000)).unwrap().documents;
-    let flights: u64 = routes
-        .iter()
-        .map(|route| serde_json::from_str::<serde_json::Value>(route.body.get()).unwrap()["flights"].as_u64().unwrap())
-        .sum();
-    assert_eq!(flights, 27_003);
+    for collection in ["routes", "hours"] {
+        let totals = database.page(collection, &Query::all(100_000)).unwrap().documents;
+        let count = |total: &Stored| {
+            let body: serde_json::Value = serde_json::from_str(total.body.get()).unwrap();
+            ["flights", "cancelled"].map(|field| body[field].as_u64().unwrap())
+        };
+        let [flights, cancelled] =
+            totals.iter().map(count).fold([0, 0], |sum, more| [sum[0] + more[0], sum[1] + more[1]]);
+        assert_eq!((flights, cancelled), (27_003, 521), "{collection}");
+    }
 
     // Once more: nothing changes.
     let (again, _) = run(&pipeline, &event, &RunOptions::default());

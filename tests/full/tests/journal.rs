@@ -4,6 +4,8 @@
 mod machine;
 #[path = "../../../host/journal/tests/common/postgres.rs"]
 mod server;
+#[path = "../../../host/journal/tests/common/totals.rs"]
+mod totals;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,6 +28,21 @@ fn no_event_is_lost_and_no_chunk_counts_twice() {
         let place = place.clone();
         let open = move || Journal::open_by(Clock::Ours, &place, &pipeline, Box::new(|| Ok(()))).unwrap();
         machine::run(open, &acts);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|err| panic!("{err}"));
+}
+
+#[test]
+fn totals_are_of_what_is_newest_whatever_happens() {
+    let server = Postgres::start();
+    let place = JournalPlan::Postgres(server.url());
+    let case = AtomicU32::new(0);
+    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&vec(totals::act(), 1..60), |acts| {
+        let pipeline = Id::try_from(format!("totals{}", case.fetch_add(1, Ordering::Relaxed))).unwrap();
+        let place = place.clone();
+        totals::run(move || Journal::open(&place, &pipeline, Box::new(|| Ok(()))).unwrap(), &acts);
         Ok(())
     });
     outcome.unwrap_or_else(|err| panic!("{err}"));

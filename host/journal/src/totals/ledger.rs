@@ -129,7 +129,8 @@ pub fn end(
             if let Some((key, body)) = stamp.body {
                 ledger.remove(&key, &body, &at)?;
             }
-            let delete = "DELETE FROM contributions WHERE pipeline = $1 AND collection = $2 AND source = $3 AND part = $4";
+            let delete =
+                "DELETE FROM contributions WHERE pipeline = $1 AND collection = $2 AND source = $3 AND part = $4";
             ledger.db.execute(delete, values![pipeline, collection, origin.name.as_str(), part.as_str()])?;
         }
     }
@@ -151,13 +152,7 @@ pub fn is_written(db: &mut dyn Db, pipeline: &str, collection: &str, document: &
 }
 
 /// Sees to it that totals are by these rules: if they are by others, they are added up anew.
-pub fn adopt(
-    db: &mut dyn Db,
-    pipeline: &str,
-    collection: &str,
-    totals: &Totals,
-    now: i64,
-) -> Result<(), JournalError> {
+pub fn adopt(db: &mut dyn Db, pipeline: &str, collection: &str, totals: &Totals, now: i64) -> Result<(), JournalError> {
     let now = now.saturating_add(db.skew());
     let (rules, source) = (totals.fingerprint(), totals.source_fingerprint());
     let mut ledger = Ledger::open(db, pipeline, collection, totals, now)?;
@@ -210,7 +205,8 @@ pub fn forget(db: &mut dyn Db, pipeline: &str, collection: &str, before: i64) ->
     for mut row in found {
         let (partition, id) = (row.text(0)?, row.text(1)?);
         let key = values![pipeline, collection, partition.as_str(), id.as_str()];
-        let parts = "DELETE FROM contributions WHERE pipeline = $1 AND collection = $2 AND partition_key = $3 AND id = $4";
+        let parts =
+            "DELETE FROM contributions WHERE pipeline = $1 AND collection = $2 AND partition_key = $3 AND id = $4";
         db.execute(parts, key)?;
         let total = "DELETE FROM totals WHERE pipeline = $1 AND collection = $2 AND partition_key = $3 AND id = $4";
         db.execute(total, key)?;
@@ -236,8 +232,14 @@ fn body_of(text: &str) -> Result<Map<String, Value>, JournalError> {
 
 /// Where a contribution stands among those to a total.
 fn place(stamp: &Stamp<(Key, String)>, source: &str, part: &str) -> At {
-    At { version: stamp.version, row: stamp.row, source: format!("{source}
-{part}") }
+    At {
+        version: stamp.version,
+        row: stamp.row,
+        source: format!(
+            "{source}
+{part}"
+        ),
+    }
 }
 
 /// A total that is being changed.
@@ -368,10 +370,8 @@ impl<'a> Ledger<'a> {
         // By the clock, so that a journal that is new overrules what another has left.
         let version = total.version.saturating_add(1).max(self.now);
         let (pipeline, collection) = (self.pipeline, self.collection);
-        self.db.execute(
-            save,
-            values![pipeline, collection, key.0.as_str(), key.1.as_str(), state.as_str(), version],
-        )?;
+        self.db
+            .execute(save, values![pipeline, collection, key.0.as_str(), key.1.as_str(), state.as_str(), version])?;
         Ok(version)
     }
 

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use super::Document;
 use super::query::Field;
-use crate::manifest::{MeanTotal, RatioTotal, SimpleTotal, Total};
+use crate::manifest::{OwnTotal, Ratio, Total, TotalOf};
 use decimal::Decimal;
 
 pub use sums::{At, Sums};
@@ -41,12 +41,12 @@ pub struct Totals {
 pub enum Rule {
     /// How many contributions there are.
     Count,
-    /// The sum of the same field of all of them; null if none has it.
-    Sum,
+    /// The sum of a field of all of them; null if none has it.
+    Sum(Field),
     /// The least of them.
-    Min,
+    Min(Field),
     /// The greatest of them.
-    Max,
+    Max(Field),
     /// The mean of a field, of those that have it.
     Mean {
         /// The field.
@@ -97,23 +97,26 @@ impl Totals {
         let mut rules: Vec<(Field, Rule)> = Vec::new();
         for (name, total) in totals {
             let keys = ["totals", name.as_str()];
+            let own = field(&keys, name)?;
             let rule = match total {
-                Total::Simple(SimpleTotal::Count) => Rule::Count,
-                Total::Simple(SimpleTotal::Sum) => Rule::Sum,
-                Total::Simple(SimpleTotal::Min) => Rule::Min,
-                Total::Simple(SimpleTotal::Max) => Rule::Max,
-                Total::Mean(MeanTotal { mean, round }) => {
+                Total::Own(OwnTotal::Count) => Rule::Count,
+                Total::Own(OwnTotal::Sum) => Rule::Sum(own.clone()),
+                Total::Own(OwnTotal::Min) => Rule::Min(own.clone()),
+                Total::Own(OwnTotal::Max) => Rule::Max(own.clone()),
+                Total::Of(TotalOf::Sum(of)) => Rule::Sum(field(&keys, of)?),
+                Total::Of(TotalOf::Min(of)) => Rule::Min(field(&keys, of)?),
+                Total::Of(TotalOf::Max(of)) => Rule::Max(field(&keys, of)?),
+                Total::Of(TotalOf::Mean { mean, round }) => {
                     Rule::Mean { of: field(&keys, mean)?, round: digits(&keys, *round)? }
                 }
-                Total::Ratio(RatioTotal { ratio: [of, to], round }) => {
+                Total::Ratio(Ratio { ratio: [of, to], round }) => {
                     Rule::Ratio { of: field(&keys, of)?, to: field(&keys, to)?, round: digits(&keys, *round)? }
                 }
             };
-            let name = field(&keys, name)?;
-            if let Some((other, _)) = rules.iter().find(|(other, _)| is_within(other, &name) || is_within(&name, other)) {
-                return Err((at(&keys), format!("the totals `{other}` and `{name}` are one within the other")));
+            if let Some((other, _)) = rules.iter().find(|(other, _)| is_within(other, &own) || is_within(&own, other)) {
+                return Err((at(&keys), format!("the totals `{other}` and `{own}` are one within the other")));
             }
-            rules.push((name, rule));
+            rules.push((own, rule));
         }
         let source = source.map(|text| field(&["source"], text)).transpose()?;
         let withdrawn = withdrawn.map(|text| field(&["withdrawn"], text)).transpose()?;
@@ -157,7 +160,9 @@ impl Totals {
             Some(field) => match take(&mut body, field.names()) {
                 Some(Value::String(text)) if !text.is_empty() => Some(text),
                 Some(Value::Number(number)) => Some(number.to_string()),
-                other => return Err(format!("its source, `{field}`, is {}: it must be a text or a number", kind(&other))),
+                other => {
+                    return Err(format!("its source, `{field}`, is {}: it must be a text or a number", kind(&other)));
+                }
             },
         };
         let is_withdrawn = match &self.withdrawn {
@@ -168,17 +173,17 @@ impl Totals {
                 other => return Err(format!("`{field}` is {}: it must be true or false", kind(&other))),
             },
         };
-        for (name, rule) in &self.rules {
+        for (_, rule) in &self.rules {
             match rule {
                 Rule::Count => {}
-                Rule::Sum => numeric(&body, name)?,
-                Rule::Min | Rule::Max => match at(&body, name.names()) {
+                Rule::Min(of) | Rule::Max(of) => match at(&body, of.names()) {
                     Some(value @ (Value::Array(_) | Value::Object(_))) => {
-                        return Err(format!("`{name}` is {}, which is neither less nor more than another", kind(&Some(value.clone()))));
+                        let kind = kind(&Some(value.clone()));
+                        return Err(format!("`{of}` is {kind}, which is neither less nor more than another"));
                     }
                     _ => {}
                 },
-                Rule::Mean { of, .. } => numeric(&body, of)?,
+                Rule::Sum(of) | Rule::Mean { of, .. } => numeric(&body, of)?,
                 Rule::Ratio { of, to, .. } => {
                     numeric(&body, of)?;
                     numeric(&body, to)?;

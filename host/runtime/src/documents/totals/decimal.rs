@@ -35,9 +35,21 @@ impl Decimal {
             return None;
         }
         let quotient = &self.0 / &other.0;
-        Some(Self(round.map_or(quotient.clone(), |digits| {
-            quotient.with_scale_round(digits.into(), RoundingMode::HalfUp)
-        })))
+        Some(Self(
+            round.map_or(quotient.clone(), |digits| quotient.with_scale_round(digits.into(), RoundingMode::HalfUp)),
+        ))
+    }
+
+    /// How many decimal digits it was written with.
+    pub fn digits(&self) -> i64 {
+        self.0.fractional_digit_count()
+    }
+
+    /// All of it, with so many decimal digits at least.
+    pub fn text(&self, digits: i64) -> String {
+        let plain = self.0.normalized();
+        let digits = digits.max(plain.fractional_digit_count());
+        plain.with_scale(digits).to_plain_string()
     }
 
     /// As JSON has it: a whole number of 64 bits, or else the nearest float.

@@ -1,6 +1,7 @@
 //! A total: what was added to it, so that more can be added and some of it taken back.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -46,8 +47,8 @@ struct Sum {
     total: Decimal,
     /// How many numbers.
     numbers: u64,
-    /// How many of them were texts, as decimals are published; the sum is one too then.
-    texts: u64,
+    /// How many of them were texts, as decimals are published, by how many decimal digits they had; the sum is one too then.
+    texts: BTreeMap<i64, u64>,
 }
 
 /// The greatest, or the least, or the last of several.
@@ -64,8 +65,8 @@ impl Sums {
     pub fn new(totals: &Totals) -> Self {
         let slot = |rule: &Rule| match rule {
             Rule::Count => Slot::Count,
-            Rule::Sum => Slot::Sum(Sum::default()),
-            Rule::Min | Rule::Max => Slot::Extreme(Last::None),
+            Rule::Sum(_) => Slot::Sum(Sum::default()),
+            Rule::Min(_) | Rule::Max(_) => Slot::Extreme(Last::None),
             Rule::Mean { .. } => Slot::Mean(Sum::default()),
             Rule::Ratio { .. } => Slot::Ratio(Sum::default(), Sum::default()),
         };
@@ -76,15 +77,16 @@ impl Sums {
     /// Adds a contribution.
     pub fn add(&mut self, totals: &Totals, body: &Map<String, Value>, when: &At) {
         self.count += 1;
-        for (slot, (name, rule)) in self.slots.iter_mut().zip(&totals.rules) {
+        for (slot, (_, rule)) in self.slots.iter_mut().zip(&totals.rules) {
             match (slot, rule) {
-                (Slot::Sum(sum), _) => sum.add(at(body, name.names())),
-                (Slot::Extreme(last), rule) => {
-                    if let Some(value) = at(body, name.names()).filter(|value| !value.is_null()) {
+                (Slot::Sum(sum), Rule::Sum(of)) | (Slot::Mean(sum), Rule::Mean { of, .. }) => {
+                    sum.add(at(body, of.names()));
+                }
+                (Slot::Extreme(last), Rule::Min(of) | Rule::Max(of)) => {
+                    if let Some(value) = at(body, of.names()).filter(|value| !value.is_null()) {
                         last.offer(value, |new, old| wins(rule, new, old));
                     }
                 }
-                (Slot::Mean(sum), Rule::Mean { of, .. }) => sum.add(at(body, of.names())),
                 (Slot::Ratio(sum, other), Rule::Ratio { of, to, .. }) => {
                     sum.add(at(body, of.names()));
                     other.add(at(body, to.names()));
@@ -101,15 +103,16 @@ impl Sums {
     /// Takes a contribution back that was added.
     pub fn remove(&mut self, totals: &Totals, body: &Map<String, Value>, when: &At) {
         self.count = self.count.saturating_sub(1);
-        for (slot, (name, rule)) in self.slots.iter_mut().zip(&totals.rules) {
+        for (slot, (_, rule)) in self.slots.iter_mut().zip(&totals.rules) {
             match (slot, rule) {
-                (Slot::Sum(sum), _) => sum.remove(at(body, name.names())),
-                (Slot::Extreme(last), _) => {
-                    if let Some(value) = at(body, name.names()) {
+                (Slot::Sum(sum), Rule::Sum(of)) | (Slot::Mean(sum), Rule::Mean { of, .. }) => {
+                    sum.remove(at(body, of.names()));
+                }
+                (Slot::Extreme(last), Rule::Min(of) | Rule::Max(of)) => {
+                    if let Some(value) = at(body, of.names()) {
                         last.lose(|known| compare(known, value) == Ordering::Equal);
                     }
                 }
-                (Slot::Mean(sum), Rule::Mean { of, .. }) => sum.remove(at(body, of.names())),
                 (Slot::Ratio(sum, other), Rule::Ratio { of, to, .. }) => {
                     sum.remove(at(body, of.names()));
                     other.remove(at(body, to.names()));
@@ -156,7 +159,9 @@ impl Sum {
         if let Some((value, number)) = value.and_then(|value| Some((value, Decimal::of(value)?))) {
             self.total += &number;
             self.numbers += 1;
-            self.texts += u64::from(value.is_string());
+            if value.is_string() {
+                *self.texts.entry(number.digits()).or_default() += 1;
+            }
         }
     }
 
@@ -164,15 +169,18 @@ impl Sum {
         if let Some((value, number)) = value.and_then(|value| Some((value, Decimal::of(value)?))) {
             self.total -= &number;
             self.numbers = self.numbers.saturating_sub(1);
-            self.texts = self.texts.saturating_sub(u64::from(value.is_string()));
+            if let Some(texts) = self.texts.get_mut(&number.digits()).filter(|_| value.is_string()) {
+                *texts = texts.saturating_sub(1);
+                self.texts.retain(|_, texts| *texts > 0);
+            }
         }
     }
 
     fn value(&self) -> Value {
-        match (self.numbers, self.texts) {
+        match (self.numbers, self.texts.last_key_value()) {
             (0, _) => Value::Null,
-            (_, 0) => self.total.number(),
-            _ => Value::String(self.total.to_string()),
+            (_, None) => self.total.number(),
+            (_, Some((digits, _))) => Value::String(self.total.text(*digits)),
         }
     }
 }
@@ -207,9 +215,9 @@ fn rest(totals: &Totals, body: &Map<String, Value>) -> Map<String, Value> {
     let stays = |name: &[String]| totals.rules.iter().any(|(shown, _)| shown.names() == name);
     for (_, rule) in &totals.rules {
         let used = match rule {
-            Rule::Mean { of, .. } => [Some(of), None],
+            Rule::Count => [None, None],
+            Rule::Sum(of) | Rule::Min(of) | Rule::Max(of) | Rule::Mean { of, .. } => [Some(of), None],
             Rule::Ratio { of, to, .. } => [Some(of), Some(to)],
-            _ => [None, None],
         };
         for field in used.into_iter().flatten().filter(|field| !stays(field.names())) {
             take(&mut rest, field.names());
@@ -221,7 +229,7 @@ fn rest(totals: &Totals, body: &Map<String, Value>) -> Map<String, Value> {
 /// Whether a value takes the place of another that was the least, or the greatest, so far.
 fn wins(rule: &Rule, new: &Value, old: &Value) -> bool {
     let order = compare(new, old);
-    if *rule == Rule::Min { order.is_le() } else { order.is_ge() }
+    if matches!(rule, Rule::Min(_)) { order.is_le() } else { order.is_ge() }
 }
 
 /// Numbers, also those that are texts, come before other texts.
@@ -241,17 +249,17 @@ mod tests {
 
     use super::*;
     use crate::documents::Document;
-    use crate::manifest::{MeanTotal, RatioTotal, SimpleTotal, Total};
+    use crate::manifest::{OwnTotal, Ratio, Total, TotalOf};
 
     fn totals() -> Totals {
-        let ratio = Total::Ratio(RatioTotal { ratio: ["late".into(), "flights".into()], round: Some(3) });
+        let ratio = Total::Ratio(Ratio { ratio: ["late".into(), "flights".into()], round: Some(3) });
         let named = [
-            ("flights".to_owned(), Total::Simple(SimpleTotal::Sum)),
-            ("late".to_owned(), Total::Simple(SimpleTotal::Sum)),
-            ("n".to_owned(), Total::Simple(SimpleTotal::Count)),
-            ("first".to_owned(), Total::Simple(SimpleTotal::Min)),
-            ("worst.delay".to_owned(), Total::Simple(SimpleTotal::Max)),
-            ("risk.mean".to_owned(), Total::Mean(MeanTotal { mean: "risk.of".into(), round: None })),
+            ("flights".to_owned(), Total::Own(OwnTotal::Sum)),
+            ("late".to_owned(), Total::Own(OwnTotal::Sum)),
+            ("n".to_owned(), Total::Own(OwnTotal::Count)),
+            ("first".to_owned(), Total::Own(OwnTotal::Min)),
+            ("worst.delay".to_owned(), Total::Own(OwnTotal::Max)),
+            ("risk.mean".to_owned(), Total::Of(TotalOf::Mean { mean: "risk.of".into(), round: None })),
             ("share".to_owned(), ratio),
         ];
         Totals::new(None, None, named.iter().map(|(name, total)| (name, total))).unwrap()
