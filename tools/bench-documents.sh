@@ -9,7 +9,7 @@ libraries=${wrk%/bin/wrk}/lib/$(uname -m)-linux-gnu
 python=$(tools/python.sh bench-documents bench/documents/requirements.txt)/python
 node=$(tools/node.sh documents tests/documents)
 CARGO_TARGET_DIR=$cache/host tools/step.sh "building what writes" \
-  cargo build -q --release -p wasmill-tests-full --example documents_bench
+  cargo build -q --release -p wasmill --example documents_bench
 tools/step.sh "building an emulator of Cosmos DB" \
   cargo build -q --release --manifest-path tests/cosmos/Cargo.toml --target-dir "$cache/cosmos"
 "$python" bench/documents/run.py --wasmill bin/wasmill --bench "$cache/host/release/examples/documents_bench" \

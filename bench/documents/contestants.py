@@ -12,7 +12,7 @@ PARTITIONS = 64
 
 
 def body(version: int) -> dict:
-    """A document of some 300 bytes, as in tests/full/examples/documents_bench.rs."""
+    """A document of some 300 bytes, as in host/cli/examples/documents_bench.rs."""
     return {
         "carrier": {"code": "UA", "name": "United Air Lines Inc."}, "flight": 1545, "origin": "EWR", "version": version,
         "destination": {"code": "IAH", "name": "George Bush Intercontinental"}, "distance": 1400, "risk": 0.2731,

@@ -44,7 +44,7 @@ def port():
 
 @pytest.fixture(scope="module")
 def component(port, tmp_path_factory):
-    """The pipeline, composed, but for the steps that sum up routes."""
+    """The pipeline, composed, but for the steps that count."""
     folder = tmp_path_factory.mktemp("events") / "flights"
     shutil.copytree(FLIGHTS, folder, ignore=shutil.ignore_patterns(".wasmill"))
     manifest = folder / "pipeline.toml"
@@ -55,7 +55,7 @@ def component(port, tmp_path_factory):
     out = folder / "flights.wasm"
     command = [setting("WASMILL_PROGRAM"), "compose", folder, "--events", "--step", "publish", "--out", out]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    assert "left out: step `routes`, step `publish-routes`" in said
+    assert "left out: step `count`, step `publish-routes`, step `publish-hours`" in said
     assert "COSMOS_KEY" in said and f"http://127.0.0.1:{port}" in said
     return out
 

@@ -1,8 +1,8 @@
 //! Totals: collections whose documents add up what is published to them, each source of it once.
 //!
-//! The journal has a ledger of who contributed what to which total ([`ledger`]); what comes of it is written to the document
-//! database, whichever that is, as a document like any other. The ledger is committed first, and knows which of its totals are
-//! still to be written. Who dies in between leaves them to whoever comes next: at the latest to the event's next attempt, which
+//! The journal has a ledger of who contributed what to which total (`ledger`). When an event ends, what came of it is written to
+//! the document database, whichever that is, as documents like any others. The ledger knows which of its totals are still to be
+//! written. Who dies in between leaves them to whoever ends an event next: at the latest to the next attempt at the same, which
 //! adds nothing that is in already.
 
 mod ledger;
@@ -17,7 +17,8 @@ use wasmill_runtime::documents::{Document, DocumentCounts, Documents, Origin, Re
 use wasmill_runtime::failure::Failure;
 
 use crate::journal::{Journal, JournalError};
-use crate::sql::Durability;
+use crate::sql::{Db, Durability};
+use ledger::Added;
 
 /// What totals are written with: which is newer is told by their version alone.
 const PIPELINE: i64 = 0;
@@ -58,19 +59,24 @@ impl WithTotals {
         })
     }
 
-    /// Writes documents of totals, and remembers that they are written.
-    fn write(&self, collection: &str, documents: Vec<Document>) -> Result<DocumentCounts, Failure> {
-        if documents.is_empty() {
-            return Ok(DocumentCounts::default());
+    /// Writes the totals that are not written yet, and remembers that they are.
+    fn write(&self, collection: &str, totals: &Arc<Totals>) -> Result<DocumentCounts, Failure> {
+        let mut counts = DocumentCounts::default();
+        loop {
+            let (name, totals) = (collection.to_owned(), totals.clone());
+            let pending = self.journal.ledger(move |db, pipeline| ledger::pending(db, pipeline, &name, &totals));
+            let pending = pending.map_err(unrecorded)?;
+            if pending.is_empty() {
+                return Ok(counts);
+            }
+            counts += self.database.upsert_batch(collection, PIPELINE, &pending)?;
+            let name = collection.to_owned();
+            let written = self.journal.settled(move |db, pipeline| {
+                let mut each = pending.iter();
+                each.try_for_each(|document| ledger::is_written(db, pipeline, &name, document))
+            });
+            written.map_err(unrecorded)?;
         }
-        let counts = self.database.upsert_batch(collection, PIPELINE, &documents)?;
-        let name = collection.to_owned();
-        let written = self.journal.settled(move |db, pipeline| {
-            let mut each = documents.iter();
-            each.try_for_each(|document| ledger::is_written(db, pipeline, &name, document))
-        });
-        written.map_err(unrecorded)?;
-        Ok(counts)
     }
 }
 
@@ -95,29 +101,28 @@ impl Documents for WithTotals {
             let now = now.saturating_add(db.skew());
             ledger::add(db, pipeline, &name, &totals, &origin, contributions, now)
         });
-        let added = added.map_err(unrecorded)?;
-        let counts = self.write(collection, added.documents)?;
-        Ok(DocumentCounts {
-            stale: counts.stale + added.stale,
-            duplicates: counts.duplicates + added.duplicates,
-            ..counts
-        })
+        let Added { stale, duplicates } = added.map_err(unrecorded)?;
+        Ok(DocumentCounts { stale, duplicates, ..DocumentCounts::default() })
     }
 
     fn adds_up(&self) -> bool {
         true
     }
 
-    fn end(&self, origin: &Origin, digest: i64) -> Result<(), Failure> {
-        for (collection, totals) in self.totals.iter().filter(|(_, totals)| totals.source.is_none()) {
-            let (name, totals, origin, now) = (collection.clone(), totals.clone(), origin.clone(), (self.clock)());
-            let changed = self.journal.ledger(move |db, pipeline| {
-                let now = now.saturating_add(db.skew());
-                ledger::end(db, pipeline, &name, &totals, &origin, digest, now)
-            });
-            self.write(collection, changed.map_err(unrecorded)?)?;
+    fn end(&self, origin: &Origin, digest: i64) -> Result<BTreeMap<String, DocumentCounts>, Failure> {
+        let mut ended = self.database.end(origin, digest)?;
+        for (collection, totals) in &self.totals {
+            if totals.source.is_none() {
+                let (name, totals, origin, now) = (collection.clone(), totals.clone(), origin.clone(), (self.clock)());
+                let withdrawn = self.journal.ledger(move |db, pipeline| {
+                    let now = now.saturating_add(db.skew());
+                    ledger::end(db, pipeline, &name, &totals, &origin, digest, now)
+                });
+                withdrawn.map_err(unrecorded)?;
+            }
+            ended.insert(collection.clone(), self.write(collection, totals)?);
         }
-        self.database.end(origin, digest)
+        Ok(ended)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -143,7 +148,7 @@ impl Journal {
     /// Does something to the ledger. It waits: not to be called where others wait.
     fn ledger<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut dyn crate::sql::Db, &str) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         self.write_waiting("totals", false, self.on_the_way(), work)
     }
@@ -151,7 +156,7 @@ impl Journal {
     /// The same, after effects are durable.
     fn settled<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut dyn crate::sql::Db, &str) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         self.write_waiting("totals-written", true, Durability::Later, work)
     }

@@ -51,9 +51,9 @@ pub trait Documents: fmt::Debug + Send + Sync {
         false
     }
 
-    /// That an event has written all that it writes.
-    fn end(&self, _: &Origin, _pipeline: i64) -> Result<(), Failure> {
-        Ok(())
+    /// That an event has written all that it writes; what happened to documents in consequence, by collection.
+    fn end(&self, _: &Origin, _pipeline: i64) -> Result<BTreeMap<String, DocumentCounts>, Failure> {
+        Ok(BTreeMap::new())
     }
 
     /// Makes durable what was written so far, if it is not already.

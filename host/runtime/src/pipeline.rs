@@ -17,7 +17,7 @@ use crate::capability::documents::DocumentsCtx;
 use crate::capability::http::HttpCtx;
 use crate::capability::settings::SettingsCtx;
 use crate::diagnostics::{Diagnostics, Reporter};
-use crate::documents::{Documents, Origin};
+use crate::documents::{DocumentCounts, Documents, Origin};
 use crate::engine::{Engine, SANDBOXES, on_deep_stack};
 use crate::event::Event;
 use crate::failure::Failure;
@@ -132,11 +132,16 @@ impl Pipeline {
         edges.filter(move |(_, _, edge)| edge.step == step)
     }
 
-    /// Tells the document database that an event has written all that it writes; the step that writes last if that fails.
-    pub(crate) fn end(&self, event: &Event) -> Result<(), (usize, Failure)> {
-        let Some(documents) = &self.documents else { return Ok(()) };
-        let last = self.steps.iter().rposition(|step| step.kind == Kind::Publish);
-        documents.end(&event.into(), self.digest).map_err(|failure| (last.unwrap_or_default(), failure))
+    /// Tells the document database that an event has written all that it writes. What happened to documents in consequence, with
+    /// the steps that it is due to; the step that writes last if it failed.
+    pub(crate) fn end(&self, event: &Event) -> Result<Vec<(usize, DocumentCounts)>, (usize, Failure)> {
+        let Some(documents) = &self.documents else { return Ok(Vec::new()) };
+        let writer = |collection: Option<&String>| {
+            let writes = |step: &Step| collection.is_none_or(|name| step.setup.grants.documents.granted.contains(name));
+            self.steps.iter().rposition(|step| step.kind == Kind::Publish && writes(step)).unwrap_or_default()
+        };
+        let ended = documents.end(&event.into(), self.digest).map_err(|failure| (writer(None), failure))?;
+        Ok(ended.into_iter().map(|(collection, counts)| (writer(Some(&collection)), counts)).collect())
     }
 
     /// A step, and all that its rows come from.

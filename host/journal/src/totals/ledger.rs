@@ -25,10 +25,9 @@ pub struct Contribution {
     stamp: Stamp<(Key, String)>,
 }
 
-/// What came of contributions.
+/// What came of contributions that are not added.
+#[derive(Default)]
 pub struct Added {
-    /// The totals that they are to, and others that are not written yet.
-    pub documents: Vec<Document>,
     /// Contributions that lost against newer ones.
     pub stale: u64,
     /// Contributions of a source that had another in the same event.
@@ -69,7 +68,7 @@ pub fn add(
     now: i64,
 ) -> Result<Added, JournalError> {
     let mut ledger = Ledger::open(db, pipeline, collection, totals, now)?;
-    let mut added = Added { documents: Vec::new(), stale: 0, duplicates: 0 };
+    let mut added = Added::default();
     let is_over = totals.source.is_none() && ledger.newest(&origin.name)?.is_some_and(|newest| newest > origin.time);
     if is_over {
         added.stale = contributions.len() as u64;
@@ -78,7 +77,7 @@ pub fn add(
     for Contribution { source, part, stamp } in contributions {
         let there = ledger.find(&source, &part)?;
         if let Some((key, _)) = &stamp.body {
-            // Also if it is in already: whoever added it may have died before the total was written.
+            // Also if it is in already; see `close`.
             ledger.total(key)?;
         }
         let old = there.as_ref().map(|there| (place(there, &source, &part), there.body.clone()));
@@ -95,12 +94,12 @@ pub fn add(
         }
         ledger.put(&source, &part, &stamp)?;
     }
-    added.documents = ledger.close()?;
+    ledger.close()?;
     Ok(added)
 }
 
 /// An object has contributed all that it does: what an older version of it contributed, or the same by a pipeline that was
-/// another, does not count any more. Gives the totals that are to be written.
+/// another, does not count any more.
 pub fn end(
     db: &mut dyn Db,
     pipeline: &str,
@@ -109,10 +108,10 @@ pub fn end(
     origin: &Origin,
     digest: i64,
     now: i64,
-) -> Result<Vec<Document>, JournalError> {
+) -> Result<(), JournalError> {
     let mut ledger = Ledger::open(db, pipeline, collection, totals, now)?;
     if ledger.newest(&origin.name)?.is_some_and(|newest| newest > origin.time) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let older = "SELECT part, version, row, digest, partition_key, id, body FROM contributions
         WHERE pipeline = $1 AND collection = $2 AND source = $3 AND (version < $4 OR (version = $4 AND digest <> $5)) LIMIT $6";
@@ -141,6 +140,24 @@ pub fn end(
         ledger.db.execute(newest, values![pipeline, collection, origin.name.as_str(), origin.time])?;
     }
     ledger.close()
+}
+
+/// Totals that are to be written, a bounded number of them.
+pub fn pending(
+    db: &mut dyn Db,
+    pipeline: &str,
+    collection: &str,
+    totals: &Totals,
+) -> Result<Vec<Document>, JournalError> {
+    let pending = "SELECT partition_key, id, version, state FROM totals
+        WHERE pipeline = $1 AND collection = $2 AND pending = 1 ORDER BY version LIMIT $3";
+    let found = db.query(pending, values![pipeline, collection, AT_ONCE])?;
+    let document = |mut row: Row| {
+        let (partition_key, id, version) = (row.text(0)?, row.text(1)?, row.integer(2)?);
+        let body = sums(&row.text(3)?)?.body(totals);
+        Ok(Document { id, partition_key, version, row: 0, body })
+    };
+    found.into_iter().map(document).collect()
 }
 
 /// A total was written, unless it is another by now.
@@ -361,7 +378,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Keeps a total as it is now, to be written.
-    fn save(&mut self, key: &Key, total: &Total) -> Result<i64, JournalError> {
+    fn save(&mut self, key: &Key, total: &Total) -> Result<(), JournalError> {
         let save = "INSERT INTO totals (pipeline, collection, partition_key, id, state, version, pending)
             VALUES ($1, $2, $3, $4, $5, $6, 1)
             ON CONFLICT (pipeline, collection, partition_key, id) DO UPDATE SET state = excluded.state,
@@ -370,38 +387,25 @@ impl<'a> Ledger<'a> {
         // By the clock, so that a journal that is new overrules what another has left.
         let version = total.version.saturating_add(1).max(self.now);
         let (pipeline, collection) = (self.pipeline, self.collection);
-        self.db
-            .execute(save, values![pipeline, collection, key.0.as_str(), key.1.as_str(), state.as_str(), version])?;
-        Ok(version)
+        let given = values![pipeline, collection, key.0.as_str(), key.1.as_str(), state.as_str(), version];
+        self.db.execute(save, given).map(drop)
     }
 
-    /// Keeps what was changed. Gives the totals that were looked at, and others that are still to be written.
-    fn close(mut self) -> Result<Vec<Document>, JournalError> {
-        let mut documents = Vec::new();
+    /// Keeps what was changed. What was looked at is written again as well: the database may be another one.
+    fn close(mut self) -> Result<(), JournalError> {
         for (key, mut total) in std::mem::take(&mut self.open) {
             if !total.sums.is_known() {
                 total.sums = self.added_up(&key)?;
             }
             if total.is_changed {
-                total.version = self.save(&key, &total)?;
+                self.save(&key, &total)?;
+                continue;
             }
-            if total.version > i64::MIN {
-                documents.push(self.document(key, &total.sums, total.version));
-            }
+            let again = "UPDATE totals SET pending = 1
+                WHERE pipeline = $1 AND collection = $2 AND partition_key = $3 AND id = $4";
+            self.db.execute(again, values![self.pipeline, self.collection, key.0.as_str(), key.1.as_str()])?;
         }
-        let pending = "SELECT partition_key, id, state, version FROM totals
-            WHERE pipeline = $1 AND collection = $2 AND pending = 1 ORDER BY version LIMIT $3";
-        for mut row in self.db.query(pending, values![self.pipeline, self.collection, AT_ONCE])? {
-            let (key, sums, version) = ((row.text(0)?, row.text(1)?), sums(&row.text(2)?)?, row.integer(3)?);
-            documents.push(self.document(key, &sums, version));
-        }
-        documents.sort_by(|one, other| (&one.partition_key, &one.id).cmp(&(&other.partition_key, &other.id)));
-        documents.dedup_by(|one, other| (&one.partition_key, &one.id) == (&other.partition_key, &other.id));
-        Ok(documents)
-    }
-
-    fn document(&self, (partition_key, id): Key, sums: &Sums, version: i64) -> Document {
-        Document { id, partition_key, version, row: 0, body: sums.body(self.totals) }
+        Ok(())
     }
 }
 

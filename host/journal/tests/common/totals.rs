@@ -181,12 +181,13 @@ impl World<'_> {
     }
 
     fn end(&self, object: u8, version: u8, is_new: bool) -> Result<(), Failure> {
-        self.with().end(&origin(object, version), i64::from(is_new))
+        self.with().end(&origin(object, version), i64::from(is_new)).map(drop)
     }
 
-    fn updates(&self, updates: &[(u8, u8)]) -> Result<DocumentCounts, Failure> {
+    fn updates(&self, updates: &[(u8, u8)]) -> Result<(), Failure> {
         let documents: Vec<Document> = updates.iter().map(|(source, version)| updated(*source, *version)).collect();
-        self.with().upsert_of(&Origin::default(), SOURCES, 1, &documents)
+        self.with().upsert_of(&Origin::default(), SOURCES, 1, &documents)?;
+        self.with().end(&Origin::default(), 1).map(drop)
     }
 
     fn found(&self, collection: &str) -> BTreeMap<String, serde_json::Value> {
@@ -265,7 +266,7 @@ pub fn run(open: impl Fn() -> Journal, acts: &[Act]) {
                 world.end(*object, *version, true).unwrap();
             }
         }
-        sources.iter().for_each(|update| _ = world.updates(&[*update]).unwrap());
+        sources.iter().for_each(|update| world.updates(&[*update]).unwrap());
     };
     deliver(&world);
 

@@ -117,7 +117,12 @@ impl<'a> Collector<'a> {
         let mut outcome = Outcome::new(self.next, self.pipeline.steps.len());
         self.whole.finish(&mut outcome).map_err(|failure| step_error(self.pipeline, self.event, failure))?;
         self.record(outcome)?;
-        self.pipeline.end(self.event).map_err(|failure| step_error(self.pipeline, self.event, failure))?;
+        let ended = self.pipeline.end(self.event).map_err(|failure| step_error(self.pipeline, self.event, failure))?;
+        for (step, written) in ended {
+            if let Some((counts, _)) = self.steps.get_mut(step) {
+                counts.written += written;
+            }
+        }
         if let Some(file) = self.file {
             let path = file.path;
             file.finish().map_err(|err| io_error(self.event, path, err))?;
