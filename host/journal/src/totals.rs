@@ -69,6 +69,7 @@ impl WithTotals {
             if pending.is_empty() {
                 return Ok(counts);
             }
+            let is_all = pending.len() < ledger::MOST_TOTALS;
             counts += self.database.upsert_batch(collection, PIPELINE, &pending)?;
             let name = collection.to_owned();
             let written = self.journal.settled(move |db, pipeline| {
@@ -76,6 +77,9 @@ impl WithTotals {
                 each.try_for_each(|document| ledger::is_written(db, pipeline, &name, document))
             });
             written.map_err(unrecorded)?;
+            if is_all {
+                return Ok(counts);
+            }
         }
     }
 }

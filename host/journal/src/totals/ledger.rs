@@ -10,8 +10,11 @@ use wasmill_settle::{Stamp, There, settle};
 use crate::journal::JournalError;
 use crate::sql::{Db, Row, values};
 
-/// How many contributions are looked at together, and the most totals that are written or forgotten together.
-const AT_ONCE: i64 = 1_000;
+/// How many totals are written together at most.
+pub const MOST_TOTALS: usize = 1_000;
+
+/// How many contributions, or totals, are looked at together.
+const AT_ONCE: i64 = MOST_TOTALS as i64;
 
 /// The key of a total: its partition and id.
 type Key = (String, String);
