@@ -143,6 +143,8 @@ impl Sending {
         let mut http = HttpConnector::new_with_resolver(Resolver(outbound.clone()));
         http.enforce_http(false);
         http.set_nodelay(true);
+        // Whoever links this may link more than one provider, and rustls would not choose. It fails where one was chosen.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (https, untrusting) = match HttpsConnectorBuilder::new().with_native_roots() {
             Ok(https) => (https, None),
             Err(err) => {
