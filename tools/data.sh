@@ -9,7 +9,7 @@ if [ ! -e "$year/data/flights-2013.csv.gz" ]; then
 fi
 cp manifests/flights/flights.sql "$year/"
 cp -r manifests/flights/model "$year/"
-# The steps that sum up routes have no counterpart in what the benchmark compares with.
-grep -q '^# The same rows once more' manifests/flights/pipeline.toml
-sed '/^# The same rows once more/,$d' manifests/flights/pipeline.toml >"$year/pipeline.toml"
+# The steps that count flights have no counterpart in what the benchmark compares with.
+grep -q '^# The same flights once more' manifests/flights/pipeline.toml
+sed '/^# The same flights once more/,$d' manifests/flights/pipeline.toml >"$year/pipeline.toml"
 echo "$year: run it with bin/wasmill run $year" >&2

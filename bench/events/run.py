@@ -166,6 +166,11 @@ def bulk(wasmill: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "flights"
         shutil.copytree("manifests/flights", folder, ignore=shutil.ignore_patterns(".wasmill"))
+        # Totals have their ledger in the journal, either way.
+        manifest = folder / "pipeline.toml"
+        text, counted, _ = manifest.read_text().partition("# The same flights once more")
+        assert counted
+        manifest.write_text(text)
         without, with_journal = [], []
         for _ in range(6):
             shutil.rmtree(folder / ".wasmill", ignore_errors=True)
