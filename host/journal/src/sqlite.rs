@@ -1,7 +1,8 @@
 //! Journals in a file of SQLite.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
@@ -67,8 +68,14 @@ struct InFile<'a>(rusqlite::Transaction<'a>);
 
 /// A statement in SQLite's words: parameters are `?1`, one transaction writes at a time, and the greatest of several values
 /// is `max`.
-fn translated(sql: &str) -> String {
-    sql.replace('$', "?").replace("FOR UPDATE SKIP LOCKED", "").replace("FOR UPDATE", "").replace("GREATEST(", "max(")
+fn translated(sql: &'static str) -> Arc<str> {
+    static KNOWN: LazyLock<Mutex<HashMap<&'static str, Arc<str>>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let translate = || {
+        let sql = sql.replace('$', "?").replace("FOR UPDATE SKIP LOCKED", "").replace("FOR UPDATE", "");
+        sql.replace("GREATEST(", "max(").into()
+    };
+    known.entry(sql).or_insert_with(translate).clone()
 }
 
 impl ToSql for Value<'_> {

@@ -26,6 +26,8 @@ pub struct Contribution {
     part: String,
     /// What it is written with, and to which total; nothing if it is withdrawn.
     stamp: Stamp<(Key, String)>,
+    /// The same body, read.
+    body: Option<Map<String, Value>>,
 }
 
 /// What came of contributions that are not added.
@@ -49,15 +51,16 @@ pub fn contributions(
         let Document { partition_key, id, version, row, .. } = document;
         let row = (*row).min(i64::MAX.unsigned_abs());
         let key = (partition_key.clone(), id.clone());
-        let body = found.body.map(|body| (key, Value::Object(body).to_string()));
+        let text = found.body.as_ref().map(serde_json::to_string).transpose().map_err(|err| err.to_string())?;
         let (source, part, version) = match found.source {
             Some(source) => (source, String::new(), *version),
             // What came of a whole event has rows without numbers of their own.
             None => (origin.name.clone(), format!("{row}/{}/{partition_key}/{id}", partition_key.len()), origin.time),
         };
-        Contribution { source, part, stamp: Stamp { version, row, pipeline, body } }
+        let stamp = Stamp { version, row, pipeline, body: text.map(|text| (key, text)) };
+        Ok(Contribution { source, part, stamp, body: found.body })
     });
-    Ok(each.collect())
+    each.collect()
 }
 
 /// Adds contributions, those that are not in already, and takes back what they take the place of.
@@ -77,14 +80,13 @@ pub fn add(
         added.stale = contributions.len() as u64;
         return Ok(added);
     }
-    for Contribution { source, part, stamp } in contributions {
+    for Contribution { source, part, stamp, body } in contributions {
         let there = ledger.find(&source, &part)?;
         if let Some((key, _)) = &stamp.body {
             // Also if it is in already; see `close`.
             ledger.total(key)?;
         }
         let old = there.as_ref().map(|there| (place(there, &source, &part), there.body.clone()));
-        let new = (place(&stamp, &source, &part), stamp.body.clone());
         let settled = settle(there.map_or(There::Nothing, There::Written), [(0, stamp)]);
         added.stale += settled.counts.stale;
         added.duplicates += settled.counts.duplicates;
@@ -92,8 +94,8 @@ pub fn add(
         if let Some((at, Some((key, body)))) = old {
             ledger.remove(&key, &body, &at)?;
         }
-        if let (at, Some((key, body))) = new {
-            ledger.add(&key, &body, &at)?;
+        if let (Some((key, _)), Some(body)) = (&stamp.body, &body) {
+            ledger.add(key, body, &place(&stamp, &source, &part))?;
         }
         ledger.put(&source, &part, &stamp)?;
     }
@@ -338,10 +340,10 @@ impl<'a> Ledger<'a> {
         self.open.get_mut(key).ok_or_else(|| JournalError::Answer("a total is gone".into()))
     }
 
-    fn add(&mut self, key: &Key, body: &str, at: &At) -> Result<(), JournalError> {
-        let (body, totals) = (body_of(body)?, self.totals);
+    fn add(&mut self, key: &Key, body: &Map<String, Value>, at: &At) -> Result<(), JournalError> {
+        let totals = self.totals;
         let total = self.total(key)?;
-        total.sums.add(totals, &body, at);
+        total.sums.add(totals, body, at);
         total.is_changed = true;
         Ok(())
     }
