@@ -70,12 +70,14 @@ export class Collection<T extends object> {
   async batchGet(keys: readonly Key[], options: { signal?: AbortSignal | undefined } = {}): Promise<(Document<T> | null)[]> {
     const params = { path: { collection: this.name } };
     const documents: (Document<T> | null)[] = [];
-    for (let at = 0; at < keys.length; at += KEYS) {
-      const body = { keys: keys.slice(at, at + KEYS).map(key) };
+    // An answer has fewer if they are large.
+    while (documents.length < keys.length) {
+      const body = { keys: keys.slice(documents.length, documents.length + KEYS).map(key) };
       const { data } = await this.#transport.ask(
         (api, init) => api.POST("/v1/collections/{collection}/batch-get", { ...init, params, body }),
         options.signal,
       );
+      if (data.documents.length === 0) throw new WasmillError(0, "the server answers none of the keys");
       documents.push(...data.documents.map((found) => found && document<T>(found)));
     }
     return documents;

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The collections that may be read. */
+        /** The collections that may be read. How many documents one has is asked of it: to count them is to read all of them. */
         get: operations["collections"];
         put?: never;
         post?: never;
@@ -30,7 +30,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Documents by their keys. */
+        /** Documents by their keys. An answer ends once its documents have 8 MiB; the keys that are left are in it. */
         post: operations["batch_get"];
         delete?: never;
         options?: never;
@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * What changed. Every document that is there now, or was deleted, comes with its last change; what changes while this is
-         *     read comes later. No change is skipped; after a connection broke, some may come again. With `Accept: text/event-stream`
+         *     read comes later, and so does what is left once an answer has 8 MiB. No change is skipped; after a connection broke, some may come again. With `Accept: text/event-stream`
          *     changes are sent as they happen, as server-sent events of the type `change` whose ids are tokens: browsers go on from the
          *     last by themselves.
          */
@@ -84,7 +84,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Documents, by conditions, in an order, a page at a time. */
+        /** Documents, by conditions, in an order, a page at a time. A page ends early once its documents have 8 MiB. */
         get: operations["query"];
         put?: never;
         post?: never;
@@ -148,11 +148,6 @@ export interface components {
         };
         /** @description A collection. */
         Collection: {
-            /**
-             * Format: int64
-             * @description How many documents of it may be read.
-             */
-            count: number;
             /** @description Its name. */
             name: string;
         };
@@ -198,8 +193,10 @@ export interface components {
         };
         /** @description The documents with certain keys. */
         Found: {
-            /** @description Each in the place of its key; null if there is none. */
+            /** @description Each in the place of its key; null if there is none. There are none for the keys that are left. */
             documents: (components["schemas"]["Document"] | null)[];
+            /** @description The keys that are left, to be asked for again; there is always a place for the first key. */
+            unprocessed_keys: components["schemas"]["DocumentKey"][];
         };
         /** @description A page of documents. */
         Page: {

@@ -22,8 +22,8 @@ export class Wasmill {
     return new Collection<T>(this.#transport, name);
   }
 
-  /** The collections that may be read, with how many documents of each. */
-  async collections(options: { signal?: AbortSignal } = {}): Promise<{ name: string; count: number }[]> {
+  /** The collections that may be read. */
+  async collections(options: { signal?: AbortSignal } = {}): Promise<{ name: string }[]> {
     const { data } = await this.#transport.ask((api, init) => api.GET("/v1/collections", init), options.signal);
     return data.collections;
   }

@@ -70,15 +70,18 @@ test("a document is there, missing, or unchanged", async (t) => {
 });
 
 test("documents are counted, and asked for by their keys", async (t) => {
-  const { url, heard } = await serve(t, json({ count: 3 }), json({ documents: [found("a", 0.1), null] }), json({ documents: [null] }));
+  const left = [{ id: "b" }];
+  const answers = [{ documents: [found("a", 0.1)], unprocessed_keys: left }, { documents: [null] }, { documents: [null] }];
+  const { url, heard } = await serve(t, json({ count: 3 }), ...answers.map((of) => json({ unprocessed_keys: [], ...of })));
   const flights = new Wasmill({ url }).collection<Flight>("flights");
   assert.equal(await flights.count({ where: [["risk", ">", 0]] }), 3);
   const documents = await flights.batchGet([{ id: "a", partitionKey: "EWR" }, { id: "b" }]);
   assert.deepEqual(documents.map((of) => of?.id), ["a", undefined]);
   assert.deepEqual(JSON.parse(heard[1]?.body ?? ""), { keys: [{ id: "a", partition_key: "EWR" }, { id: "b" }] });
+  assert.deepEqual(JSON.parse(heard[2]?.body ?? ""), { keys: left });
   // A URL cannot end in `/..`.
   assert.equal(await flights.get(".."), null);
-  assert.equal(heard[2]?.method, "POST");
+  assert.equal(heard[3]?.method, "POST");
 });
 
 test("changes are asked for once", async (t) => {

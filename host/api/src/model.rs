@@ -43,14 +43,14 @@ pub struct BatchGet {
 }
 
 /// The key of a document.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentKey {
     /// The id.
     pub id: String,
     /// The partition. If it is not given: the only one that the caller may read, or else the empty one.
     #[schema(nullable = false)]
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub partition_key: Option<String>,
 }
 
@@ -62,8 +62,10 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Str
 /// The documents with certain keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Found {
-    /// Each in the place of its key; null if there is none.
+    /// Each in the place of its key; null if there is none. There are none for the keys that are left.
     pub documents: Vec<Option<Document>>,
+    /// The keys that are left, to be asked for again; there is always a place for the first key.
+    pub unprocessed_keys: Vec<DocumentKey>,
 }
 
 /// How many there are.
@@ -85,8 +87,6 @@ pub struct Collections {
 pub struct Collection {
     /// Its name.
     pub name: String,
-    /// How many documents of it may be read.
-    pub count: u64,
 }
 
 /// What changed.

@@ -69,7 +69,7 @@ pub async fn not_allowed() -> Problem {
     Problem { status: StatusCode::METHOD_NOT_ALLOWED, message: "this is not asked by this method".into() }
 }
 
-/// The collections that may be read.
+/// The collections that may be read. How many documents one has is asked of it: to count them is to read all of them.
 #[utoipa::path(
     get, path = "/v1/collections", tag = "documents",
     responses((status = 200, body = Collections), openapi::Refusals),
@@ -77,18 +77,8 @@ pub async fn not_allowed() -> Problem {
 pub async fn collections(State(shared): State<Arc<Shared>>, caller: Caller, RawQuery(query): RawQuery) -> Answer {
     Parameters::new(query.as_deref(), &[])?;
     let there = shared.ask(|database| database.collections()).await?;
-    let mut collections = Vec::new();
-    for (name, count) in there {
-        let Ok(Scope(partitions)) = caller.scope(&name) else { continue };
-        let count = match partitions {
-            None => count,
-            partitions => {
-                let (name, filter) = (name.clone(), Filter { partitions, ..Filter::default() });
-                shared.ask(move |database| database.count(&name, &filter)).await?
-            }
-        };
-        collections.push(Collection { name, count });
-    }
+    let readable = there.into_iter().filter(|name| caller.scope(name).is_ok());
+    let collections: Vec<_> = readable.map(|name| Collection { name }).collect();
     delivered(collections.len(), &Collections { collections })
 }
 
@@ -142,7 +132,7 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-/// Documents, by conditions, in an order, a page at a time.
+/// Documents, by conditions, in an order, a page at a time. A page ends early once its documents have 8 MiB.
 #[utoipa::path(
     get, path = "/v1/collections/{collection}/documents", tag = "documents",
     params(
@@ -207,7 +197,7 @@ pub async fn count(
     delivered(0, &Count { count })
 }
 
-/// Documents by their keys.
+/// Documents by their keys. An answer ends once its documents have 8 MiB; the keys that are left are in it.
 #[utoipa::path(
     post, path = "/v1/collections/{collection}/batch-get", tag = "documents",
     params(("collection" = String, Path, description = "The collection.")),
@@ -237,16 +227,18 @@ pub async fn batch_get(
     if keys.len() > KEYS {
         return Err(Problem::bad(format!("at most {KEYS} keys are asked for at once")));
     }
-    let key =
-        |DocumentKey { id, partition_key }: DocumentKey| Ok(Key { partition_key: scope.partition(partition_key)?, id });
-    let keys = keys.into_iter().map(key).collect::<Result<Vec<_>, Problem>>()?;
-    let found = shared.ask(move |database| database.get(&collection, &keys)).await?;
+    let key = |DocumentKey { id, partition_key }: &DocumentKey| {
+        Ok(Key { partition_key: scope.partition(partition_key.clone())?, id: id.clone() })
+    };
+    let wanted = keys.iter().map(key).collect::<Result<Vec<_>, Problem>>()?;
+    let found = shared.ask(move |database| database.get(&collection, &wanted)).await?;
     let documents: Vec<Option<Document>> = found.into_iter().map(|found| found.map(Document::from)).collect();
-    delivered(documents.iter().flatten().count(), &Found { documents })
+    let unprocessed_keys = keys.into_iter().skip(documents.len()).collect();
+    delivered(documents.iter().flatten().count(), &Found { documents, unprocessed_keys })
 }
 
 /// What changed. Every document that is there now, or was deleted, comes with its last change; what changes while this is
-/// read comes later. No change is skipped; after a connection broke, some may come again. With `Accept: text/event-stream`
+/// read comes later, and so does what is left once an answer has 8 MiB. No change is skipped; after a connection broke, some may come again. With `Accept: text/event-stream`
 /// changes are sent as they happen, as server-sent events of the type `change` whose ids are tokens: browsers go on from the
 /// last by themselves.
 #[utoipa::path(

@@ -217,13 +217,12 @@ async fn no_route_is_open_to_whoever_may_not_read() {
         }
         assert!(said.iter().all(|said| said.len() == 1), "{who}: {said:?}");
     }
-    // Of the collections there are, each sees those that they may read, and counts what they may read.
+    // Of the collections there are, each sees those that they may read.
     for (credentials, expect) in [
-        (String::new(), json!([{"name": "prices", "count": 1}])),
-        (case.nobody.clone(), json!([{"name": "prices", "count": 1}])),
-        (case.of_tenant(json!("zeta")), json!([{"name": "orders", "count": 10}, {"name": "prices", "count": 1}])),
-        (case.of_tenant(json!("none")), json!([{"name": "orders", "count": 0}, {"name": "prices", "count": 1}])),
-        (case.auditor.clone(), json!([{"name": "orders", "count": 20}, {"name": "prices", "count": 1}])),
+        (String::new(), json!([{"name": "prices"}])),
+        (case.nobody.clone(), json!([{"name": "prices"}])),
+        (case.of_tenant(json!("zeta")), json!([{"name": "orders"}, {"name": "prices"}])),
+        (case.auditor.clone(), json!([{"name": "orders"}, {"name": "prices"}])),
     ] {
         assert_eq!(case.get(&credentials, "/v1/collections").await.json()["collections"], expect);
     }
@@ -467,6 +466,50 @@ async fn answers_are_what_apps_expect() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("{}", std::fs::read_to_string(&file).unwrap_or_default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_documents_come_a_few_at_a_time() {
+    let case = Case::new();
+    let large: Vec<Document> =
+        (0..9).map(|n| document("", &format!("l{n}"), 1, Some(json!({"text": "x".repeat(2 << 20)})))).collect();
+    case.database.upsert_batch("prices", 1, &large).unwrap();
+    let all: Vec<String> = ["gold".to_owned()].into_iter().chain((0..9).map(|n| format!("l{n}"))).collect();
+    let (mut ids, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = case.get("", &format!("/v1/collections/prices/documents?limit=1000{after}")).await;
+        ids.extend(page.ids());
+        pages += 1;
+        match page.json()["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((&ids, pages), (&all, 3));
+
+    let mut keys: Value = all.iter().map(|id| json!({"id": id})).collect();
+    let mut found = Vec::new();
+    while !keys.as_array().unwrap().is_empty() {
+        let asked = json!({ "keys": keys }).to_string();
+        let answer = case.ask("", "POST", "/v1/collections/prices/batch-get", &asked).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        found.extend(answer.ids());
+        keys = answer.json()["unprocessed_keys"].take();
+    }
+    assert_eq!(found, all);
+
+    let (mut ids, mut since) = (Vec::new(), String::new());
+    loop {
+        let answer = case.get("", &format!("/v1/collections/prices/changes?limit=1000{since}")).await;
+        assert!(answer.text.len() < 12 << 20);
+        let changes = answer.json();
+        ids.extend(changes["changes"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+        since = format!("&since={}", changes["next"].as_str().unwrap());
+        if changes["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(ids, all);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,9 +6,10 @@
 //! are numbered in the order in which they become visible, and a change feed that goes by these numbers skips none.
 //!
 //! # Layout
-//! - [`Postgres`]: connections; [`table`]: tables and indexes.
+//! - [`Postgres`]: connections; [`table`]: tables and indexes; [`columns`]: of which versions.
 //! - [`mod@write`] and [`read`]: documents.
 
+pub mod columns;
 pub mod read;
 pub mod table;
 pub mod write;
@@ -113,6 +114,7 @@ impl Postgres {
         let server = Server::new(&plan.url).map_err(|what| Error::Connect { server: plan.url.clone(), what })?;
         let permits = Permits::new(NonZeroU16::new(CONNECTIONS));
         let database = Self { server, plan: plan.clone(), permits, idle: Mutex::default() };
+        database.with(|connection| columns::upgrade(&mut connection.client, &database.plan))?;
         for collection in collections {
             database.with(|connection| table::ensure(&mut connection.client, &database.plan, collection))?;
         }

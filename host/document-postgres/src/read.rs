@@ -1,18 +1,23 @@
 //! Documents as they are read.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use postgres::error::SqlState;
 use postgres::types::ToSql;
 use postgres::{Row, Statement};
 use serde_json::value::RawValue;
-use wasmill_runtime::documents::query::{Changed, Changes, Filter, Key, Page, Query, Sorted};
+use wasmill_runtime::documents::query::{ANSWER_BYTES, Changed, Changes, Filter, Key, Page, Query, Sorted};
 use wasmill_runtime::documents::sql::{self, Literal, Place};
 use wasmill_runtime::documents::{ReadDocuments, ReadError, Stored};
 
 use crate::table::place;
 use crate::{Connection, Error, Postgres, quoted};
+
+/// The size of a body. Those that an earlier version wrote have none.
+const SIZE: &str = "coalesce(size, octet_length(body::text), 0)";
+
+/// What rows are ordered by in a statement around one that found them.
+const FOUND: [&str; 3] = ["sort_kind", "sort_number", "sort_text"];
 
 /// A value of a statement.
 type Bound = Box<dyn ToSql + Sync>;
@@ -28,19 +33,20 @@ impl Postgres {
 }
 
 impl ReadDocuments for Postgres {
-    fn collections(&self) -> Result<BTreeMap<String, u64>, ReadError> {
-        let names: Vec<String> = self.read(Vec::new(), |connection| {
+    fn collections(&self) -> Result<Vec<String>, ReadError> {
+        self.read(Vec::new(), |connection| {
             let rows = connection.client.query("SELECT name FROM wasmill_collections ORDER BY name", &[])?;
             Ok(rows.iter().map(|row| row.get(0)).collect())
-        })?;
-        names.into_iter().map(|name| Ok((name.clone(), self.count(&name, &Filter::default())?))).collect()
+        })
     }
 
     fn get(&self, collection: &str, keys: &[Key]) -> Result<Vec<Option<Stored>>, ReadError> {
         let sql = format!(
-            "SELECT k.place::int - 1, d.id, d.partition_key, d.version, d.sequence, d.body::text
-             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (partition_key, id, place)
-             JOIN {} AS d ON d.partition_key = k.partition_key AND d.id = k.id WHERE d.body IS NOT NULL",
+            "SELECT id, partition_key, version, sequence, CASE WHEN fits THEN body::text END, place::int - 1
+             FROM (SELECT *, {} AS fits FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (partition_key, id, place)
+                   JOIN {} AS d USING (partition_key, id) WHERE body IS NOT NULL) AS found
+             ORDER BY place",
+            fits("place"),
             quoted(collection)
         );
         let (partitions, ids): (Vec<&str>, Vec<&str>) =
@@ -49,9 +55,13 @@ impl ReadDocuments for Postgres {
             let statement = connection.prepare(&sql)?;
             let mut found = vec![None; keys.len()];
             for row in connection.client.query(&statement, &[&partitions, &ids])? {
-                let place = usize::try_from(row.get::<_, i32>(0)).unwrap_or_default();
+                let place = usize::try_from(row.get::<_, i32>(5)).unwrap_or_default();
+                let Some(stored) = stored(&row)? else {
+                    found.truncate(place);
+                    break;
+                };
                 if let Some(slot) = found.get_mut(place) {
-                    *slot = Some(stored(&row, 1)?);
+                    *slot = Some(stored);
                 }
             }
             Ok(found)
@@ -64,28 +74,41 @@ impl ReadDocuments for Postgres {
         if let Some(after) = sql::after(order.as_ref(), query, |value| select.literal(value)) {
             let _ = write!(select.conditions, " AND {after}");
         }
+        let [kind, number, text] = FOUND;
         let sorted = order.as_ref().map_or_else(
-            || "0, '0', ''".to_owned(),
-            |Place { kind, number, text, .. }| format!("{kind}, ({number})::text, {text}"),
+            || format!("0 AS {kind}, 0 AS {number}, '' AS {text}"),
+            |place| format!("{} AS {kind}, {} AS {number}, {} AS {text}", place.kind, place.number, place.text),
         );
+        let found = order.as_ref().map(|_| Place {
+            kind: kind.to_owned(),
+            number: number.to_owned(),
+            text: text.to_owned(),
+            value: String::new(),
+        });
         let order_by = sql::order_by(order.as_ref(), query.descending);
+        let order_again = sql::order_by(found.as_ref(), query.descending);
         let limit = select.bind(i64::from(query.limit) + 1);
+        // Bodies are made texts after it is known which of them are in the page.
         let sql = format!(
-            "SELECT id, partition_key, version, sequence, body::text, {sorted} FROM {} WHERE {}
-             ORDER BY {order_by} LIMIT {limit}",
+            "SELECT id, partition_key, version, sequence, CASE WHEN fits THEN body::text END, {kind}, {number}::text AS digits, {text}
+             FROM (SELECT *, {} AS fits
+                   FROM (SELECT id, partition_key, version, sequence, body, size, {sorted} FROM {} WHERE {}
+                         ORDER BY {order_by} LIMIT {limit}) AS found) AS found
+             ORDER BY {order_again}",
+            fits(&order_again),
             quoted(collection),
             select.conditions
         );
-        let rows = self.read(Vec::new(), |connection| {
-            let rows = select.query(connection, &sql)?;
+        let (rows, has_more) = self.read((Vec::new(), false), |connection| {
             let sorted = |row: &Row| Sorted {
                 kind: u8::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
                 number: row.get(6),
                 text: row.get(7),
             };
-            rows.iter().map(|row| Ok((stored(row, 0)?, sorted(row)))).collect()
+            let rows = select.query(connection, &sql)?;
+            filled(&rows, query.limit, |row| Ok(stored(row)?.map(|stored| (stored, sorted(row)))))
         })?;
-        Ok(Page::of(rows, query.limit))
+        Ok(Page::of(rows, has_more))
     }
 
     fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError> {
@@ -104,21 +127,28 @@ impl ReadDocuments for Postgres {
         partitions: Option<&[String]>,
         limit: u32,
     ) -> Result<Changes, ReadError> {
-        // What is committed between the two statements has greater numbers, and is in the next answer.
-        let last = self.position(collection)?;
+        // One statement, so that what is committed meanwhile is neither in the position nor among the changes.
         let sql = format!(
-            "SELECT id, partition_key, version, sequence, body::text FROM {}
-             WHERE sequence > $1 AND sequence <= $2 AND ($3::text[] IS NULL OR partition_key = ANY ($3))
-             ORDER BY sequence LIMIT $4",
+            "SELECT id, partition_key, version, sequence, CASE WHEN fits THEN body::text END, fits, last
+             FROM wasmill_collections LEFT JOIN
+                 (SELECT *, {} AS fits
+                  FROM (SELECT id, partition_key, version, sequence, body, size FROM {}
+                        WHERE sequence > $2 AND ($3::text[] IS NULL OR partition_key = ANY ($3))
+                        ORDER BY sequence LIMIT $4) AS found) AS found ON true
+             WHERE name = $1 ORDER BY sequence",
+            fits("sequence"),
             quoted(collection)
         );
         let count = i64::from(limit) + 1;
-        let rows = self.read(Vec::new(), |connection| {
+        let (rows, has_more, last) = self.read((Vec::new(), false, 0), |connection| {
             let statement = connection.prepare(&sql)?;
-            let rows = connection.client.query(&statement, &[&after, &last, &partitions, &count])?;
-            rows.iter().map(|row| Ok((changed(row)?, row.get(3)))).collect()
+            let rows = connection.client.query(&statement, &[&collection, &after, &partitions, &count])?;
+            let last = rows.first().map_or(0, |row| row.get(6));
+            let rows: Vec<Row> = rows.into_iter().filter(|row| row.get::<_, Option<i64>>(3).is_some()).collect();
+            let (rows, has_more) = filled(&rows, limit, changed)?;
+            Ok((rows, has_more, last))
         })?;
-        Ok(Changes::of(rows, limit, last.max(after)))
+        Ok(Changes::of(rows, has_more, last.max(after)))
     }
 
     fn position(&self, collection: &str) -> Result<i64, ReadError> {
@@ -139,21 +169,40 @@ impl ReadDocuments for Postgres {
     }
 }
 
-fn stored(row: &Row, from: usize) -> Result<Stored, Error> {
-    let body: String = row.get(from + 4);
-    Ok(Stored {
-        id: row.get(from),
-        partition_key: row.get(from + 1),
-        version: row.get(from + 2),
-        sequence: row.get(from + 3),
-        body: raw(body)?,
-    })
+/// Whether what comes before a row, in an order, leaves room for it in an answer.
+fn fits(order_by: &str) -> String {
+    format!(
+        "coalesce(sum({SIZE}) OVER (ORDER BY {order_by} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < {ANSWER_BYTES}"
+    )
 }
 
-fn changed(row: &Row) -> Result<Changed, Error> {
+/// Of rows those that fit, and so many at most; whether there are more. `read` gives none for one that does not.
+fn filled<T>(
+    rows: &[Row],
+    limit: u32,
+    read: impl Fn(&Row) -> Result<Option<T>, Error>,
+) -> Result<(Vec<T>, bool), Error> {
+    let fitting = rows.iter().take(limit as usize).map_while(|row| read(row).transpose());
+    let filled = fitting.collect::<Result<Vec<T>, Error>>()?;
+    let has_more = filled.len() < rows.len();
+    Ok((filled, has_more))
+}
+
+/// A document; none if there is no room for it.
+fn stored(row: &Row) -> Result<Option<Stored>, Error> {
+    let Some(body) = row.get::<_, Option<String>>(4) else { return Ok(None) };
+    let (id, partition_key, version, sequence) = (row.get(0), row.get(1), row.get(2), row.get(3));
+    Ok(Some(Stored { id, partition_key, version, sequence, body: raw(body)? }))
+}
+
+/// A change and its position; none if there is no room for it.
+fn changed(row: &Row) -> Result<Option<(Changed, i64)>, Error> {
+    if !row.get::<_, bool>(5) {
+        return Ok(None);
+    }
     let body: Option<String> = row.get(4);
     let key = Key { partition_key: row.get(1), id: row.get(0) };
-    Ok(Changed { key, version: row.get(2), body: body.map(raw).transpose()? })
+    Ok(Some((Changed { key, version: row.get(2), body: body.map(raw).transpose()? }, row.get(3))))
 }
 
 fn raw(json: String) -> Result<Box<RawValue>, Error> {

@@ -5,25 +5,14 @@ use wasmill_runtime::documents::query::{Field, SORTED_BY};
 use wasmill_runtime::documents::sql::Place;
 use wasmill_runtime::plan::PostgresPlan;
 
+use crate::columns::{check, definition};
 use crate::{Error, literal, quoted};
 
 /// The lock under which tables are made: any number that nobody else takes.
-const MAKING: i64 = 0x5741_534d_444f_4353;
+pub const MAKING: i64 = 0x5741_534d_444f_4353;
 
 /// The longest name of a table, in bytes.
 const NAME_LIMIT: usize = 63;
-
-/// The columns of a collection's table.
-const COLUMNS: [(&str, &str); 8] = [
-    ("partition_key", "text COLLATE \"C\" NOT NULL"),
-    ("id", "text COLLATE \"C\" NOT NULL"),
-    ("body", "jsonb"),
-    ("version", "bigint NOT NULL"),
-    ("row", "bigint NOT NULL"),
-    ("pipeline", "bigint NOT NULL"),
-    ("digest", "bytea"),
-    ("sequence", "bigint NOT NULL"),
-];
 
 /// Sees to it that a collection's table is there with its indexes; if it may, it makes what is not.
 pub fn ensure(client: &mut Client, plan: &PostgresPlan, collection: &str) -> Result<(), Error> {
@@ -64,37 +53,10 @@ pub fn ensure(client: &mut Client, plan: &PostgresPlan, collection: &str) -> Res
     Ok(transaction.commit()?)
 }
 
-fn definition(collection: &str) -> String {
-    let columns = COLUMNS.iter().map(|(name, of)| format!("{} {of}", quoted(name))).collect::<Vec<_>>().join(", ");
-    let name = quoted(collection);
-    format!(
-        "CREATE TABLE {name} ({columns}, PRIMARY KEY (partition_key, id)); CREATE UNIQUE INDEX ON {name} (sequence)"
-    )
-}
-
-fn is_there(transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Error> {
+/// Whether there is a table of this name.
+pub fn is_there(transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Error> {
     let found = transaction.query_one("SELECT to_regclass($1) IS NOT NULL", &[&quoted(name)])?;
     Ok(found.get(0))
-}
-
-/// Whether a table is one of documents.
-fn check(transaction: &mut Transaction<'_>, collection: &str) -> Result<(), Error> {
-    let columns = "SELECT attname::text FROM pg_attribute
-        WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
-    let found = transaction.query(columns, &[&quoted(collection)])?;
-    let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
-    let missing: Vec<String> = COLUMNS
-        .iter()
-        .filter(|(name, _)| !found.iter().any(|found| found == name))
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Refused(format!(
-        "the table `{collection}` of PostgreSQL is not one of documents: it has no column {}\nhint: name the collection otherwise, or another schema with `?options=-csearch_path%3DSCHEMA` in the url",
-        missing.join(", ")
-    )))
 }
 
 /// Makes the indexes over these fields, and removes those over others.

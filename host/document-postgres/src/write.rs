@@ -17,6 +17,9 @@ const KEY_LIMIT: usize = 2600;
 /// Bytes of a digest of a body: nobody gains anything by two bodies that are taken for one.
 const DIGEST: usize = 16;
 
+/// Keeps PostgreSQL from reading a body as JSON in each place where it is used.
+const ONCE: &str = "OFFSET 0";
+
 /// Writes all of them or none.
 pub fn write(
     connection: &mut Connection,
@@ -38,12 +41,14 @@ pub fn write(
          WHERE d.sequence = n.sequence"
     ))?;
     let insert = connection.prepare(&format!(
-        "INSERT INTO {table} AS d (partition_key, id, body, version, row, pipeline, digest, sequence)
-         SELECT n.partition_key, n.id, n.body::jsonb, n.version, n.row, n.pipeline, n.digest, n.sequence
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[])
-             AS n (partition_key, id, body, version, row, pipeline, digest, sequence)
+        "INSERT INTO {table} AS d (partition_key, id, body, version, row, pipeline, digest, sequence, size)
+         SELECT n.*, octet_length(n.body::text)
+         FROM (SELECT partition_key, id, body::jsonb, version, row, pipeline, digest, sequence
+               FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[])
+                   AS n (partition_key, id, body, version, row, pipeline, digest, sequence) {ONCE}) AS n
          ON CONFLICT (partition_key, id) DO UPDATE SET body = excluded.body, version = excluded.version,
-             row = excluded.row, pipeline = excluded.pipeline, digest = excluded.digest, sequence = excluded.sequence"
+             row = excluded.row, pipeline = excluded.pipeline, digest = excluded.digest, sequence = excluded.sequence,
+             size = excluded.size"
     ))?;
     let count = connection.prepare("UPDATE wasmill_collections SET last = $2 WHERE name = $1")?;
 

@@ -13,7 +13,6 @@ pub mod sql;
 pub mod sqlite;
 pub mod totals;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -88,20 +87,21 @@ impl From<&Event> for Origin {
 /// A document database that is read. Nothing here waits for long, but all of it waits for the database: not to be called
 /// where others wait. A collection that is not there has no documents.
 pub trait ReadDocuments: fmt::Debug + Send + Sync {
-    /// The collections and how many documents each has.
-    fn collections(&self) -> Result<BTreeMap<String, u64>, ReadError>;
+    /// The collections, in the order of their names.
+    fn collections(&self) -> Result<Vec<String>, ReadError>;
 
-    /// The documents with these keys, each in the place of its key.
+    /// The documents with these keys, each in the place of its key; of the first keys alone once their bodies have
+    /// [`query::ANSWER_BYTES`]. There is always one for the first key.
     fn get(&self, collection: &str, keys: &[Key]) -> Result<Vec<Option<Stored>>, ReadError>;
 
-    /// A page of documents.
+    /// A page of documents. It ends once their bodies have [`query::ANSWER_BYTES`].
     fn query(&self, collection: &str, query: &Query) -> Result<Page, ReadError>;
 
     /// How many there are.
     fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError>;
 
-    /// What changed after a position, of some partitions or all, and at most `limit` of it. A position is never before a
-    /// change that becomes visible later.
+    /// What changed after a position, of some partitions or all, and at most `limit` of it, or less once its bodies have
+    /// [`query::ANSWER_BYTES`]. A position is never before a change that becomes visible later.
     fn changes(
         &self,
         collection: &str,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::Case;
 use wasmill_runtime::documents::ReadDocuments;
+use wasmill_runtime::documents::query::Filter;
 use wasmill_runtime::run::RunOptions;
 
 /// A pipeline with a hostile step, bounded so that the tests are quick.
@@ -181,7 +182,7 @@ config = { collection = "numbers", id = "{a}" }
     assert_eq!(outcome.unwrap().rejected(), 1);
     assert_eq!(rejects[0].0, "read");
     assert_eq!(rejects[0].1.row, 3);
-    assert_eq!(case.database.collections().unwrap()["numbers"], 2);
+    assert_eq!(case.database.count("numbers", &Filter::default()).unwrap(), 2);
 }
 
 #[test]

@@ -62,6 +62,8 @@ fn the_embedded_database() {
         let database = embedded.indexed(&collection, &INDEXED[..seed.min(2)]);
         reading::answers_are_those_of_a_plain_search(database.as_ref(), database.as_ref(), &collection, seed as u64);
     }
+    let database = embedded.indexed("large", &["n"]);
+    reading::answers_are_bounded(database.as_ref(), database.as_ref(), "large");
     let reader = embedded.connect().reader().unwrap();
     reading::a_feed_skips_nothing(&|| embedded.connect(), reader.as_ref(), "feed");
 }
@@ -95,6 +97,8 @@ fn postgresql() {
         let database = server.indexed(&collection, &INDEXED[..seed.min(2)]);
         reading::answers_are_those_of_a_plain_search(database.as_ref(), database.as_ref(), &collection, seed as u64);
     }
+    let database = server.indexed("large", &["n"]);
+    reading::answers_are_bounded(database.as_ref(), database.as_ref(), "large");
     let reader = server.indexed("feed", &[]);
     reading::a_feed_skips_nothing(&|| server.connect(), reader.as_ref(), "feed");
 }
@@ -110,6 +114,23 @@ fn postgresql_that_is_started_again_goes_on() {
     assert!(matches!(&away, Failure::Retry(why) if why.contains("no connection to")), "{away:?}");
     server.restart();
     assert_eq!(store.upsert_batch("orders", 1, &documents(2)).unwrap().replaced, 1);
+}
+
+#[test]
+fn tables_of_an_earlier_version_are_brought_up_to_date_in_postgresql() {
+    let server = postgres::Server::start();
+    let store = server.indexed("large", &["n"]);
+    reading::answers_are_bounded(store.as_ref(), store.as_ref(), "large");
+    drop(store);
+    server.sql("ALTER TABLE large DROP COLUMN size");
+    let open = |create| {
+        let plan = PostgresPlan { create, ..server.plan(server.port, "large", &["n"]) };
+        Postgres::open(&plan, ["large"])
+    };
+    let refused = open(false).unwrap_err().to_string();
+    assert!(refused.contains("of an earlier version: it has no column `size`\nhint: set `create = true`"), "{refused}");
+    let store = open(true).unwrap();
+    reading::answers_are_bounded(&store, &store, "large");
 }
 
 #[test]

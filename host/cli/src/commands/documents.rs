@@ -13,7 +13,10 @@ use wasmill_runtime::plan::{self, DocumentsPlan};
 use super::Exit;
 
 /// In how many partitions an id is looked for at most.
-const PARTITIONS: u32 = 100;
+const PARTITIONS: usize = 100;
+
+/// How many documents are read at once.
+const PAGE: u32 = 1000;
 
 /// Look at the documents that a pipeline wrote.
 #[derive(Debug, Args)]
@@ -43,7 +46,7 @@ enum Command {
         order: Option<String>,
         /// How many, at most.
         #[arg(long, value_name = "COUNT", default_value_t = 10)]
-        limit: u32,
+        limit: usize,
     },
 }
 
@@ -64,7 +67,8 @@ impl Documents {
                 let (database, collection) = place.open()?;
                 let partitions = partition_key.map(|key| vec![key]);
                 let filter = Filter { id: Some(id.clone()), partitions, ..Filter::default() };
-                let found = database.query(&collection, &Query { filter, ..Query::all(PARTITIONS) })?.documents;
+                let found = Query { filter, ..Query::all(PAGE) }.documents(database.as_ref(), &collection);
+                let found = found.take(PARTITIONS).collect::<Result<Vec<_>, _>>()?;
                 match found.as_slice() {
                     [] => {
                         eprintln!("there is no document `{id}` in the collection `{collection}`");
@@ -86,9 +90,10 @@ impl Documents {
                 let (database, collection) = place.open()?;
                 let by = order.as_deref().map(query::order).transpose().map_err(anyhow::Error::msg)?;
                 let (order, descending) = by.map_or((None, false), |(field, descending)| (Some(field), descending));
-                let query = Query { order, descending, ..Query::all(limit) };
-                for document in database.query(&collection, &query)?.documents {
-                    say!("{}", serde_json::to_string(&document)?)?;
+                let page = u32::try_from(limit).map_or(PAGE, |limit| limit.min(PAGE));
+                let query = Query { order, descending, ..Query::all(page) };
+                for document in query.documents(database.as_ref(), &collection).take(limit) {
+                    say!("{}", serde_json::to_string(&document?)?)?;
                 }
             }
         }
@@ -112,20 +117,20 @@ impl Place {
         };
         let name = name.to_string();
         let collections = database.collections()?;
-        let known: Vec<_> = collections.iter().map(|(name, count)| format!("`{name}` ({count})")).collect();
+        let known: Vec<_> = collections.iter().map(|name| format!("`{name}`")).collect();
         if known.is_empty() {
             bail!("there are no documents\nhint: run the pipeline first");
         }
         let known = known.join(", ");
         let collection = match &self.collection {
             Some(chosen) => chosen.clone(),
-            None if collections.contains_key(&name) => name,
-            None => match collections.keys().next() {
-                Some(only) if collections.len() == 1 => only.clone(),
+            None if collections.contains(&name) => name,
+            None => match collections.as_slice() {
+                [only] => only.clone(),
                 _ => bail!("which collection?\nhint: choose with --collection: {known}"),
             },
         };
-        if !collections.contains_key(&collection) {
+        if !collections.contains(&collection) {
             bail!("there is no collection `{collection}`\nhint: the collections are {known}");
         }
         Ok((database, collection))

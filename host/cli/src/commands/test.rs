@@ -15,6 +15,9 @@ use wasmill_runtime::run::{Progress, RunOptions};
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
 
+/// How many documents are read at once.
+const PAGE: u32 = 1000;
+
 /// When the events of tests happen: 2026-01-01T00:00:00Z, in microseconds since 1970. The time of the file would
 /// be another on every machine.
 const EVENT_TIME: i64 = 1_767_225_600_000_000;
@@ -81,8 +84,9 @@ fn outcome(session: &Session, test: &TestPlan) -> Result<Found> {
         writeln!(rejects, "{line}")?;
     }
     let mut documents = String::new();
-    for collection in database.collections()?.keys() {
-        for document in database.page(collection, &Query::all(u32::MAX))?.documents {
+    for collection in &database.collections()? {
+        for document in Query::all(PAGE).documents(database.as_ref(), collection) {
+            let document = document?;
             let line = serde_json::json!({
                 "collection": collection,
                 "partition_key": document.partition_key,

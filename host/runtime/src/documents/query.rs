@@ -9,13 +9,17 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Stored;
+use super::{ReadDocuments, ReadError, Stored};
 
 /// By how many characters texts are ordered.
 pub const SORTED_BY: usize = 256;
 
 /// The longest path of a field, and the longest condition, in characters.
 pub const LIMIT: usize = 1024;
+
+/// An answer ends once its bodies have so many bytes, if that is before it has as many documents as it may: whatever there is
+/// in a database, whoever answers holds no more than this and one document.
+pub const ANSWER_BYTES: usize = 8 << 20;
 
 /// A document's key within its collection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,14 +54,34 @@ pub struct Query {
     pub descending: bool,
     /// Only what comes after this.
     pub after: Option<Position>,
-    /// How many at most.
+    /// How many at most in a page.
     pub limit: u32,
 }
 
 impl Query {
-    /// All documents of a collection that has no more than so many.
+    /// All documents of a collection, so many in a page.
     pub fn all(limit: u32) -> Self {
         Self { limit, ..Self::default() }
+    }
+
+    /// The documents of all pages. It ends with an error.
+    pub fn documents<'a>(
+        self,
+        database: &'a dyn ReadDocuments,
+        collection: &'a str,
+    ) -> impl Iterator<Item = Result<Stored, ReadError>> + 'a {
+        let mut next = Some(self);
+        let pages = std::iter::from_fn(move || {
+            let query = next.take()?;
+            let page = database.query(collection, &query);
+            let after = page.as_ref().ok().and_then(|page| page.next.clone());
+            next = after.map(|after| Query { after: Some(after), ..query });
+            Some(page)
+        });
+        pages.flat_map(|page| {
+            let (found, failed) = page.map_or_else(|err| (Vec::new(), Some(err)), |page| (page.documents, None));
+            found.into_iter().map(Ok).chain(failed.map(Err))
+        })
     }
 }
 
@@ -71,10 +95,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// Of what was found for a page of at most `limit` documents, which is one more if there is a next.
-    pub fn of(mut rows: Vec<(Stored, Sorted)>, limit: u32) -> Self {
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
+    /// Of what was found, and whether there is a next.
+    pub fn of(rows: Vec<(Stored, Sorted)>, has_more: bool) -> Self {
         let next = rows.last().filter(|_| has_more).map(|(stored, value)| Position {
             value: value.clone(),
             key: Key { partition_key: stored.partition_key.clone(), id: stored.id.clone() },
@@ -276,11 +298,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Of what was found up to the position `last`, each with its own, for at most `limit` changes, which is one more if there
-    /// are more.
-    pub fn of(mut rows: Vec<(Changed, i64)>, limit: u32, last: i64) -> Self {
-        let has_more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
+    /// Of what was found up to the position `last`, each with its own, and whether there is more.
+    pub fn of(rows: Vec<(Changed, i64)>, has_more: bool, last: i64) -> Self {
         let position = rows.last().filter(|_| has_more).map_or(last, |(_, position)| *position);
         Self { documents: rows.into_iter().map(|(changed, _)| changed).collect(), position, has_more }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use wasmill_runtime::documents::query::{Condition, Filter, Key, Query};
+use wasmill_runtime::documents::query::{ANSWER_BYTES, Condition, Filter, Key, Query};
 use wasmill_runtime::documents::{Document, Documents, ReadDocuments};
 
 use crate::suite::document;
@@ -186,7 +186,78 @@ pub fn answers_are_those_of_a_plain_search(
     assert!(nothing.documents.is_empty() && nothing.next.is_none());
     assert_eq!(reader.count("nothing", &Filter::default()).unwrap(), 0);
     assert!(reader.changes("nothing", 0, None, 10).unwrap().documents.is_empty());
-    assert_eq!(reader.collections().unwrap().get(collection), Some(&(there.len() as u64)));
+    assert!(reader.collections().unwrap().contains(&collection.to_owned()));
+}
+
+/// Whatever asks for large documents gets no more of them at once than there is room for, at least one, and all of them one
+/// after the other.
+pub fn answers_are_bounded(store: &dyn Documents, reader: &dyn ReadDocuments, collection: &str) {
+    let mut random = StdRng::seed_from_u64(1);
+    let sizes = [1, 9 << 20, 1 << 20, 4 << 20, 3 << 20, 1 << 20, 2 << 20, 8 << 20, 5, 5, 9 << 20, 1 << 20];
+    let documents: Vec<Document> = (0..sizes.len())
+        // Letters that cannot be compressed.
+        .map(|n| {
+            let text: String = (0..sizes[n]).map(|_| char::from(random.random_range(b'A'..=b'Z'))).collect();
+            document("p", &format!("{n:02}"), 1, json!({"n": n % 5, "text": text}))
+        })
+        .collect();
+    let mut documents = documents;
+    documents.insert(4, document("p", "gone", 1, json!({})));
+    store.upsert_batch(collection, 1, &documents).unwrap();
+    store.upsert_batch(collection, 1, &[document("p", "gone", 2, Value::Null)]).unwrap();
+    let all: Vec<String> = (0..sizes.len()).map(|n| format!("{n:02}")).collect();
+    let is_bounded = |sizes: &[usize]| {
+        let before: usize = sizes.iter().rev().skip(1).sum();
+        assert!(before < ANSWER_BYTES, "{sizes:?}");
+    };
+    for (order, descending, limit) in
+        [(None, false, 100), (None, true, 3), (Some("n"), true, 100), (Some("of"), false, 5)]
+    {
+        let order = order.map(|order| order.parse().unwrap());
+        let mut query = Query { order, descending, ..Query::all(limit) };
+        let (mut found, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = reader.query(collection, &query).unwrap();
+            is_bounded(&page.documents.iter().map(|one| one.body.get().len()).collect::<Vec<_>>());
+            assert!(!page.documents.is_empty());
+            found.extend(page.documents.into_iter().map(|one| one.id));
+            pages += 1;
+            let Some(next) = page.next else { break };
+            query.after = Some(next);
+        }
+        assert!(pages > 3, "{pages} pages");
+        found.sort();
+        assert_eq!(found, all);
+        let walked = Query { after: None, ..query }.documents(reader, collection);
+        assert_eq!(walked.map(|one| one.unwrap().id).collect::<std::collections::BTreeSet<_>>().len(), all.len());
+    }
+    let (mut found, mut position) = (Vec::new(), 0);
+    loop {
+        let changes = reader.changes(collection, position, None, 100).unwrap();
+        let size =
+            |body: &Option<Box<_>>| body.as_ref().map_or(0, |body: &Box<serde_json::value::RawValue>| body.get().len());
+        is_bounded(&changes.documents.iter().map(|one| size(&one.body)).collect::<Vec<_>>());
+        found.extend(changes.documents.into_iter().map(|one| one.key.id));
+        assert!(changes.position > position);
+        position = changes.position;
+        if !changes.has_more {
+            break;
+        }
+    }
+    assert_eq!(position, reader.position(collection).unwrap());
+    assert_eq!(found.pop().as_deref(), Some("gone"));
+    assert_eq!(found, all);
+    let keys = ["none", "gone"].into_iter().chain(all.iter().map(String::as_str)).chain(["none", "00", "07"]);
+    let keys: Vec<Key> = keys.map(|id| Key { partition_key: "p".to_owned(), id: id.to_owned() }).collect();
+    let mut found = Vec::new();
+    while found.len() < keys.len() {
+        let some = reader.get(collection, &keys[found.len()..]).unwrap();
+        assert!(!some.is_empty());
+        is_bounded(&some.iter().flatten().map(|one| one.body.get().len()).collect::<Vec<_>>());
+        found.extend(some.into_iter().map(|one| one.map(|one| one.id)));
+    }
+    let there = |key: &Key| (key.id != "none" && key.id != "gone").then(|| key.id.clone());
+    assert_eq!(found, keys.iter().map(there).collect::<Vec<_>>());
 }
 
 /// Whoever follows the changes while several write has in the end what is there, of all partitions or of one, whatever the

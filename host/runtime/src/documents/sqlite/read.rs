@@ -1,21 +1,22 @@
 //! The embedded database as it is read. Readers have connections of their own, so that they do not wait for a writer.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::PoisonError;
 
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Rows, params_from_iter};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::{Database, DatabaseError, stored};
-use crate::documents::query::{Changed, Changes, Field, Filter, Key, Page, Query, SORTED_BY, Sorted};
+use super::{Database, DatabaseError, raw, stored};
+use crate::documents::query::{ANSWER_BYTES, Changed, Changes, Field, Filter, Key, Page, Query, SORTED_BY, Sorted};
 use crate::documents::sql::{self, Literal, Place};
 use crate::documents::{ReadDocuments, ReadError, Stored};
 
 /// How many connections are kept for readers.
 const KEPT: usize = 16;
+
+/// A document by its place in the order of changes.
+const BY_SEQUENCE: &str = "SELECT id, partition_key, version, sequence, body FROM documents WHERE sequence = ?1";
 
 impl Database {
     /// Does something with a connection that only reads.
@@ -43,7 +44,9 @@ impl Database {
     /// A page of documents of a collection.
     pub fn page(&self, collection: &str, query: &Query) -> Result<Page, DatabaseError> {
         self.reading(|connection| {
-            let Some(mut select) = Select::of(connection, collection, &query.filter)? else {
+            // What is found first is still there when it is read.
+            let snapshot = connection.unchecked_transaction()?;
+            let Some(mut select) = Select::of(&snapshot, collection, &query.filter)? else {
                 return Ok(Page { documents: Vec::new(), next: None });
             };
             let order = query.order.as_ref().map(place);
@@ -57,25 +60,45 @@ impl Database {
             let order_by = sql::order_by(order.as_ref(), query.descending);
             let limit = select.bind(i64::from(query.limit) + 1);
             let sql = format!(
-                "SELECT id, partition_key, version, sequence, body, {sorted} FROM documents WHERE {}
-                 ORDER BY {order_by} LIMIT {limit}",
+                "SELECT sequence, {sorted} FROM documents WHERE {} ORDER BY {order_by} LIMIT {limit}",
                 select.conditions
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows =
-                statement.query_map(params_from_iter(&select.values), |row| Ok((stored(row)?, sorted_of(row)?)))?;
-            Ok(Page::of(rows.collect::<rusqlite::Result<_>>()?, query.limit))
+            let (mut find, mut statement) = (snapshot.prepare_cached(BY_SEQUENCE)?, snapshot.prepare_cached(&sql)?);
+            let rows = statement.query(params_from_iter(&select.values))?;
+            let (rows, has_more) = fill(rows, query.limit, |row| {
+                let stored = find.query_row([row.get::<_, i64>(0)?], stored)?;
+                let bytes = stored.body.get().len();
+                Ok(((stored, sorted_of(row)?), bytes))
+            })?;
+            Ok(Page::of(rows, has_more))
         })
     }
 }
 
+/// Takes rows until there are so many, or their bodies have enough bytes; whether there are more. Rows that are ordered have no
+/// bodies: SQLite would sort those as well, which is a file of its own for large ones.
+fn fill<T>(
+    mut rows: Rows<'_>,
+    limit: u32,
+    mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<(T, usize)>,
+) -> rusqlite::Result<(Vec<T>, bool)> {
+    let (mut filled, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        if filled.len() >= limit as usize || bytes >= ANSWER_BYTES {
+            return Ok((filled, true));
+        }
+        let (one, more) = read(row)?;
+        bytes += more;
+        filled.push(one);
+    }
+    Ok((filled, false))
+}
+
 impl ReadDocuments for Database {
-    fn collections(&self) -> Result<BTreeMap<String, u64>, ReadError> {
+    fn collections(&self) -> Result<Vec<String>, ReadError> {
         let found = self.reading(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT name, (SELECT count(*) FROM documents d WHERE d.collection = c.id AND body IS NOT NULL) FROM collections c",
-            )?;
-            let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut statement = connection.prepare_cached("SELECT name FROM collections ORDER BY name")?;
+            let found = statement.query_map([], |row| row.get(0))?;
             found.collect()
         });
         found.map_err(failed)
@@ -88,8 +111,16 @@ impl ReadDocuments for Database {
                 "SELECT id, partition_key, version, sequence, body FROM documents
                  WHERE collection = ?1 AND partition_key = ?2 AND id = ?3 AND body IS NOT NULL",
             )?;
-            let find = |key: &Key| statement.query_row((collection, &key.partition_key, &key.id), stored).optional();
-            keys.iter().map(find).collect()
+            let (mut found, mut bytes) = (Vec::new(), 0);
+            for Key { partition_key, id } in keys {
+                let stored = statement.query_row((collection, partition_key, id), stored).optional()?;
+                bytes += stored.as_ref().map_or(0, |stored| stored.body.get().len());
+                found.push(stored);
+                if bytes >= ANSWER_BYTES {
+                    break;
+                }
+            }
+            Ok(found)
         });
         found.map_err(failed)
     }
@@ -115,25 +146,31 @@ impl ReadDocuments for Database {
         limit: u32,
     ) -> Result<Changes, ReadError> {
         let changes = self.reading(|connection| {
-            // What is committed between the two is in the next answer.
-            let last = last(connection)?;
-            let Some(collection) = number_of(connection, collection)? else {
-                return Ok(Changes::of(Vec::new(), limit, last.max(after)));
+            let snapshot = connection.unchecked_transaction()?;
+            let last = last(&snapshot)?;
+            let Some(collection) = number_of(&snapshot, collection)? else {
+                return Ok(Changes::of(Vec::new(), false, last.max(after)));
             };
-            let mut values: Vec<Sql> =
-                vec![after.into(), last.into(), collection.into(), (i64::from(limit) + 1).into()];
+            let mut values: Vec<Sql> = vec![after.into(), collection.into(), (i64::from(limit) + 1).into()];
             let mut only = "";
             if let Some(partitions) = partitions {
                 values.push(Value::from(partitions).to_string().into());
-                only = "AND partition_key IN (SELECT value FROM json_each(?5))";
+                only = "AND partition_key IN (SELECT value FROM json_each(?4))";
             }
+            // SQLite would rather go through all documents of the collection than through all changes since a position.
             let sql = format!(
-                "SELECT partition_key, id, version, body, sequence FROM documents
-                 WHERE sequence > ?1 AND sequence <= ?2 AND collection = ?3 {only} ORDER BY sequence LIMIT ?4"
+                "SELECT sequence FROM documents NOT INDEXED WHERE sequence > ?1 AND collection = ?2 {only}
+                 ORDER BY sequence LIMIT ?3"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(&values), |row| Ok((changed(row)?, row.get(4)?)))?;
-            Ok(Changes::of(rows.collect::<rusqlite::Result<_>>()?, limit, last.max(after)))
+            let (mut find, mut statement) = (snapshot.prepare_cached(BY_SEQUENCE)?, snapshot.prepare_cached(&sql)?);
+            let rows = statement.query(params_from_iter(&values))?;
+            let (rows, has_more) = fill(rows, limit, |row| {
+                let sequence: i64 = row.get(0)?;
+                let changed = find.query_row([sequence], changed)?;
+                let bytes = changed.body.as_ref().map_or(0, |body| body.get().len());
+                Ok(((changed, sequence), bytes))
+            })?;
+            Ok(Changes::of(rows, has_more, last.max(after)))
         });
         changes.map_err(failed)
     }
@@ -164,26 +201,18 @@ fn number_of(connection: &Connection, collection: &str) -> rusqlite::Result<Opti
 }
 
 fn changed(row: &Row<'_>) -> rusqlite::Result<Changed> {
-    let body: Option<String> = row.get(3)?;
-    let body = body.map(|body| {
-        RawValue::from_string(body)
-            .map_err(|err| rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, Box::new(err)))
-    });
-    Ok(Changed {
-        key: Key { partition_key: row.get(0)?, id: row.get(1)? },
-        version: row.get(2)?,
-        body: body.transpose()?,
-    })
+    let body = row.get::<_, Option<String>>(4)?.map(raw).transpose()?;
+    Ok(Changed { key: Key { partition_key: row.get(1)?, id: row.get(0)? }, version: row.get(2)?, body })
 }
 
-/// What a row is ordered by, after what [`stored`] reads.
+/// What a row is ordered by, after its place in the order of changes.
 fn sorted_of(row: &Row<'_>) -> rusqlite::Result<Sorted> {
-    let number = match row.get(6)? {
+    let number = match row.get(2)? {
         Sql::Real(number) => number.to_string(),
         Sql::Integer(number) => number.to_string(),
         _ => "0".to_owned(),
     };
-    Ok(Sorted { kind: row.get(5)?, number, text: row.get(7)? })
+    Ok(Sorted { kind: row.get(1)?, number, text: row.get(3)? })
 }
 
 fn number(digits: &str) -> Sql {
