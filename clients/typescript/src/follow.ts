@@ -21,7 +21,7 @@ export interface FollowOptions {
   silence?: number | undefined;
   /** Is told how the connection is. */
   onState?: ((state: State) => void) | undefined;
-  /** Is told that the token is of a database that was put back, or of another: all documents come next, and what is known is to be forgotten. */
+  /** Is told that the token is too old, or of a database that was put back, or of another: all documents come next, and what is known is to be forgotten. */
   onAnew?: (() => void) | undefined;
 }
 

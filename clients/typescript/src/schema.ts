@@ -446,7 +446,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The token is of another database, or of one that was put back to what it was before. */
+            /** @description The token is of another database, or of one that was put back to what it was before, or so old that documents which were deleted since are forgotten (30 days). */
             410: {
                 headers: {
                     [name: string]: unknown;

@@ -27,6 +27,9 @@ const LOOK_LATER: Duration = Duration::from_secs(1);
 /// How often a stream shows that it is alive, and that its reader may still read.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
+/// How many digits a position has in a token.
+const DIGITS: usize = 20;
+
 /// What is looked at.
 #[derive(Clone)]
 pub struct Feeds {
@@ -75,26 +78,43 @@ impl Feeds {
 pub struct Start {
     collection: String,
     after: i64,
+    /// How far the changes were when all of it began: what was deleted up to there was never shown.
+    since: i64,
 }
 
 impl Start {
     /// By a token, or `now`, or at the beginning.
     pub async fn of(shared: &Shared, collection: String, since: Option<String>) -> Result<Self, Problem> {
         let name = collection.clone();
-        let mut start = Self { collection, after: 0 };
+        let look = move |database: &dyn ReadDocuments| Ok((database.position(&name)?, database.forgotten(&name)?));
+        let (now, forgotten) = shared.ask(look).await?;
+        let mut start = Self { collection, after: 0, since: now };
         let Some(since) = since else { return Ok(start) };
-        let now = shared.ask(move |database| database.position(&name)).await?;
         if since == "now" {
             start.after = now;
             return Ok(start);
         }
-        let position: String = shared.seal.open(&start.what(), &since)?;
-        start.after = position.parse().map_err(|_| Problem::bad("the token is of another version"))?;
-        if start.after > now {
+        let places: String = shared.seal.open(&start.what(), &since)?;
+        let (after, since) = places.split_at_checked(DIGITS).unwrap_or_default();
+        let parse = |digits: &str| digits.parse().map_err(|_| Problem::bad("the token is of another version"));
+        start.after = parse(after)?;
+        // Tokens of an earlier version do not say.
+        start.since = if since.is_empty() { start.after } else { parse(since)? };
+        if start.after.max(start.since) > now {
             let message = "the changes up to this token are not there any more: the database was put back to what it was before\nhint: begin anew, without `since`";
             return Err(Problem { status: StatusCode::GONE, message: message.into() });
         }
+        start.check(start.after, forgotten)?;
         Ok(start)
+    }
+
+    /// Whether nothing is forgotten that somebody at a place must be told.
+    fn check(&self, after: i64, forgotten: i64) -> Result<(), Problem> {
+        if forgotten <= after.max(self.since) {
+            return Ok(());
+        }
+        let message = "the token is too old: some documents that were deleted since are forgotten\nhint: begin anew, without `since`";
+        Err(Problem { status: StatusCode::GONE, message: message.into() })
     }
 
     fn what(&self) -> String {
@@ -104,7 +124,7 @@ impl Start {
     /// The token of a position.
     pub fn token(&self, shared: &Shared, position: i64) -> Result<String, Problem> {
         // As long as any other: its length tells nothing.
-        shared.seal.seal(&self.what(), &format!("{position:020}"))
+        shared.seal.seal(&self.what(), &format!("{position:0DIGITS$}{:0DIGITS$}", self.since))
     }
 
     async fn changes(
@@ -115,7 +135,10 @@ impl Start {
         limit: u32,
     ) -> Result<Changes, Problem> {
         let collection = self.collection.clone();
-        shared.ask(move |database| database.changes(&collection, after, partitions.as_deref(), limit)).await
+        let changes = shared.ask(move |database| database.changes(&collection, after, partitions.as_deref(), limit));
+        let changes = changes.await?;
+        self.check(after, changes.forgotten)?;
+        Ok(changes)
     }
 }
 

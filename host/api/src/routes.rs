@@ -250,7 +250,7 @@ pub async fn batch_get(
     ),
     responses(
         (status = 200, description = "What changed", content((Changes = "application/json"), (String = "text/event-stream"))),
-        (status = 410, body = Error, description = "The token is of another database, or of one that was put back to what it was before."),
+        (status = 410, body = Error, description = "The token is of another database, or of one that was put back to what it was before, or so old that documents which were deleted since are forgotten (30 days)."),
         openapi::Refusals,
     ),
 )]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,7 +15,8 @@ use tokio::sync::watch;
 use wasmill_access::live::Live;
 use wasmill_access::{Access, key};
 use wasmill_api::Api;
-use wasmill_runtime::documents::{Database, Document};
+use wasmill_api::token::Seal;
+use wasmill_runtime::documents::{Database, Document, ReadDocuments};
 use wasmill_serve::access::Gate;
 use wasmill_serve::server::Peer;
 
@@ -69,8 +71,12 @@ fn document(partition: &str, id: &str, version: i64, body: Option<Value>) -> Doc
 
 impl Case {
     fn new() -> Self {
+        Self::of(|database| database)
+    }
+
+    fn of(change: impl FnOnce(Database) -> Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = Arc::new(Database::open(&folder.path().join("documents.db")).unwrap());
+        let database = Arc::new(change(Database::open(&folder.path().join("documents.db")).unwrap()));
         let orders: Vec<Document> = (0..20)
             .map(|n| {
                 document(["acme", "zeta"][n % 2], &format!("o{n}"), 1, Some(json!({"n": n, "secret": format!("s{n}")})))
@@ -466,6 +472,57 @@ async fn answers_are_what_apps_expect() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("{}", std::fs::read_to_string(&file).unwrap_or_default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_for_less_than_30_days_is_told_what_was_deleted_and_who_was_longer_that_it_is_too_late() {
+    static DAYS: AtomicI64 = AtomicI64::new(20_000);
+    let case = Case::of(|database| database.with_clock(|| DAYS.load(Ordering::SeqCst) * 24 * 60 * 60));
+    let ask = async |limit: u32, since: &str| {
+        let since = if since.is_empty() { String::new() } else { format!("&since={since}") };
+        let path = format!("/v1/collections/orders/changes?limit={limit}{since}");
+        let answer = case.get(&case.auditor, &path).await;
+        if answer.status != StatusCode::OK {
+            assert!(answer.text.contains("the token is too old"), "{}", answer.text);
+            return (answer.status.as_u16(), Vec::new(), String::new());
+        }
+        let json = answer.json();
+        let changes = json["changes"].as_array().unwrap().iter();
+        let changes = changes
+            .map(|one| format!("{}{}", one["id"].as_str().unwrap(), if one["deleted"] == true { " gone" } else { "" }));
+        (200, changes.collect::<Vec<_>>(), json["next"].as_str().unwrap().to_owned())
+    };
+    let (_, all, end) = ask(1000, "").await;
+    assert_eq!(all.len(), 20);
+    let (_, _, middle) = ask(5, "").await;
+    // What an earlier version gave had no more than a position.
+    let seal = Seal::new(&case.database.identity().unwrap());
+    let old = seal.seal(&json!(["changes", "orders"]).to_string(), &format!("{:020}", 20)).unwrap_or_default();
+    case.database.upsert_batch("orders", 1, &[document("acme", "o0", 2, None)]).unwrap();
+    DAYS.fetch_add(29, Ordering::SeqCst);
+    assert!(!case.database.sweep().unwrap());
+    for token in [&end, &old] {
+        assert_eq!(ask(10, token).await.1, ["o0 gone"]);
+    }
+    assert_eq!(ask(100, &middle).await.1.last().unwrap(), "o0 gone");
+    let (_, _, late) = ask(5, "").await;
+    DAYS.fetch_add(1, Ordering::SeqCst);
+    assert!(!case.database.sweep().unwrap());
+    for token in [&end, &old, &middle] {
+        assert_eq!(ask(10, token).await.0, 410);
+        let request = Request::builder()
+            .uri(format!("/v1/collections/orders/changes?since={token}"))
+            .header("accept", "text/event-stream")
+            .header("authorization", format!("Bearer {}", case.auditor));
+        assert_eq!(case.send(request, "").await.status(), StatusCode::GONE);
+    }
+    // Who began after it was deleted never saw it, and goes on with all that they did not see yet.
+    let (_, rest, last) = ask(100, &late).await;
+    assert_eq!(rest, (6..20).map(|n| format!("o{n}")).collect::<Vec<_>>());
+    let (status, changes, _) = ask(100, &last).await;
+    assert_eq!((status, changes.len()), (200, 0));
+    assert_eq!(ask(100, "now").await.0, 200);
+    assert_eq!(ask(100, "").await.1.len(), 19);
 }
 
 #[tokio::test(flavor = "multi_thread")]

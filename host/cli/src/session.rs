@@ -125,10 +125,14 @@ impl Session {
             self.plan.steps.iter().flat_map(|step| &step.documents).map(String::as_str).collect();
         Ok(match &self.plan.documents {
             None => None,
-            Some(DocumentsPlan::Sqlite { path, indexes }) => {
+            Some(DocumentsPlan::Sqlite { path, indexes, ttl_seconds }) => {
                 let database = Database::open(path)?;
                 for (collection, fields) in indexes {
                     database.index(collection, fields)?;
+                }
+                // What the manifest does not say any more is not so any more.
+                for collection in granted.iter().copied().chain(indexes.keys().map(String::as_str)) {
+                    database.expire(collection, ttl_seconds.get(collection).copied())?;
                 }
                 Some(Arc::new(database))
             }

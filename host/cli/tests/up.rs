@@ -4,8 +4,10 @@ mod common;
 #[path = "common/up.rs"]
 mod up_folder;
 
+use std::time::{Duration, Instant};
+
 use common::wasmill;
-use up_folder::{Up, documents, drain, land, pipeline, rows};
+use up_folder::{MANIFEST, Up, database, documents, drain, land, pipeline, pipeline_of, rows};
 
 #[test]
 fn an_object_that_lands_becomes_documents_once() {
@@ -43,6 +45,47 @@ fn an_object_that_lands_becomes_documents_once() {
         assert!(of(step, "peak_memory_bytes") > 1e6 && of(step, "cpu_seconds") > 0.0, "{run}");
     }
     assert!(of(0, "bytes_out") >= of(1, "bytes_in") && of(1, "bytes_in") > 20_000.0 * 16.0, "{run}");
+}
+
+#[test]
+fn documents_that_expired_are_not_shown_and_are_removed() {
+    let url = "url = \"sqlite:.wasmill/documents.db\"\n";
+    let folder =
+        pipeline_of(&MANIFEST.replace(url, &format!("{url}collections = {{ numbers = {{ ttl_seconds = 3600 }} }}\n")));
+    let folder = folder.path();
+    let list = || wasmill(folder, &["documents", "list", ".", "--limit", "100"]).1.lines().count();
+    let pass = || database(folder).execute("UPDATE documents SET written = written - 3600", []).unwrap();
+    let there = || {
+        let count = "SELECT count(*) FROM documents WHERE body IS NOT NULL";
+        database(folder).query_row(count, [], |row| row.get::<_, usize>(0)).unwrap()
+    };
+    land(folder, "a.csv", &rows(0, 10));
+    assert_eq!(drain(folder).0, 0);
+    assert_eq!((list(), there()), (10, 10));
+    pass();
+    assert_eq!((list(), there()), (0, 10));
+    let up = Up::start(folder, &[]);
+    let started = Instant::now();
+    while there() > 0 {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(up.stop(), Some(0));
+    // `wasmill run` does so at its end.
+    land(folder, "b.csv", &rows(10, 5));
+    assert_eq!(wasmill(folder, &["run", ".", "landing/b.csv"]).0, 0);
+    assert_eq!((list(), there()), (5, 5));
+    pass();
+    land(folder, "c.csv", &rows(20, 1));
+    assert_eq!(wasmill(folder, &["run", ".", "landing/c.csv", "--dry-run"]).0, 0);
+    assert_eq!((list(), there()), (0, 5));
+    assert_eq!(wasmill(folder, &["run", ".", "landing/c.csv"]).0, 0);
+    assert_eq!((list(), there()), (1, 1));
+    // What the manifest does not say any more is not so any more.
+    std::fs::write(folder.join("pipeline.toml"), MANIFEST).unwrap();
+    pass();
+    assert_eq!(wasmill(folder, &["run", ".", "landing/c.csv"]).0, 0);
+    assert_eq!((list(), there()), (1, 1));
 }
 
 #[test]

@@ -6,6 +6,9 @@ use wasmill_runtime::plan::PostgresPlan;
 use crate::table::{MAKING, is_there};
 use crate::{Error, quoted};
 
+/// The table of all collections.
+const ALL: &str = "wasmill_collections";
+
 /// Names and types of columns.
 type Columns = [(&'static str, &'static str)];
 
@@ -25,7 +28,23 @@ const FIRST: &Columns = &[
 const LATER: &Columns = &[
     // How long the body is as a text, in bytes, for whoever reads no more than so much: to find out is to make the text.
     ("size", "integer"),
+    // When it was written last, or deleted; before this version, at the time of the change.
+    ("written", "timestamptz NOT NULL DEFAULT now()"),
 ];
+
+/// What `wasmill_collections` says of collections since it says more than how many changes there are.
+const OF_ALL: &Columns = &[
+    // After how many seconds documents expire.
+    ("ttl", "bigint"),
+    // The last change that was a deletion and is forgotten.
+    ("forgotten", "bigint NOT NULL DEFAULT 0"),
+];
+
+/// How the table of all collections is made.
+pub fn definition_of_all() -> String {
+    let columns = OF_ALL.iter().map(|(name, of)| format!(", {name} {of}")).collect::<String>();
+    format!("CREATE TABLE {ALL} (name text PRIMARY KEY, last bigint NOT NULL{columns})")
+}
 
 /// How the table of a collection is made.
 pub fn definition(collection: &str) -> String {
@@ -43,9 +62,10 @@ pub fn upgrade(client: &mut Client, plan: &PostgresPlan) -> Result<(), Error> {
     }
     let mut transaction = client.transaction()?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MAKING])?;
-    if !is_there(&mut transaction, "wasmill_collections")? {
+    if !is_there(&mut transaction, ALL)? {
         return Ok(());
     }
+    add(&mut transaction, ALL, OF_ALL)?;
     let known = transaction.query("SELECT name FROM wasmill_collections ORDER BY name", &[])?;
     for collection in known.iter().map(|row| row.get::<_, String>(0)) {
         if missing(&mut transaction, &collection, FIRST)?.is_empty() {
@@ -57,20 +77,21 @@ pub fn upgrade(client: &mut Client, plan: &PostgresPlan) -> Result<(), Error> {
 
 /// Whether a table is one of documents, of this version.
 pub fn check(transaction: &mut Transaction<'_>, collection: &str) -> Result<(), Error> {
-    let what = format!("the table `{collection}` of PostgreSQL");
     let columns = missing(transaction, collection, FIRST)?;
     if !columns.is_empty() {
         return Err(Error::Refused(format!(
-            "{what} is not one of documents: it has no column `{}`\nhint: name the collection otherwise, or another schema with `?options=-csearch_path%3DSCHEMA` in the url",
+            "the table `{collection}` of PostgreSQL is not one of documents: it has no column `{}`\nhint: name the collection otherwise, or another schema with `?options=-csearch_path%3DSCHEMA` in the url",
             columns.join("`, `")
         )));
     }
-    let columns = missing(transaction, collection, LATER)?;
-    if !columns.is_empty() {
-        return Err(Error::Refused(format!(
-            "{what} is of an earlier version: it has no column `{}`\nhint: set `create = true` in [documents]",
-            columns.join("`, `")
-        )));
+    for (table, columns) in [(collection, LATER), (ALL, OF_ALL)] {
+        let columns = missing(transaction, table, columns)?;
+        if !columns.is_empty() {
+            return Err(Error::Refused(format!(
+                "the table `{table}` of PostgreSQL is of an earlier version: it has no column `{}`\nhint: set `create = true` in [documents]",
+                columns.join("`, `")
+            )));
+        }
     }
     Ok(())
 }

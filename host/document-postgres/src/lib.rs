@@ -7,10 +7,11 @@
 //!
 //! # Layout
 //! - [`Postgres`]: connections; [`table`]: tables and indexes; [`columns`]: of which versions.
-//! - [`mod@write`] and [`read`]: documents.
+//! - [`mod@write`] and [`read`]: documents; [`sweep`]: what expires and is forgotten.
 
 pub mod columns;
 pub mod read;
+pub mod sweep;
 pub mod table;
 pub mod write;
 
@@ -27,6 +28,9 @@ use wasmill_runtime::failure::Failure;
 use wasmill_runtime::permits::Permits;
 use wasmill_runtime::plan::PostgresPlan;
 
+/// The server's clock.
+const CLOCK: &str = "now()";
+
 /// How many connections there are at most.
 const CONNECTIONS: u16 = 16;
 
@@ -38,6 +42,10 @@ const SETTINGS: &str = "SET synchronous_commit TO on; SET lock_timeout TO '30s';
 pub struct Postgres {
     server: Server,
     plan: PostgresPlan,
+    /// The time, as SQL has it.
+    clock: String,
+    /// The collections that are swept.
+    collections: Vec<String>,
     permits: Permits,
     /// Those that nobody uses at the moment.
     idle: Mutex<Vec<Connection>>,
@@ -111,11 +119,22 @@ impl From<Error> for Failure {
 impl Postgres {
     /// Connects, and makes what is not there of the collections and their indexes, if that is wanted.
     pub fn open<'a>(plan: &PostgresPlan, collections: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        Self::open_by(CLOCK, plan, collections)
+    }
+
+    /// The same, by another clock than the server's: an expression of SQL.
+    pub fn open_by<'a>(
+        clock: &str,
+        plan: &PostgresPlan,
+        collections: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, Error> {
         let server = Server::new(&plan.url).map_err(|what| Error::Connect { server: plan.url.clone(), what })?;
         let permits = Permits::new(NonZeroU16::new(CONNECTIONS));
-        let database = Self { server, plan: plan.clone(), permits, idle: Mutex::default() };
+        let collections = collections.into_iter().map(str::to_owned).collect();
+        let (plan, clock) = (plan.clone(), clock.to_owned());
+        let database = Self { server, plan, clock, collections, permits, idle: Mutex::default() };
         database.with(|connection| columns::upgrade(&mut connection.client, &database.plan))?;
-        for collection in collections {
+        for collection in &database.collections {
             database.with(|connection| table::ensure(&mut connection.client, &database.plan, collection))?;
         }
         Ok(database)
@@ -157,9 +176,17 @@ impl Documents for Postgres {
     fn upsert_batch(&self, collection: &str, pipeline: i64, documents: &[Document]) -> Result<DocumentCounts, Failure> {
         let counts = self.with(|connection| match documents {
             [] => table::ensure(&mut connection.client, &self.plan, collection).map(|()| Default::default()),
-            documents => write::write(connection, collection, pipeline, documents),
+            documents => write::write(connection, &self.clock, collection, pipeline, documents),
         })?;
         Ok(counts.into())
+    }
+
+    fn sweep(&self) -> Result<bool, Failure> {
+        let mut has_more = false;
+        for collection in &self.collections {
+            has_more |= self.with(|connection| sweep::sweep(connection, &self.clock, collection))?;
+        }
+        Ok(has_more)
     }
 
     fn reader(self: Arc<Self>) -> Option<Arc<dyn ReadDocuments>> {

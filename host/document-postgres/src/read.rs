@@ -10,6 +10,7 @@ use wasmill_runtime::documents::query::{ANSWER_BYTES, Changed, Changes, Filter, 
 use wasmill_runtime::documents::sql::{self, Literal, Place};
 use wasmill_runtime::documents::{ReadDocuments, ReadError, Stored};
 
+use crate::sweep::expired;
 use crate::table::place;
 use crate::{Connection, Error, Postgres, quoted};
 
@@ -27,8 +28,27 @@ impl Postgres {
     fn read<T>(&self, nothing: T, work: impl FnMut(&mut Connection) -> Result<T, Error>) -> Result<T, ReadError> {
         match self.with(work) {
             Err(Error::Said(err)) if err.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(nothing),
+            Err(Error::Said(err)) if err.code() == Some(&SqlState::UNDEFINED_COLUMN) => Err(ReadError(format!(
+                "the tables of PostgreSQL are of an earlier version: {}\nhint: set `create = true` in [documents]",
+                wasmill_postgres::said(&err)
+            ))),
             done => done.map_err(|err| ReadError(err.to_string())),
         }
+    }
+
+    /// What is known of a collection, by a column.
+    fn of_collection(&self, column: &str, collection: &str) -> Result<i64, ReadError> {
+        self.read(0, |connection| {
+            let sql = format!("SELECT {column} FROM wasmill_collections WHERE name = $1");
+            let statement = connection.prepare(&sql)?;
+            let row = connection.client.query_opt(&statement, &[&collection])?;
+            Ok(row.map_or(0, |row| row.get(0)))
+        })
+    }
+
+    /// That a document is there: neither deleted nor expired.
+    fn is_there(&self, collection: &str) -> String {
+        format!("body IS NOT NULL AND written > {}", expired(&self.clock, collection))
     }
 }
 
@@ -44,10 +64,11 @@ impl ReadDocuments for Postgres {
         let sql = format!(
             "SELECT id, partition_key, version, sequence, CASE WHEN fits THEN body::text END, place::int - 1
              FROM (SELECT *, {} AS fits FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (partition_key, id, place)
-                   JOIN {} AS d USING (partition_key, id) WHERE body IS NOT NULL) AS found
+                   JOIN {} AS d USING (partition_key, id) WHERE {}) AS found
              ORDER BY place",
             fits("place"),
-            quoted(collection)
+            quoted(collection),
+            self.is_there(collection)
         );
         let (partitions, ids): (Vec<&str>, Vec<&str>) =
             keys.iter().map(|key| (key.partition_key.as_str(), key.id.as_str())).unzip();
@@ -69,7 +90,7 @@ impl ReadDocuments for Postgres {
     }
 
     fn query(&self, collection: &str, query: &Query) -> Result<Page, ReadError> {
-        let mut select = Select::of(&query.filter);
+        let mut select = Select::of(self.is_there(collection), &query.filter);
         let order = query.order.as_ref().map(place);
         if let Some(after) = sql::after(order.as_ref(), query, |value| select.literal(value)) {
             let _ = write!(select.conditions, " AND {after}");
@@ -112,7 +133,7 @@ impl ReadDocuments for Postgres {
     }
 
     fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError> {
-        let select = Select::of(filter);
+        let select = Select::of(self.is_there(collection), filter);
         let sql = format!("SELECT count(*) FROM {} WHERE {}", quoted(collection), select.conditions);
         self.read(0, |connection| {
             let rows = select.query(connection, &sql)?;
@@ -129,34 +150,34 @@ impl ReadDocuments for Postgres {
     ) -> Result<Changes, ReadError> {
         // One statement, so that what is committed meanwhile is neither in the position nor among the changes.
         let sql = format!(
-            "SELECT id, partition_key, version, sequence, CASE WHEN fits THEN body::text END, fits, last
+            "SELECT id, partition_key, version, sequence, CASE WHEN fits THEN body::text END, fits, last, forgotten
              FROM wasmill_collections LEFT JOIN
                  (SELECT *, {} AS fits
-                  FROM (SELECT id, partition_key, version, sequence, body, size FROM {}
+                  FROM (SELECT id, partition_key, version, sequence, size, CASE WHEN {} THEN body END AS body FROM {}
                         WHERE sequence > $2 AND ($3::text[] IS NULL OR partition_key = ANY ($3))
                         ORDER BY sequence LIMIT $4) AS found) AS found ON true
              WHERE name = $1 ORDER BY sequence",
             fits("sequence"),
+            self.is_there(collection),
             quoted(collection)
         );
         let count = i64::from(limit) + 1;
-        let (rows, has_more, last) = self.read((Vec::new(), false, 0), |connection| {
+        self.read(Changes::none(after), |connection| {
             let statement = connection.prepare(&sql)?;
             let rows = connection.client.query(&statement, &[&collection, &after, &partitions, &count])?;
-            let last = rows.first().map_or(0, |row| row.get(6));
+            let (last, forgotten) = rows.first().map_or((0, 0), |row| (row.get::<_, i64>(6), row.get(7)));
             let rows: Vec<Row> = rows.into_iter().filter(|row| row.get::<_, Option<i64>>(3).is_some()).collect();
             let (rows, has_more) = filled(&rows, limit, changed)?;
-            Ok((rows, has_more, last))
-        })?;
-        Ok(Changes::of(rows, has_more, last.max(after)))
+            Ok(Changes::of(rows, has_more, last.max(after), forgotten))
+        })
     }
 
     fn position(&self, collection: &str) -> Result<i64, ReadError> {
-        self.read(0, |connection| {
-            let statement = connection.prepare("SELECT last FROM wasmill_collections WHERE name = $1")?;
-            let row = connection.client.query_opt(&statement, &[&collection])?;
-            Ok(row.map_or(0, |row| row.get(0)))
-        })
+        self.of_collection("last", collection)
+    }
+
+    fn forgotten(&self, collection: &str) -> Result<i64, ReadError> {
+        self.of_collection("forgotten", collection)
     }
 
     fn identity(&self) -> Result<[u8; 32], ReadError> {
@@ -216,8 +237,8 @@ struct Select {
 }
 
 impl Select {
-    fn of(filter: &Filter) -> Self {
-        let mut select = Self { conditions: "body IS NOT NULL".to_owned(), values: Vec::new() };
+    fn of(is_there: String, filter: &Filter) -> Self {
+        let mut select = Self { conditions: is_there, values: Vec::new() };
         if let Some(partitions) = &filter.partitions {
             let place = select.bind(partitions.clone());
             let _ = write!(select.conditions, " AND partition_key = ANY ({place}::text[])");

@@ -1,11 +1,12 @@
 //! Tables of collections, and the indexes over fields of their documents.
 
 use postgres::{Client, Transaction};
+use sha2::{Digest, Sha256};
 use wasmill_runtime::documents::query::{Field, SORTED_BY};
 use wasmill_runtime::documents::sql::Place;
 use wasmill_runtime::plan::PostgresPlan;
 
-use crate::columns::{check, definition};
+use crate::columns::{check, definition, definition_of_all};
 use crate::{Error, literal, quoted};
 
 /// The lock under which tables are made: any number that nobody else takes.
@@ -22,7 +23,6 @@ pub fn ensure(client: &mut Client, plan: &PostgresPlan, collection: &str) -> Res
         )));
     }
     let mut transaction = client.transaction()?;
-    let indexes = plan.indexes.get(collection).map(Vec::as_slice).unwrap_or_default();
     if plan.create {
         transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MAKING])?;
         if !is_there(&mut transaction, "wasmill_identity")? {
@@ -32,8 +32,7 @@ pub fn ensure(client: &mut Client, plan: &PostgresPlan, collection: &str) -> Res
             )?;
         }
         if !is_there(&mut transaction, "wasmill_collections")? {
-            transaction
-                .batch_execute("CREATE TABLE wasmill_collections (name text PRIMARY KEY, last bigint NOT NULL)")?;
+            transaction.batch_execute(&definition_of_all())?;
         }
         if !is_there(&mut transaction, collection)? {
             transaction.batch_execute(&definition(collection))?;
@@ -46,10 +45,16 @@ pub fn ensure(client: &mut Client, plan: &PostgresPlan, collection: &str) -> Res
     check(&mut transaction, collection)?;
     let known = "SELECT count(*) FROM wasmill_collections WHERE name = $1";
     if transaction.query_one(known, &[&collection])?.get::<_, i64>(0) == 0 {
-        let add = "INSERT INTO wasmill_collections VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        let add = "INSERT INTO wasmill_collections (name, last) VALUES ($1, 0) ON CONFLICT DO NOTHING";
         transaction.execute(add, &[&collection])?;
     }
-    index(&mut transaction, plan.create, collection, indexes)?;
+    let ttl = plan.ttl_seconds.get(collection).copied().map(i64::from);
+    let set = "UPDATE wasmill_collections SET ttl = $2 WHERE name = $1 AND ttl IS DISTINCT FROM $2";
+    transaction.execute(set, &[&collection, &ttl])?;
+    let fields = plan.indexes.get(collection).map(Vec::as_slice).unwrap_or_default();
+    let indexes = fields.iter().map(|field| Index::of_field(collection, field));
+    let indexes: Vec<Index> = indexes.chain(Index::of_times(collection, ttl.is_some())).collect();
+    index(&mut transaction, plan.create, collection, &indexes)?;
     Ok(transaction.commit()?)
 }
 
@@ -59,39 +64,56 @@ pub fn is_there(transaction: &mut Transaction<'_>, name: &str) -> Result<bool, E
     Ok(found.get(0))
 }
 
-/// Makes the indexes over these fields, and removes those over others.
-fn index(transaction: &mut Transaction<'_>, may_create: bool, collection: &str, fields: &[Field]) -> Result<(), Error> {
-    // The name says what it is over; long ones would be cut.
-    let name = |field: &Field| {
-        use sha2::{Digest, Sha256};
-        let digest = Sha256::digest(format!("{collection}\0{field}"));
+/// An index.
+struct Index {
+    /// Its name, which says what it is over; long ones would be cut.
+    name: String,
+    /// What it is over, for people.
+    over: String,
+    /// The same, as SQL has it.
+    sql: String,
+}
+
+impl Index {
+    fn new(collection: &str, over: &str, sql: String) -> Self {
+        let digest = Sha256::digest(format!("{collection}\0{over}"));
         let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("wasmill_{digest}")
-    };
+        Self { name: format!("wasmill_{digest}"), over: over.replace('\0', ""), sql }
+    }
+
+    fn of_field(collection: &str, field: &Field) -> Self {
+        let Place { kind, number, text, .. } = place(field);
+        Self::new(collection, &field.to_string(), format!("(({kind}), ({number}), ({text})) WHERE body IS NOT NULL"))
+    }
+
+    /// Those that the sweep goes by. No field is called so.
+    fn of_times(collection: &str, expires: bool) -> impl Iterator<Item = Self> {
+        let deleted = Self::new(collection, "\0written", "(written) WHERE body IS NULL".to_owned());
+        let expiring = || Self::new(collection, "\0\0written", "(written) WHERE body IS NOT NULL".to_owned());
+        [deleted].into_iter().chain(expires.then(expiring))
+    }
+}
+
+/// Makes these indexes, and removes others that were made here.
+fn index(transaction: &mut Transaction<'_>, may_create: bool, collection: &str, wanted: &[Index]) -> Result<(), Error> {
     let there = "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = to_regclass($1) AND c.relname LIKE 'wasmill\\_%'";
     let there = transaction.query(there, &[&quoted(collection)])?;
     let there: Vec<String> = there.iter().map(|row| row.get(0)).collect();
-    let wanted: Vec<String> = fields.iter().map(name).collect();
-    let missing: Vec<&Field> =
-        fields.iter().zip(&wanted).filter(|(_, name)| !there.contains(name)).map(|(field, _)| field).collect();
-    if let (Some(field), false) = (missing.first(), may_create) {
+    let missing: Vec<&Index> = wanted.iter().filter(|index| !there.contains(&index.name)).collect();
+    if let (Some(index), false) = (missing.first(), may_create) {
         return Err(Error::Refused(format!(
-            "the table `{collection}` has no index over `{field}`\nhint: set `create = true` in [documents]"
+            "the table `{collection}` has no index over `{}`\nhint: set `create = true` in [documents]",
+            index.over
         )));
     }
     if may_create {
-        for gone in there.iter().filter(|name| !wanted.contains(name)) {
+        for gone in there.iter().filter(|name| !wanted.iter().any(|index| index.name == **name)) {
             transaction.batch_execute(&format!("DROP INDEX {}", quoted(gone)))?;
         }
     }
-    for field in missing {
-        let Place { kind, number, text, .. } = place(field);
-        transaction.batch_execute(&format!(
-            "CREATE INDEX {} ON {} (({kind}), ({number}), ({text})) WHERE body IS NOT NULL",
-            quoted(&name(field)),
-            quoted(collection)
-        ))?;
+    for Index { name, sql, .. } in missing {
+        transaction.batch_execute(&format!("CREATE INDEX {} ON {} {sql}", quoted(name), quoted(collection)))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use wasmill_runtime::crash;
 use wasmill_runtime::documents::Document;
 use wasmill_settle::{Counts, Stamp, There, settle};
 
+use crate::sweep::expired;
 use crate::{Connection, Error, quoted};
 
 /// How long partition key and id may be together, in bytes: what an entry of an index has room for.
@@ -23,6 +24,7 @@ const ONCE: &str = "OFFSET 0";
 /// Writes all of them or none.
 pub fn write(
     connection: &mut Connection,
+    clock: &str,
     collection: &str,
     pipeline: i64,
     documents: &[Document],
@@ -31,24 +33,25 @@ pub fn write(
     let table = quoted(collection);
     let lock = connection.prepare("SELECT last FROM wasmill_collections WHERE name = $1 FOR UPDATE")?;
     let find = connection.prepare(&format!(
-        "SELECT k.place::int, d.version, d.row, d.pipeline, d.digest, d.sequence
+        "SELECT k.place::int, d.version, d.row, d.pipeline, d.digest, d.sequence, d.body IS NOT NULL AND d.written <= {}
          FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (partition_key, id, place)
-         JOIN {table} AS d ON d.partition_key = k.partition_key AND d.id = k.id"
+         JOIN {table} AS d ON d.partition_key = k.partition_key AND d.id = k.id",
+        expired(clock, collection)
     ))?;
     let confirm = connection.prepare(&format!(
-        "UPDATE {table} AS d SET version = n.version, row = n.row, pipeline = n.pipeline
+        "UPDATE {table} AS d SET version = n.version, row = n.row, pipeline = n.pipeline, written = {clock}
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n (sequence, version, row, pipeline)
          WHERE d.sequence = n.sequence"
     ))?;
     let insert = connection.prepare(&format!(
-        "INSERT INTO {table} AS d (partition_key, id, body, version, row, pipeline, digest, sequence, size)
-         SELECT n.*, octet_length(n.body::text)
+        "INSERT INTO {table} AS d (partition_key, id, body, version, row, pipeline, digest, sequence, size, written)
+         SELECT n.*, octet_length(n.body::text), {clock}
          FROM (SELECT partition_key, id, body::jsonb, version, row, pipeline, digest, sequence
                FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[])
                    AS n (partition_key, id, body, version, row, pipeline, digest, sequence) {ONCE}) AS n
          ON CONFLICT (partition_key, id) DO UPDATE SET body = excluded.body, version = excluded.version,
              row = excluded.row, pipeline = excluded.pipeline, digest = excluded.digest, sequence = excluded.sequence,
-             size = excluded.size"
+             size = excluded.size, written = excluded.written"
     ))?;
     let count = connection.prepare("UPDATE wasmill_collections SET last = $2 WHERE name = $1")?;
 
@@ -61,31 +64,34 @@ pub fn write(
     let mut last: i64 = last.get(0);
     let before = last;
     let (partitions, ids): (Vec<&str>, Vec<&str>) = keys.iter().copied().unzip();
-    let mut there: HashMap<usize, (Stamp<Vec<u8>>, i64)> = HashMap::new();
+    let mut there: HashMap<usize, (Stamp<Vec<u8>>, i64, bool)> = HashMap::new();
     for found in transaction.query(&find, &[&partitions, &ids])? {
+        // What expired counts as deleted, before the sweep makes it that.
+        let is_expired = found.get::<_, Option<bool>>(6) == Some(true);
+        let body: Option<Vec<u8>> = found.get(4);
         let stamp = Stamp {
             version: found.get(1),
             row: found.get::<_, i64>(2).unsigned_abs(),
             pipeline: found.get(3),
-            body: found.get(4),
+            body: body.filter(|_| !is_expired),
         };
         // Counted from 1.
         let place = usize::try_from(found.get::<_, i32>(0) - 1).unwrap_or_default();
-        there.insert(place, (stamp, found.get(5)));
+        there.insert(place, (stamp, found.get(5), is_expired));
     }
 
     let mut counts = Counts::default();
     let (mut confirmed, mut changed) = (Confirmed::default(), Changed::default());
     for (place, ((partition_key, id), places)) in keys.iter().zip(&by_key).enumerate() {
-        let (there, sequence) = match there.remove(&place) {
-            Some((stamp, sequence)) => (There::Written(stamp), Some(sequence)),
-            None => (There::Nothing, None),
+        let (there, sequence, is_expired) = match there.remove(&place) {
+            Some((stamp, sequence, is_expired)) => (There::Written(stamp), Some(sequence), is_expired),
+            None => (There::Nothing, None, false),
         };
         let stamped = |place: &usize| Some((*place, stamp(documents.get(*place)?, pipeline)));
         let settled = settle(there, places.iter().filter_map(stamped));
         counts += settled.counts;
         let Some((place, stamp)) = settled.write else { continue };
-        match (sequence, settled.is_change) {
+        match (sequence, settled.is_change || is_expired) {
             (Some(sequence), false) => confirmed.push(sequence, &stamp),
             _ => {
                 last += 1;

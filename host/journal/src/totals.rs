@@ -129,6 +129,10 @@ impl Documents for WithTotals {
         Ok(ended)
     }
 
+    fn sweep(&self) -> Result<bool, Failure> {
+        self.database.sweep()
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.database.sync()
     }

@@ -28,6 +28,10 @@ pub use crate::bindings::imports::wasmill::pipeline::documents::{Document, Writt
 use query::{Changes, Filter, Key, Page, Query};
 pub use sqlite::Database;
 
+/// For how many seconds a deletion is remembered: whoever follows the changes and comes back within that time is told of it,
+/// and an older write that comes late does not bring the document back. The adapter of Cosmos DB has it the same.
+pub const REMEMBERED_SECONDS: u32 = 30 * 24 * 60 * 60;
+
 /// A document database that is written to.
 pub trait Documents: fmt::Debug + Send + Sync {
     /// Writes documents of a collection; `pipeline` is a digest of what makes the rows. Writing them again changes nothing,
@@ -53,6 +57,12 @@ pub trait Documents: fmt::Debug + Send + Sync {
     /// That an event has written all that it writes; what happened to documents in consequence, by collection.
     fn end(&self, _: &Origin, _pipeline: i64) -> Result<BTreeMap<String, DocumentCounts>, Failure> {
         Ok(BTreeMap::new())
+    }
+
+    /// Removes documents that expired, and forgets deletions of long ago, a bounded number of them; whether there may be more.
+    /// It waits for the database.
+    fn sweep(&self) -> Result<bool, Failure> {
+        Ok(false)
     }
 
     /// Makes durable what was written so far, if it is not already.
@@ -85,7 +95,7 @@ impl From<&Event> for Origin {
 }
 
 /// A document database that is read. Nothing here waits for long, but all of it waits for the database: not to be called
-/// where others wait. A collection that is not there has no documents.
+/// where others wait. A collection that is not there has no documents, and one that expired is not there.
 pub trait ReadDocuments: fmt::Debug + Send + Sync {
     /// The collections, in the order of their names.
     fn collections(&self) -> Result<Vec<String>, ReadError>;
@@ -112,6 +122,9 @@ pub trait ReadDocuments: fmt::Debug + Send + Sync {
 
     /// The position after the last change; something changed if it is another than before.
     fn position(&self, collection: &str) -> Result<i64, ReadError>;
+
+    /// The position of the last deletion that is forgotten: whoever knows fewer of the changes may have missed it.
+    fn forgotten(&self, collection: &str) -> Result<i64, ReadError>;
 
     /// Random bytes that are the database's own, and stay: positions are its own as well.
     fn identity(&self) -> Result<[u8; 32], ReadError>;

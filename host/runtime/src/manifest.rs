@@ -110,8 +110,11 @@ pub struct DocumentCollection {
     pub withdrawn: Option<String>,
     /// Of Cosmos DB: the path of the partition key in a document (default `/partitionKey`, which documents are given).
     pub partition_key: Option<String>,
-    /// Of Cosmos DB: after how many seconds a document expires that was not written again (default: never); used when the
-    /// collection is created.
+    /// After how many seconds a document expires that was not written again (default: never). It is not shown any more then, and
+    /// `wasmill up` removes it within seconds, which is a change like any other. What is written with a greater version counts
+    /// as written again, also if its body is the same; an event that is run again changes nothing, and not this either, but
+    /// brings back what expired. CouchDB has no such thing; Cosmos DB removes without a word, and uses it when the collection
+    /// is created.
     pub ttl_seconds: Option<u32>,
     /// Of Cosmos DB: its throughput, in request units a second; used when it is created.
     pub throughput: Option<u32>,

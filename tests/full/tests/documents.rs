@@ -8,6 +8,8 @@ mod cosmos;
 mod couch;
 #[path = "documents/embedded.rs"]
 mod embedded;
+#[path = "documents/expiry.rs"]
+mod expiry;
 #[path = "documents/postgres.rs"]
 mod postgres;
 #[path = "documents/reading.rs"]
@@ -18,6 +20,7 @@ mod spin;
 mod suite;
 
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::adapter;
@@ -28,7 +31,8 @@ use serde_json::json;
 use spin::Spin;
 use suite::{Rig, Served, document};
 use wasmill_document_postgres::Postgres;
-use wasmill_runtime::documents::{Document, Documents};
+use wasmill_runtime::documents::query::Filter;
+use wasmill_runtime::documents::{Document, Documents, ReadDocuments};
 use wasmill_runtime::failure::Failure;
 use wasmill_runtime::plan::PostgresPlan;
 use wasmill_tests_full::folder as folder_of;
@@ -117,18 +121,65 @@ fn postgresql_that_is_started_again_goes_on() {
 }
 
 #[test]
+fn documents_expire_in_the_embedded_database() {
+    let embedded = Embedded::new();
+    let database = embedded.expiring("visits", expiry::TTL);
+    let pass = |seconds| {
+        embedded::NOW.fetch_add(seconds, Ordering::SeqCst);
+    };
+    let (store, reader) = (database.as_ref(), database.as_ref());
+    let case = |collection| expiry::Case { store, reader, collection, pass: &pass };
+    expiry::documents_expire_and_are_forgotten(&case("visits"));
+    // A collection in which nothing expires any more.
+    store.upsert_batch("visits", 1, &[document("p", "a", 9, json!({}))]).unwrap();
+    store.expire("visits", None).unwrap();
+    pass(1_000_000);
+    assert!(!store.sweep().unwrap());
+    assert_eq!(ReadDocuments::count(reader, "visits", &Filter::default()).unwrap(), 1);
+    store.expire("many", Some(expiry::TTL)).unwrap();
+    expiry::many_expire(&case("many"));
+}
+
+#[test]
+fn documents_expire_in_postgresql() {
+    let server = postgres::Server::start();
+    let pass = |seconds| server.pass(seconds);
+    let expiring = |collection, check: fn(&expiry::Case<'_>)| {
+        let database = server.expiring(collection, expiry::TTL);
+        check(&expiry::Case { store: database.as_ref(), reader: database.as_ref(), collection, pass: &pass });
+        database
+    };
+    expiring("many", expiry::many_expire);
+    let database = expiring("visits", expiry::documents_expire_and_are_forgotten);
+    database.upsert_batch("visits", 1, &[document("p", "a", 9, json!({}))]).unwrap();
+    pass(i64::from(expiry::TTL));
+    assert_eq!(database.count("visits", &Filter::default()).unwrap(), 0);
+    // A collection in which nothing expires any more.
+    let database = server.indexed("visits", &[]);
+    assert_eq!(database.count("visits", &Filter::default()).unwrap(), 1);
+    assert!(!database.sweep().unwrap());
+}
+
+#[test]
 fn tables_of_an_earlier_version_are_brought_up_to_date_in_postgresql() {
     let server = postgres::Server::start();
     let store = server.indexed("large", &["n"]);
     reading::answers_are_bounded(store.as_ref(), store.as_ref(), "large");
     drop(store);
-    server.sql("ALTER TABLE large DROP COLUMN size");
+    server.sql("ALTER TABLE large DROP COLUMN size, DROP COLUMN written");
+    server.sql("ALTER TABLE wasmill_collections DROP COLUMN ttl, DROP COLUMN forgotten");
+    let read = Postgres::open(&PostgresPlan { create: false, ..server.plan(server.port, "", &[]) }, []).unwrap();
+    let failed = read.count("large", &Filter::default()).unwrap_err().to_string();
+    assert!(failed.contains("of an earlier version") && failed.contains("hint: set `create = true`"), "{failed}");
     let open = |create| {
         let plan = PostgresPlan { create, ..server.plan(server.port, "large", &["n"]) };
         Postgres::open(&plan, ["large"])
     };
     let refused = open(false).unwrap_err().to_string();
-    assert!(refused.contains("of an earlier version: it has no column `size`\nhint: set `create = true`"), "{refused}");
+    assert!(
+        refused.contains("of an earlier version: it has no column `size`, `written`\nhint: set `create = true`"),
+        "{refused}"
+    );
     let store = open(true).unwrap();
     reading::answers_are_bounded(&store, &store, "large");
 }

@@ -128,6 +128,9 @@ impl Run {
             }
         }
         rejects.finish()?;
+        if !self.dry_run {
+            sweep(database.as_deref());
+        }
         let committed = tables.commit();
         summary.print(&rejects, self.format)?;
         ran.and(committed)?;
@@ -150,6 +153,21 @@ impl Run {
     fn extracts<'p>(&self, plan: &'p Plan) -> impl Iterator<Item = &'p Arc<ExtractPlan>> {
         let reads = self.objects.is_empty() && !self.dry_run && self.until.is_none();
         plan.extracts().filter(move |_| reads)
+    }
+}
+
+/// Removes documents that expired, and forgets deletions of long ago.
+fn sweep(database: Option<&dyn Documents>) {
+    let Some(database) = database else { return };
+    loop {
+        match database.sweep() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => {
+                eprintln!("warning: documents that expired are not removed: {failure}");
+                return;
+            }
+        }
     }
 }
 

@@ -45,6 +45,9 @@ const LOOK_AGAIN_FAR: Duration = Duration::from_secs(10);
 const FORGET_AGAIN: Duration = Duration::from_secs(600);
 const FORGET_MORE: Duration = Duration::from_millis(200);
 
+/// How often it is looked for documents that expired, and deletions of long ago.
+const SWEEP_AGAIN: Duration = Duration::from_secs(10);
+
 /// How often metrics that are sent say how the events stand.
 const STAND_AGAIN: Duration = Duration::from_secs(10);
 
@@ -111,6 +114,9 @@ impl Up {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let common = Arc::new(common);
         runtime.spawn(common.clone().forget(session.plan.delivery.keep));
+        if let Some(database) = common.database.clone() {
+            runtime.spawn(sweep(database));
+        }
         if telemetry.sends_metrics() {
             runtime.spawn(common.clone().stand());
         }
@@ -319,6 +325,26 @@ impl Extracts {
             }
         }
         self.kept.iter().map(|(.., is_looked)| is_looked.clone()).collect()
+    }
+}
+
+/// Removes documents that expired, and forgets deletions of long ago, for as long as it is polled.
+async fn sweep(database: Arc<dyn Documents>) {
+    loop {
+        let database = database.clone();
+        let swept = tokio::task::spawn_blocking(move || database.sweep()).await;
+        let has_more = match swept {
+            Ok(Ok(has_more)) => has_more,
+            Ok(Err(failure)) => {
+                tracing::warn!("documents that expired are not removed: {failure}; trying again");
+                false
+            }
+            Err(err) => {
+                tracing::error!("documents that expired are not removed: {err}");
+                false
+            }
+        };
+        tokio::time::sleep(if has_more { FORGET_MORE } else { SWEEP_AGAIN }).await;
     }
 }
 

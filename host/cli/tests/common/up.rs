@@ -192,7 +192,8 @@ pub fn documents(folder: &Path) -> (usize, usize) {
     database(folder).query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
 }
 
-fn database(folder: &Path) -> rusqlite::Connection {
+/// The document database.
+pub fn database(folder: &Path) -> rusqlite::Connection {
     let database = rusqlite::Connection::open(folder.join(".wasmill/documents.db")).unwrap();
     database.busy_timeout(Duration::from_secs(10)).unwrap();
     database

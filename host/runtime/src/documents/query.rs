@@ -295,13 +295,20 @@ pub struct Changes {
     pub position: i64,
     /// Whether there is more already.
     pub has_more: bool,
+    /// The position of the last deletion that is forgotten, and so not among them.
+    pub forgotten: i64,
 }
 
 impl Changes {
+    /// None, up to a position.
+    pub fn none(position: i64) -> Self {
+        Self { documents: Vec::new(), position, has_more: false, forgotten: 0 }
+    }
+
     /// Of what was found up to the position `last`, each with its own, and whether there is more.
-    pub fn of(rows: Vec<(Changed, i64)>, has_more: bool, last: i64) -> Self {
+    pub fn of(rows: Vec<(Changed, i64)>, has_more: bool, last: i64, forgotten: i64) -> Self {
         let position = rows.last().filter(|_| has_more).map_or(last, |(_, position)| *position);
-        Self { documents: rows.into_iter().map(|(changed, _)| changed).collect(), position, has_more }
+        Self { documents: rows.into_iter().map(|(changed, _)| changed).collect(), position, has_more, forgotten }
     }
 }
 

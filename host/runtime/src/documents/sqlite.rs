@@ -3,14 +3,18 @@
 //! A document's key is its collection, partition key and id. `sequence` grows with every change and is the
 //! primary key, so that a change feed is a scan from a position; a write that changes nothing gets none. A document that
 //! was deleted has no body, and is not shown.
+//!
+//! - [`read`]: what is asked; [`sweep`]: what expires and is forgotten.
 
 mod read;
+mod sweep;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::value::RawValue;
 
 use wasmill_settle::{Counts, Stamp, There, settle};
@@ -67,6 +71,28 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE identity (secret BLOB NOT NULL) STRICT;
     INSERT INTO identity VALUES (randomblob(32));
 ",
+    // When a document was written stands before its body, so that the body need not be read for it.
+    "
+    CREATE TABLE documents_4 (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES collections (id),
+        partition_key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        pipeline INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        body TEXT,
+        UNIQUE (collection, partition_key, id)
+    ) STRICT;
+    INSERT INTO documents_4 SELECT sequence, collection, partition_key, id, version, row, pipeline, unixepoch(), body
+        FROM documents ORDER BY sequence;
+    DROP TABLE documents;
+    ALTER TABLE documents_4 RENAME TO documents;
+    CREATE INDEX deleted ON documents (written) WHERE body IS NULL;
+    ALTER TABLE collections ADD COLUMN ttl INTEGER;
+    ALTER TABLE collections ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// What can go wrong with a document database.
@@ -90,6 +116,8 @@ pub struct Database {
     readers: Mutex<Vec<Connection>>,
     /// Whether what is written is taken back.
     is_rehearsal: bool,
+    /// The seconds since 1970-01-01T00:00:00Z.
+    clock: fn() -> i64,
 }
 
 impl Database {
@@ -124,7 +152,13 @@ impl Database {
             path: path.map(Path::to_owned),
             readers: Mutex::default(),
             is_rehearsal: false,
+            clock: now,
         }
+    }
+
+    /// The same database by another clock, which tells the seconds since 1970-01-01T00:00:00Z.
+    pub fn with_clock(self, clock: fn() -> i64) -> Self {
+        Self { clock, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -142,8 +176,8 @@ impl Database {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut counts = Counts::default();
-        let collection = collection_id(&transaction, collection)?;
-        let mut writer = Writer::new(&transaction, collection, pipeline)?;
+        let collection = collection_of(&transaction, collection)?;
+        let mut writer = Writer::new(&transaction, collection, pipeline, (self.clock)())?;
         for document in documents {
             counts += writer.upsert(document)?;
         }
@@ -162,21 +196,50 @@ impl Database {
     pub fn index(&self, collection: &str, fields: &[Field]) -> Result<(), DatabaseError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let number = collection_id(&transaction, collection)?;
+        let number = collection_of(&transaction, collection)?.number;
         read::index(&transaction, number, fields)?;
         Ok(transaction.commit()?)
     }
 }
 
-fn collection_id(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A collection.
+struct Collection {
+    /// Its number.
+    number: i64,
+    /// After how many seconds its documents expire.
+    ttl: Option<i64>,
+}
+
+impl Collection {
+    /// One that is there.
+    fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<Self>> {
+        let mut statement = connection.prepare_cached("SELECT id, ttl FROM collections WHERE name = ?1")?;
+        statement.query_row([name], |row| Ok(Self { number: row.get(0)?, ttl: row.get(1)? })).optional()
+    }
+
+    /// What was written last at this time, or earlier, is expired.
+    fn expired(&self, now: i64) -> i64 {
+        self.ttl.map_or(i64::MIN, |ttl| now.saturating_sub(ttl))
+    }
+}
+
+/// A collection, which is made if it is not there.
+fn collection_of(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Collection> {
     transaction.prepare_cached("INSERT INTO collections (name) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([name])?;
-    transaction.prepare_cached("SELECT id FROM collections WHERE name = ?1")?.query_row([name], |row| row.get(0))
+    Collection::find(transaction, name)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 /// The statements of a batch, prepared once.
 struct Writer<'a> {
     collection: i64,
     pipeline: i64,
+    now: i64,
+    expired: i64,
     insert: CachedStatement<'a>,
     find: CachedStatement<'a>,
     confirm: CachedStatement<'a>,
@@ -184,20 +247,28 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(transaction: &'a Transaction<'_>, collection: i64, pipeline: i64) -> rusqlite::Result<Self> {
+    fn new(
+        transaction: &'a Transaction<'_>,
+        collection: Collection,
+        pipeline: i64,
+        now: i64,
+    ) -> rusqlite::Result<Self> {
         Ok(Self {
-            collection,
+            collection: collection.number,
             pipeline,
+            now,
+            expired: collection.expired(now),
             insert: transaction.prepare_cached(
-                "INSERT INTO documents (collection, partition_key, id, version, row, pipeline, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                "INSERT INTO documents (collection, partition_key, id, version, row, pipeline, written, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
             )?,
             find: transaction.prepare_cached(
-                "SELECT sequence, version, row, pipeline, body FROM documents
+                "SELECT sequence, version, row, pipeline, body, written FROM documents
                  WHERE collection = ?1 AND partition_key = ?2 AND id = ?3",
             )?,
-            confirm: transaction
-                .prepare_cached("UPDATE documents SET version = ?2, row = ?3, pipeline = ?4 WHERE sequence = ?1")?,
+            confirm: transaction.prepare_cached(
+                "UPDATE documents SET version = ?2, row = ?3, pipeline = ?4, written = ?5 WHERE sequence = ?1",
+            )?,
             delete: transaction.prepare_cached("DELETE FROM documents WHERE sequence = ?1")?,
         })
     }
@@ -216,19 +287,23 @@ impl<'a> Writer<'a> {
         }
         let key = params![self.collection, document.partition_key, document.id];
         let (sequence, (counts, is_write, is_change)) = self.find.query_row(key, |old| {
+            let body = old.get_ref(4)?.as_str_or_null()?;
+            // What expired counts as deleted, before the sweep makes it that.
+            let is_expired = body.is_some() && old.get::<_, i64>(5)? <= self.expired;
             let there = Stamp {
                 version: old.get(1)?,
                 row: old.get::<_, i64>(2)?.unsigned_abs(),
                 pipeline: old.get(3)?,
-                body: old.get_ref(4)?.as_str_or_null()?,
+                body: body.filter(|_| !is_expired),
             };
             let settled = settle(There::Written(there), [(0, new)]);
-            Ok((old.get::<_, i64>(0)?, (settled.counts, settled.write.is_some(), settled.is_change)))
+            let is_change = settled.is_change || is_expired;
+            Ok((old.get::<_, i64>(0)?, (settled.counts, settled.write.is_some(), is_change)))
         })?;
         match (is_write, is_change) {
             (false, _) => {}
             (true, false) => {
-                self.confirm.execute(params![sequence, document.version, row, self.pipeline])?;
+                self.confirm.execute(params![sequence, document.version, row, self.pipeline, self.now])?;
             }
             (true, true) => {
                 self.delete.execute([sequence])?;
@@ -240,7 +315,7 @@ impl<'a> Writer<'a> {
 
     fn insert(&mut self, document: &Document, row: i64) -> rusqlite::Result<bool> {
         let Document { partition_key, id, version, body, .. } = document;
-        let values = params![self.collection, partition_key, id, version, row, self.pipeline, body];
+        let values = params![self.collection, partition_key, id, version, row, self.pipeline, self.now, body];
         Ok(self.insert.execute(values)? == 1)
     }
 }
@@ -250,10 +325,11 @@ impl Documents for Database {
         if documents.is_empty() {
             return Ok(DocumentCounts::default());
         }
-        self.upsert_batch(collection, pipeline, documents).map_err(|err| {
-            let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::Retry(format!("{err}{cause}"))
-        })
+        self.upsert_batch(collection, pipeline, documents).map_err(failed)
+    }
+
+    fn sweep(&self) -> Result<bool, Failure> {
+        self.sweep().map_err(failed)
     }
 
     /// Without it a machine that loses power may lose the last batches; a process that dies loses none.
@@ -264,6 +340,11 @@ impl Documents for Database {
     fn reader(self: Arc<Self>) -> Option<Arc<dyn ReadDocuments>> {
         Some(self)
     }
+}
+
+fn failed(err: DatabaseError) -> Failure {
+    let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
+    Failure::Retry(format!("{err}{cause}"))
 }
 
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
@@ -374,8 +455,14 @@ mod tests {
         drop(old);
         let database = Database::open(&path).unwrap();
         assert_eq!(bodies(&database, "a"), ["{\"n\":1}"]);
+        // It counts as written now.
+        database.expire("c", Some(3_600)).unwrap();
+        assert_eq!(database.count("c", &Filter::default()).unwrap(), 1);
+        let database = database.with_clock(|| now() + 3_600);
+        assert_eq!(database.count("c", &Filter::default()).unwrap(), 0);
+        assert_eq!((database.sweep().unwrap(), database.position("c").unwrap()), (false, 2));
         let new = document("a", 1, 2, "{\"n\":2}");
-        assert_eq!(counts(database.upsert_batch("c", 7, &[new]).unwrap()), [0, 1, 0, 0, 0]);
+        assert_eq!(counts(database.upsert_batch("c", 7, &[new]).unwrap()), [1, 0, 0, 0, 0]);
     }
 
     #[test]

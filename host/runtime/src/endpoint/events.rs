@@ -50,7 +50,12 @@ pub struct Endpoint {
 pub fn adapter(plan: &Plan, target: Target) -> Result<AdapterPlan, EndpointError> {
     let kind = match &plan.documents {
         Some(DocumentsPlan::Adapter(adapter)) => return Ok(adapter.clone()),
-        Some(DocumentsPlan::Sqlite { .. }) if target == Target::Spin => {
+        Some(DocumentsPlan::Sqlite { ttl_seconds, .. }) if target == Target::Spin => {
+            if let Some(collection) = ttl_seconds.keys().next() {
+                return Err(EndpointError::Database(format!(
+                    "documents of `{collection}` expire, and in Spin's own SQLite nothing does\nhint: remove `ttl_seconds`, or set `url = \"cosmos+https://ACCOUNT.documents.azure.com/DATABASE\"` in [documents]"
+                )));
+            }
             let (config, origins, settings) = Default::default();
             return Ok(AdapterPlan { component: "documents-spin", config, origins, settings });
         }

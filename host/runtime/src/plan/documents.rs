@@ -26,6 +26,8 @@ pub enum DocumentsPlan {
         path: PathBuf,
         /// The fields that there are indexes over, by collection.
         indexes: Indexes,
+        /// After how many seconds documents expire, by collection.
+        ttl_seconds: BTreeMap<String, u32>,
     },
     /// One of PostgreSQL.
     Postgres(PostgresPlan),
@@ -45,6 +47,8 @@ pub struct PostgresPlan {
     pub create: bool,
     /// The fields that there are indexes over, by collection.
     pub indexes: Indexes,
+    /// After how many seconds documents expire, by collection.
+    pub ttl_seconds: BTreeMap<String, u32>,
 }
 
 /// The document database of a manifest; none if what it says of it is wrong, which is reported.
@@ -65,12 +69,13 @@ pub fn documents(documents: &Documents, folder: &Path, reporter: &mut Reporter) 
     };
     kind.refuse_what_is_of_others(documents, reporter);
     let indexes = indexes(&documents.collections, reporter);
+    let ttl_seconds = ttl_seconds(&documents.collections, reporter);
     let planned = match kind {
         Kind::Sqlite => {
             let path = folder.join(url.trim_start_matches("sqlite:"));
-            Ok(DocumentsPlan::Sqlite { path, indexes })
+            Ok(DocumentsPlan::Sqlite { path, indexes, ttl_seconds })
         }
-        Kind::Postgres => postgres(documents, indexes),
+        Kind::Postgres => postgres(documents, indexes, ttl_seconds),
         Kind::Cosmos => cosmos(documents).map(DocumentsPlan::Adapter),
         Kind::Couch => couch(documents).map(DocumentsPlan::Adapter),
     };
@@ -109,7 +114,7 @@ impl Kind {
             let given = [
                 ("indexes", matches!(self, Self::Cosmos | Self::Couch) && !indexes.is_empty()),
                 ("partition_key", self != Self::Cosmos && partition_key.is_some()),
-                ("ttl_seconds", self != Self::Cosmos && ttl_seconds.is_some()),
+                ("ttl_seconds", self == Self::Couch && ttl_seconds.is_some()),
                 ("throughput", self != Self::Cosmos && throughput.is_some()),
                 ("max_throughput", self != Self::Cosmos && max_throughput.is_some()),
             ];
@@ -164,14 +169,29 @@ fn indexes(collections: &BTreeMap<String, DocumentCollection>, reporter: &mut Re
     indexes
 }
 
-fn postgres(documents: &Documents, indexes: Indexes) -> Result<DocumentsPlan, String> {
+/// After how many seconds documents expire, by collection.
+fn ttl_seconds(collections: &BTreeMap<String, DocumentCollection>, reporter: &mut Reporter) -> BTreeMap<String, u32> {
+    let given = collections.iter().filter_map(|(name, collection)| Some((name.clone(), collection.ttl_seconds?)));
+    let ttl_seconds: BTreeMap<String, u32> = given.collect();
+    for (name, _) in ttl_seconds.iter().filter(|(_, seconds)| !(1..=i32::MAX.unsigned_abs()).contains(*seconds)) {
+        let message = format!("`ttl_seconds` is from 1 to {}\nhint: without it no document expires", i32::MAX);
+        reporter.at(&["documents", "collections", name, "ttl_seconds"], message);
+    }
+    ttl_seconds
+}
+
+fn postgres(
+    documents: &Documents,
+    indexes: Indexes,
+    ttl_seconds: BTreeMap<String, u32>,
+) -> Result<DocumentsPlan, String> {
     let hint = "hint: it is like `postgres://USER@HOST:PORT/DATABASE?sslmode=require`";
     let url = &documents.url;
     let parsed = Url::parse(url).map_err(|err| format!("the document database `{url}`: {err}\n{hint}"))?;
     if parsed.password().is_some() {
         return Err("the URL of the document database has a password, and whoever reads the manifest could read it\nhint: remove it, and set PGPASSWORD in the environment".to_owned());
     }
-    Ok(DocumentsPlan::Postgres(PostgresPlan { url: url.clone(), create: documents.create, indexes }))
+    Ok(DocumentsPlan::Postgres(PostgresPlan { url: url.clone(), create: documents.create, indexes, ttl_seconds }))
 }
 
 fn cosmos(documents: &Documents) -> Result<AdapterPlan, String> {

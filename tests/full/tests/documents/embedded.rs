@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::Connection;
 use serde_json::Value;
 use wasmill_runtime::documents::{Database, Documents};
 
 use crate::suite::Rig;
+
+/// The time, for databases whose documents expire.
+pub static NOW: AtomicI64 = AtomicI64::new(1_700_000_000);
 
 /// A file of documents.
 pub struct Embedded {
@@ -26,6 +30,13 @@ impl Embedded {
         let fields: Vec<_> = fields.iter().map(|field| field.parse().unwrap()).collect();
         database.index(collection, &fields).unwrap();
         Arc::new(database)
+    }
+
+    /// A connection of its own, by [`NOW`], to a collection whose documents expire.
+    pub fn expiring(&self, collection: &str, ttl_seconds: u32) -> Arc<Database> {
+        let database = Database::open(&self.folder.path().join("documents.db")).unwrap();
+        database.expire(collection, Some(ttl_seconds)).unwrap();
+        Arc::new(database.with_clock(|| NOW.load(Ordering::SeqCst)))
     }
 }
 

@@ -24,12 +24,26 @@ impl Server {
             url: self.url().replace(&self.port.to_string(), &port.to_string()),
             create: true,
             indexes: [(collection.to_owned(), fields)].into(),
+            ttl_seconds: BTreeMap::new(),
         }
     }
 
     /// A connection with indexes.
     pub fn indexed(&self, collection: &str, fields: &[&str]) -> Arc<Postgres> {
         Arc::new(Postgres::open(&self.plan(self.port, collection, fields), [collection]).unwrap())
+    }
+
+    /// A connection to a collection whose documents expire, by a clock that stands still but for [`Server::pass`].
+    pub fn expiring(&self, collection: &str, ttl_seconds: u32) -> Arc<Postgres> {
+        self.sql("CREATE TABLE IF NOT EXISTS clock AS SELECT now() AS now");
+        let mut plan = self.plan(self.port, collection, &[]);
+        plan.ttl_seconds.insert(collection.to_owned(), ttl_seconds);
+        Arc::new(Postgres::open_by("(SELECT now FROM clock)", &plan, [collection]).unwrap())
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, seconds: i64) {
+        self.sql(&format!("UPDATE clock SET now = now + interval '{seconds} seconds'"));
     }
 
     fn open(&self, port: u16) -> Arc<dyn Documents> {

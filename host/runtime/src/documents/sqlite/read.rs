@@ -7,7 +7,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Rows, params_from_iter};
 use serde_json::Value;
 
-use super::{Database, DatabaseError, raw, stored};
+use super::{Collection, Database, DatabaseError, raw, stored};
 use crate::documents::query::{ANSWER_BYTES, Changed, Changes, Field, Filter, Key, Page, Query, SORTED_BY, Sorted};
 use crate::documents::sql::{self, Literal, Place};
 use crate::documents::{ReadDocuments, ReadError, Stored};
@@ -15,8 +15,9 @@ use crate::documents::{ReadDocuments, ReadError, Stored};
 /// How many connections are kept for readers.
 const KEPT: usize = 16;
 
-/// A document by its place in the order of changes.
-const BY_SEQUENCE: &str = "SELECT id, partition_key, version, sequence, body FROM documents WHERE sequence = ?1";
+/// A document by its place in the order of changes; without a body if that was written last before some time.
+const BY_SEQUENCE: &str = "SELECT id, partition_key, version, sequence, CASE WHEN written > ?2 THEN body END
+    FROM documents WHERE sequence = ?1";
 
 impl Database {
     /// Does something with a connection that only reads.
@@ -46,7 +47,7 @@ impl Database {
         self.reading(|connection| {
             // What is found first is still there when it is read.
             let snapshot = connection.unchecked_transaction()?;
-            let Some(mut select) = Select::of(&snapshot, collection, &query.filter)? else {
+            let Some(mut select) = Select::of(&snapshot, collection, &query.filter, (self.clock)())? else {
                 return Ok(Page { documents: Vec::new(), next: None });
             };
             let order = query.order.as_ref().map(place);
@@ -66,7 +67,7 @@ impl Database {
             let (mut find, mut statement) = (snapshot.prepare_cached(BY_SEQUENCE)?, snapshot.prepare_cached(&sql)?);
             let rows = statement.query(params_from_iter(&select.values))?;
             let (rows, has_more) = fill(rows, query.limit, |row| {
-                let stored = find.query_row([row.get::<_, i64>(0)?], stored)?;
+                let stored = find.query_row([row.get(0)?, i64::MIN], stored)?;
                 let bytes = stored.body.get().len();
                 Ok(((stored, sorted_of(row)?), bytes))
             })?;
@@ -106,14 +107,15 @@ impl ReadDocuments for Database {
 
     fn get(&self, collection: &str, keys: &[Key]) -> Result<Vec<Option<Stored>>, ReadError> {
         let found = self.reading(|connection| {
-            let Some(collection) = number_of(connection, collection)? else { return Ok(vec![None; keys.len()]) };
+            let Some(collection) = Collection::find(connection, collection)? else { return Ok(vec![None; keys.len()]) };
+            let expired = collection.expired((self.clock)());
             let mut statement = connection.prepare_cached(
                 "SELECT id, partition_key, version, sequence, body FROM documents
-                 WHERE collection = ?1 AND partition_key = ?2 AND id = ?3 AND body IS NOT NULL",
+                 WHERE collection = ?1 AND partition_key = ?2 AND id = ?3 AND body IS NOT NULL AND written > ?4",
             )?;
             let (mut found, mut bytes) = (Vec::new(), 0);
             for Key { partition_key, id } in keys {
-                let stored = statement.query_row((collection, partition_key, id), stored).optional()?;
+                let stored = statement.query_row((collection.number, partition_key, id, expired), stored).optional()?;
                 bytes += stored.as_ref().map_or(0, |stored| stored.body.get().len());
                 found.push(stored);
                 if bytes >= ANSWER_BYTES {
@@ -131,7 +133,7 @@ impl ReadDocuments for Database {
 
     fn count(&self, collection: &str, filter: &Filter) -> Result<u64, ReadError> {
         let count = self.reading(|connection| {
-            let Some(select) = Select::of(connection, collection, filter)? else { return Ok(0) };
+            let Some(select) = Select::of(connection, collection, filter, (self.clock)())? else { return Ok(0) };
             let sql = format!("SELECT count(*) FROM documents WHERE {}", select.conditions);
             connection.prepare_cached(&sql)?.query_row(params_from_iter(&select.values), |row| row.get(0))
         });
@@ -148,10 +150,12 @@ impl ReadDocuments for Database {
         let changes = self.reading(|connection| {
             let snapshot = connection.unchecked_transaction()?;
             let last = last(&snapshot)?;
-            let Some(collection) = number_of(&snapshot, collection)? else {
-                return Ok(Changes::of(Vec::new(), false, last.max(after)));
+            let forgotten = forgotten(&snapshot, collection)?;
+            let Some(collection) = Collection::find(&snapshot, collection)? else {
+                return Ok(Changes::none(last.max(after)));
             };
-            let mut values: Vec<Sql> = vec![after.into(), collection.into(), (i64::from(limit) + 1).into()];
+            let expired = collection.expired((self.clock)());
+            let mut values: Vec<Sql> = vec![after.into(), collection.number.into(), (i64::from(limit) + 1).into()];
             let mut only = "";
             if let Some(partitions) = partitions {
                 values.push(Value::from(partitions).to_string().into());
@@ -166,17 +170,21 @@ impl ReadDocuments for Database {
             let rows = statement.query(params_from_iter(&values))?;
             let (rows, has_more) = fill(rows, limit, |row| {
                 let sequence: i64 = row.get(0)?;
-                let changed = find.query_row([sequence], changed)?;
+                let changed = find.query_row([sequence, expired], changed)?;
                 let bytes = changed.body.as_ref().map_or(0, |body| body.get().len());
                 Ok(((changed, sequence), bytes))
             })?;
-            Ok(Changes::of(rows, has_more, last.max(after)))
+            Ok(Changes::of(rows, has_more, last.max(after), forgotten))
         });
         changes.map_err(failed)
     }
 
     fn position(&self, _: &str) -> Result<i64, ReadError> {
         self.reading(last).map_err(failed)
+    }
+
+    fn forgotten(&self, collection: &str) -> Result<i64, ReadError> {
+        self.reading(|connection| forgotten(connection, collection)).map_err(failed)
     }
 
     fn identity(&self) -> Result<[u8; 32], ReadError> {
@@ -190,14 +198,18 @@ fn failed(err: DatabaseError) -> ReadError {
     ReadError(cause)
 }
 
-/// The last change of any collection.
+/// The last change of any collection, also if it is forgotten.
 fn last(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.prepare_cached("SELECT coalesce(max(sequence), 0) FROM documents")?.query_row([], |row| row.get(0))
+    let mut statement = connection.prepare_cached(
+        "SELECT max((SELECT coalesce(max(sequence), 0) FROM documents), (SELECT coalesce(max(forgotten), 0) FROM collections))",
+    )?;
+    statement.query_row([], |row| row.get(0))
 }
 
-fn number_of(connection: &Connection, collection: &str) -> rusqlite::Result<Option<i64>> {
-    let mut statement = connection.prepare_cached("SELECT id FROM collections WHERE name = ?1")?;
-    statement.query_row([collection], |row| row.get(0)).optional()
+/// The last deletion of a collection that is forgotten.
+fn forgotten(connection: &Connection, collection: &str) -> rusqlite::Result<i64> {
+    let mut statement = connection.prepare_cached("SELECT forgotten FROM collections WHERE name = ?1")?;
+    Ok(statement.query_row([collection], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 fn changed(row: &Row<'_>) -> rusqlite::Result<Changed> {
@@ -231,11 +243,16 @@ struct Select {
 
 impl Select {
     /// Of documents of a collection; none if there is no such collection.
-    fn of(connection: &Connection, collection: &str, filter: &Filter) -> rusqlite::Result<Option<Self>> {
-        let Some(collection) = number_of(connection, collection)? else { return Ok(None) };
+    fn of(connection: &Connection, collection: &str, filter: &Filter, now: i64) -> rusqlite::Result<Option<Self>> {
+        let Some(collection) = Collection::find(connection, collection)? else { return Ok(None) };
         // As it stands in indexes, so that they are used.
-        let conditions = format!("collection = {collection} AND body IS NOT NULL");
+        let conditions = format!("collection = {} AND body IS NOT NULL", collection.number);
         let mut select = Self { conditions, values: Vec::new() };
+        if collection.ttl.is_some() {
+            let place = select.bind(collection.expired(now));
+            // The index over it is for the sweep: nearly all documents were written later.
+            let _ = write!(select.conditions, " AND +written > {place}");
+        }
         if let Some(id) = &filter.id {
             let place = select.bind(id.clone());
             let _ = write!(select.conditions, " AND id = {place}");
