@@ -49,16 +49,6 @@ impl WithTotals {
         Ok(with)
     }
 
-    /// Forgets totals of a collection that nothing was contributed to since a time, a bounded number of them; whether there may
-    /// be more.
-    pub fn forget(&self, collection: &str, before: i64) -> Result<bool, JournalError> {
-        let name = collection.to_owned();
-        self.journal.ledger(move |db, pipeline| {
-            let before = before.saturating_add(db.skew());
-            ledger::forget(db, pipeline, &name, before)
-        })
-    }
-
     /// Writes the totals that are not written yet, and remembers that they are.
     fn write(&self, collection: &str, totals: &Arc<Totals>) -> Result<DocumentCounts, Failure> {
         let mut counts = DocumentCounts::default();
@@ -130,7 +120,17 @@ impl Documents for WithTotals {
     }
 
     fn sweep(&self) -> Result<bool, Failure> {
-        self.database.sweep()
+        let mut has_more = self.database.sweep()?;
+        for (collection, totals) in &self.totals {
+            let Some(seconds) = totals.ttl_seconds else { continue };
+            let (name, before) = (collection.clone(), (self.clock)().saturating_sub(i64::from(seconds) * 1_000_000));
+            let forgotten = self.journal.ledger(move |db, pipeline| {
+                let before = before.saturating_add(db.skew());
+                ledger::forget(db, pipeline, &name, before)
+            });
+            has_more |= forgotten.map_err(unrecorded)?;
+        }
+        Ok(has_more)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -114,7 +114,7 @@ impl Up {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let common = Arc::new(common);
         runtime.spawn(common.clone().forget(session.plan.delivery.keep));
-        if let Some(database) = common.database.clone() {
+        if let Some(database) = session.with_totals(common.database.clone(), Some(&common.journal))? {
             runtime.spawn(sweep(database));
         }
         if telemetry.sends_metrics() {

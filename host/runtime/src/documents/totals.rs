@@ -34,6 +34,8 @@ pub struct Totals {
     pub withdrawn: Option<Field>,
     /// The fields of a total that are computed.
     pub rules: Vec<(Field, Rule)>,
+    /// After how many seconds a total is forgotten that nothing was contributed to.
+    pub ttl_seconds: Option<u32>,
 }
 
 /// How a field of a total is computed.
@@ -124,7 +126,7 @@ impl Totals {
             let message = "a contribution is withdrawn by its source\nhint: `source = \"FIELD\"` names the field that tells which";
             return Err((at(&["withdrawn"]), message.to_owned()));
         }
-        Ok(Self { source, withdrawn, rules })
+        Ok(Self { source, withdrawn, rules, ttl_seconds: None })
     }
 
     /// What tells these rules from others: totals of others are to be added up anew.

@@ -143,6 +143,7 @@ pub fn totals(documents: &Documents, reporter: &mut Reporter) -> BTreeMap<String
         }
         match Totals::new(source.as_deref(), withdrawn.as_deref(), totals) {
             Ok(totals) => {
+                let totals = Totals { ttl_seconds: collection.ttl_seconds, ..totals };
                 planned.insert(name.clone(), Arc::new(totals));
             }
             Err((keys, message)) => report(&keys.iter().map(String::as_str).collect::<Vec<_>>(), message),
