@@ -56,7 +56,7 @@ WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wa
   COSMOS_SERVER=$cache/cosmos/debug/cosmos-server COSMOS_KEY=$cosmos_key \
   COUCHDB_USER=ada COUCHDB_PASSWORD='se cret: é' \
   DOCUMENTS_NODE=$documents_node DOCUMENTS_PYTHON=$documents_python \
-  cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
+  cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test query --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
 
 # Whether documents are answered as the description for clients says.
 python3 tests/api/check.py "$WASMILL_PROGRAM" "$(tools/python.sh api tests/api/requirements.txt)/schemathesis"

@@ -4,6 +4,7 @@
 
 mod extract;
 mod nats;
+mod query;
 mod sink;
 mod table;
 
@@ -16,6 +17,7 @@ use crate::sandbox::Limits;
 
 pub use extract::{ExtractFrom, ExtractMode, ExtractTo, ExtractTrigger, ExtractType, Rewrites};
 pub use nats::NatsTrigger;
+pub use query::{AttachedDatabase, View, ViewFile, ViewSql};
 pub use sink::{DeltaSink, PostgresSink, Sink, SinkColumns, SinkMode};
 pub use table::{Table, TableType};
 
@@ -43,6 +45,12 @@ pub struct Manifest {
     /// Reference tables for transforms, by the name they have in SQL.
     #[serde(default)]
     pub tables: BTreeMap<TableName, Table>,
+    /// Queries that `wasmill query` knows as tables, by the name they have in SQL.
+    #[serde(default)]
+    pub views: BTreeMap<TableName, View>,
+    /// Databases that `wasmill query` knows as schemas, by the name they have in SQL.
+    #[serde(default)]
+    pub databases: BTreeMap<TableName, AttachedDatabase>,
     /// Where it is kept what became of every event.
     pub journal: Option<Journal>,
     /// How events are delivered.

@@ -112,6 +112,25 @@ impl Pipeline {
         })
     }
 
+    /// The rows of one of the reference tables that are objects, as the pipeline reads it.
+    pub fn table(engine: &Engine, plan: &Plan, name: &str) -> Result<RecordBatch, Diagnostics> {
+        let read = on_deep_stack(|| {
+            let mut reporter = Reporter::new(&plan.file, &plan.text);
+            match sandbox::linker(engine) {
+                Ok(linker) => Loader::new(engine, linker, None, &NoTables, reporter).only_table(plan, name),
+                Err(err) => {
+                    reporter.at_byte(None, format!("the functions' imports cannot be linked: {err:#}"));
+                    reporter.finish(None)
+                }
+            }
+        });
+        read.unwrap_or_else(|err| {
+            let mut reporter = Reporter::new(&plan.file, &plan.text);
+            reporter.at_byte(None, format!("cannot start a thread: {err}"));
+            reporter.finish(None)
+        })
+    }
+
     /// The steps that take a step's rows, and which of them.
     pub fn children(&self, step: usize) -> impl Iterator<Item = (usize, &Step, &Edge)> {
         let edges = self

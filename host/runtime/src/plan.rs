@@ -6,6 +6,7 @@ mod documents;
 mod extract;
 mod files;
 mod nats;
+mod query;
 mod read;
 mod sink;
 
@@ -30,7 +31,8 @@ pub use documents::{DocumentsPlan, Indexes, PostgresPlan};
 pub use extract::{ExtractPlan, ExtractRows};
 pub use files::Files;
 pub use nats::NatsPlan;
-pub use read::{SinkPlaces, documents_of, journal_of, resolve, sinks_of};
+pub use query::{DatabasePlace, QueryPlan, QueryTable, ViewPlan};
+pub use read::{SinkPlaces, documents_of, journal_of, query_of, resolve, sinks_of};
 pub use sink::{SinkPlan, SinkTable};
 
 /// What will be done.
@@ -63,6 +65,10 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// Tables that steps' rows are written to.
     pub sinks: Vec<SinkPlan>,
+    /// Queries that have names.
+    pub views: BTreeMap<TableName, ViewPlan>,
+    /// Databases that are asked together with the rest.
+    pub databases: BTreeMap<TableName, DatabasePlace>,
     /// The pipeline's own tests.
     pub tests: Vec<TestPlan>,
 }

@@ -79,8 +79,9 @@ fn parameters(url: &str, password: &str, names: [&str; 2]) -> io::Result<HashMap
     add(database_name, Some(url.path().trim_start_matches('/').to_owned()));
     add("pass", std::env::var(password).ok());
     add("sslmode", Some("prefer".to_owned()));
-    // One is enough for a table that is read once.
-    add("connection_pool_size", Some("1".to_owned()));
+    // A query that joins a table with itself reads it twice at once, and each part would wait for the other. They are opened
+    // when they are needed.
+    add("connection_pool_size", Some("8".to_owned()));
     Ok(parameters)
 }
 

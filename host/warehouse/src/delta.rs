@@ -35,6 +35,7 @@ use wasmill_runtime::plan::SinkPlan;
 use wasmill_runtime::sink::{Batch, BoundSink, Committed, Sink};
 use wasmill_runtime::store::Location;
 
+use crate::query::Moment;
 use crate::wait::wait;
 use payload::Staged;
 
@@ -189,6 +190,25 @@ pub async fn provider(location: &Location, context: &SessionContext) -> io::Resu
     let table = open::existing(location).await?.ok_or_else(|| open::missing(location))?;
     table.update_datafusion_session(&context.state()).map_err(failed)?;
     table.table_provider().await.map_err(io::Error::other)
+}
+
+/// The same of a table as it was.
+pub async fn provider_at(
+    location: &Location,
+    context: &SessionContext,
+    moment: Moment,
+) -> io::Result<Arc<dyn TableProvider>> {
+    let table = open::as_it_was(location, moment).await?;
+    table.update_datafusion_session(&context.state()).map_err(failed)?;
+    table.table_provider().await.map_err(io::Error::other)
+}
+
+/// Whether there is a table.
+pub async fn is_there(location: &Location) -> io::Result<bool> {
+    match location {
+        Location::File(folder) => Ok(folder.join("_delta_log").is_dir()),
+        Location::Url(_) => Ok(open::existing(location).await?.is_some()),
+    }
 }
 
 /// What went wrong with a table.

@@ -5,12 +5,14 @@
 //! - [`delta`]: tables of Delta Lake, by the crate `deltalake`: as sinks of pipelines, and looked after;
 //! - `postgres`: tables of PostgreSQL as sinks;
 //! - [`Tables`]: tables that transforms join with, of a lake or of `databases`; `extract`: the same as objects to run;
+//! - [`query`]: all of it asked in SQL;
 //! - `wait`: asynchronous work where nothing else is.
 
 mod databases;
 pub mod delta;
 mod extract;
 mod postgres;
+pub mod query;
 mod tables;
 mod wait;
 

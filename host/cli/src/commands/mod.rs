@@ -13,6 +13,7 @@ mod listen;
 mod new;
 mod pull;
 mod push;
+mod query;
 mod run;
 mod runs;
 mod schema;
@@ -56,6 +57,7 @@ enum Command {
     Pull(pull::Pull),
     Access(access::Access),
     Documents(documents::Documents),
+    Query(query::Query),
     #[cfg(feature = "warehouse")]
     Tables(tables::Tables),
     Inspect(inspect::Inspect),
@@ -83,6 +85,7 @@ impl Cli {
             Command::Pull(command) => command.run(),
             Command::Access(command) => command.run(),
             Command::Documents(command) => command.run(),
+            Command::Query(command) => command.run(),
             #[cfg(feature = "warehouse")]
             Command::Tables(command) => command.run(),
             Command::Inspect(command) => command.run(),
@@ -100,6 +103,9 @@ pub enum Exit {
     Failures,
     /// 2: the command, the manifest or the host is at fault.
     Unusable,
+    /// 130: it was ended by Ctrl-C, as shells have it.
+    #[cfg(feature = "warehouse")]
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -108,6 +114,8 @@ impl From<Exit> for ExitCode {
             Exit::Done => Self::SUCCESS,
             Exit::Failures => Self::from(1),
             Exit::Unusable => Self::from(2),
+            #[cfg(feature = "warehouse")]
+            Exit::Interrupted => Self::from(130),
         }
     }
 }

@@ -16,6 +16,14 @@ pub enum Sink {
 }
 
 impl Sink {
+    /// Its name.
+    pub fn id(&self) -> &Id {
+        match self {
+            Self::Delta(sink) => &sink.id,
+            Self::Postgres(sink) => &sink.id,
+        }
+    }
+
     /// The store whose folder the table is in.
     pub fn store(&self) -> Option<&Id> {
         match self {

@@ -10,13 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::Loader;
 use crate::capability::objects::OpenObject;
+use crate::diagnostics::Diagnostics;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::function::ingest::Ingest;
 use crate::function::transform::Table;
 use crate::function::{Instance, Setup};
 use crate::manifest::TableName;
-use crate::plan::{ForeignTable, ObjectTable, TablePlan, TableRows};
+use crate::plan::{ForeignTable, ObjectTable, Plan, TablePlan, TableRows};
 use crate::rows::{self, Reject, Rows};
 use crate::sandbox::Grants;
 use crate::store::{Found, Location};
@@ -47,9 +48,24 @@ impl ReadTable {
 }
 
 impl Loader<'_> {
+    /// The rows of one table that is an object.
+    pub(super) fn only_table(mut self, plan: &Plan, name: &str) -> Result<RecordBatch, Diagnostics> {
+        let rows = plan.tables.iter().find(|table| table.name.as_str() == name).and_then(|table| match &table.rows {
+            TableRows::Object(object) => self.object_rows(&table.name, object),
+            TableRows::Foreign(_) => None,
+        });
+        if rows.is_none() && self.reporter.is_empty() {
+            self.reporter.at(&["tables"], format!("there is no table `{name}` whose rows are in an object"));
+        }
+        self.reporter.finish(rows.map(|rows| rows.batch))
+    }
+
     pub(super) fn table(&mut self, plan: &TablePlan) -> Option<Table> {
         match &plan.rows {
-            TableRows::Object(object) => self.object_table(&plan.name, object),
+            TableRows::Object(object) => {
+                let rows = self.object_rows(&plan.name, object)?;
+                Some((plan.name.to_string(), rows.into_stream()))
+            }
             TableRows::Foreign(table) => match read_foreign(table, self.source) {
                 Ok((rows, digest)) => {
                     self.foreign_tables.push(ReadTable { name: plan.name.clone(), plan: table.clone(), digest });
@@ -64,7 +80,7 @@ impl Loader<'_> {
         }
     }
 
-    fn object_table(&mut self, name: &TableName, plan: &ObjectTable) -> Option<Table> {
+    fn object_rows(&mut self, name: &TableName, plan: &ObjectTable) -> Option<Rows> {
         let at = ["tables", name.as_str()];
         let function = self.function(&plan.component, &at)?;
         let setup = Setup {
@@ -91,7 +107,7 @@ impl Loader<'_> {
             Ok((rows, rejects, found)) => {
                 self.remote_tables.extend(Some(found).filter(|found| matches!(found.location, Location::Url(_))));
                 self.rejects.extend(rejects.into_iter().map(|reject| (name.to_string(), reject)));
-                Some((name.to_string(), rows.into_stream()))
+                Some(rows)
             }
             Err(failure) => {
                 self.reporter.at(&at, format!("table `{name}`: {}: {failure}", plan.object));

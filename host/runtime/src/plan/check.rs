@@ -2,6 +2,7 @@
 
 mod extracts;
 mod parameters;
+mod query;
 mod sinks;
 mod steps;
 mod tables;
@@ -24,6 +25,8 @@ use crate::plan::{
     TestPlan, TriggerPlan,
 };
 use crate::store::Location;
+
+pub use query::query;
 
 /// How long events that are done are remembered, in days, if the manifest does not say.
 const KEEP_DAYS: f64 = 30.0;
@@ -58,6 +61,7 @@ pub fn plan(
     let triggers = check.triggers();
     let steps = check.steps();
     let sinks = check.sinks();
+    let (views, databases) = (check.views(), check.databases());
     let tests = check.tests();
     let delivery = check.delivery()?;
     let files = check.files;
@@ -76,6 +80,8 @@ pub fn plan(
         triggers,
         steps,
         sinks,
+        views,
+        databases,
         tests,
     })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostics::{Diagnostics, Reporter};
 use crate::manifest::{FILE_NAME, Id, Manifest, Sink};
-use crate::plan::{DocumentsPlan, Files, JournalPlan, Plan, Sources, check, documents};
+use crate::plan::{DocumentsPlan, Files, JournalPlan, Plan, QueryPlan, Sources, check, documents};
 use crate::store::Location;
 use crate::toml_file;
 
@@ -70,6 +70,11 @@ pub fn sinks_of(file: &Path) -> Result<SinkPlaces, Diagnostics> {
         let tables = manifest.sink.iter().filter_map(table).collect();
         Some(SinkPlaces { pipeline: manifest.name, journal, tables })
     })
+}
+
+/// What of a manifest can be asked in SQL; nothing else of it is looked at.
+pub fn query_of(file: &Path) -> Result<QueryPlan, Diagnostics> {
+    toml_file::read(file, |manifest: Manifest, _, reporter| check::query(&manifest, file, reporter))
 }
 
 impl Plan {

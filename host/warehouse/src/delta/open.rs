@@ -4,16 +4,19 @@ use std::io;
 use std::sync::{Arc, Once};
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, SecondsFormat};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
 };
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::SaveMode;
 use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures_util::TryStreamExt;
 use url::Url;
 use wasmill_runtime::store::{self, Location};
 
 use super::{columns, failed};
+use crate::query::Moment;
 
 /// The schemes of stores over the network.
 const SCHEMES: [&str; 5] = ["s3", "az", "abfs", "abfss", "gs"];
@@ -68,6 +71,36 @@ pub async fn existing(location: &Location) -> io::Result<Option<DeltaTable>> {
         Ok(()) => Ok(Some(table)),
         Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidVersion(_)) => Ok(None),
         Err(err) => Err(failed(err)),
+    }
+}
+
+/// The table there as it was.
+pub async fn as_it_was(location: &Location, moment: Moment) -> io::Result<DeltaTable> {
+    let mut table = existing(location).await?.ok_or_else(|| missing(location))?;
+    let newest = table.version().unwrap_or_default();
+    match moment {
+        Moment::Version(version) if version > newest => {
+            Err(io::Error::other(format!("it has no version {version}\nhint: the last one is {newest}")))
+        }
+        Moment::Version(version) => {
+            table.load_version(version).await.map_err(failed)?;
+            Ok(table)
+        }
+        Moment::Time(time) => {
+            table.load_with_datetime(time).await.map_err(failed)?;
+            // Before its first version that one is given.
+            let commit = table.history(Some(1)).try_next().await.map_err(failed)?;
+            let made = commit.and_then(|commit| commit.timestamp).and_then(DateTime::from_timestamp_millis);
+            match made.filter(|made| *made > time) {
+                Some(made) => {
+                    let made = made.to_rfc3339_opts(SecondsFormat::Millis, true);
+                    Err(io::Error::other(format!(
+                        "it was not there by then\nhint: the first version that is left is of {made}"
+                    )))
+                }
+                None => Ok(table),
+            }
+        }
     }
 }
 

@@ -80,7 +80,7 @@ impl Check<'_> {
         Some(ObjectTable { object: object?, component: component?, config: config?, limits: limits? })
     }
 
-    fn foreign_table(&mut self, name: &TableName, table: &Table) -> Option<ForeignTable> {
+    pub(super) fn foreign_table(&mut self, name: &TableName, table: &Table) -> Option<ForeignTable> {
         let at = ["tables", name.as_str()];
         let refresh = table.refresh_seconds.unwrap_or(REFRESH_SECONDS);
         let refresh = Duration::try_from_secs_f64(refresh).ok().filter(|time| !time.is_zero());

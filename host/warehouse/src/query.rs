@@ -1,0 +1,141 @@
+//! SQL over what a pipeline has and whatever else is named: tables of Delta Lake, files in stores, databases. By DataFusion, in
+//! its SQL (<https://datafusion.apache.org/user-guide/sql/>). It only reads.
+//!
+//! # Names
+//! - `flights`: a sink by its id (`-` may be written `_`), a reference table or a view of the manifest;
+//! - `'data/*.parquet'`, `'s3://bucket/orders/'`: files and folders of one format, `STORE/path` in a store of the manifest; a
+//!   folder with a `_delta_log` is a table of Delta Lake. What folders are called `year=2013` becomes a column;
+//! - `shop.orders`, `shop.sales.orders`: a table of an attached database, with its schema there or without.
+//!
+//! # Versions
+//! A table of Delta Lake can be read as it was, in the words of Databricks and of SQL Server and BigQuery, whichever one knows:
+//! ```sql
+//! SELECT * FROM flights VERSION AS OF 12
+//! SELECT * FROM flights@v12
+//! SELECT * FROM flights TIMESTAMP AS OF '2026-01-31 12:00:00'
+//! SELECT * FROM 'lake/flights' FOR SYSTEM_TIME AS OF '2026-01-31T12:00:00Z'
+//! ```
+//! A time without a zone is UTC.
+//!
+//! # Layout
+//! - [`Session`]: from a text to rows; `statement`: what may be asked; `travel`: versions;
+//! - `names`: what a name means, and the tables that it takes; `files`: files and folders as tables;
+//! - [`memory`]: how much of it there is, and what becomes of the rest; [`write`]: rows in the form that is asked for.
+
+mod error;
+mod files;
+pub mod memory;
+mod names;
+mod statement;
+mod travel;
+pub mod write;
+
+use std::io;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use deltalake_core::datafusion::execution::SendableRecordBatchStream;
+use deltalake_core::datafusion::execution::runtime_env::RuntimeEnv;
+use deltalake_core::datafusion::logical_expr::LogicalPlan;
+use deltalake_core::datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use wasmill_runtime::plan::{DatabasePlace, QueryPlan};
+
+pub use error::QueryError;
+pub use names::{Known, KnownKind};
+pub use travel::Moment;
+
+/// Reads a reference table whose rows are in an object, by its name. It waits for whoever has the rows.
+pub type ObjectTables = Arc<dyn Fn(&str) -> io::Result<RecordBatch> + Send + Sync>;
+
+/// What queries are asked of.
+pub struct Session {
+    plan: QueryPlan,
+    objects: ObjectTables,
+    memory: usize,
+    runtime: Arc<RuntimeEnv>,
+}
+
+/// What a query gives.
+pub struct Answer {
+    rows: SendableRecordBatchStream,
+    /// Whether it is a plan, as `EXPLAIN` gives it.
+    is_plan: bool,
+}
+
+impl Answer {
+    /// The columns.
+    pub fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
+
+impl Session {
+    /// A session that knows what is in `plan`, and takes at most `memory` bytes for what operators hold; what does not fit
+    /// is put into files in the system's folder for temporary ones.
+    pub fn new(plan: QueryPlan, objects: ObjectTables, memory: usize) -> Result<Self, QueryError> {
+        let runtime = memory::runtime(memory).map_err(QueryError::run)?;
+        Ok(Self { plan, objects, memory, runtime })
+    }
+
+    /// Plans a query and starts it. Each query sees tables as they are when it begins.
+    pub async fn ask(&self, sql: &str) -> Result<Answer, QueryError> {
+        let statement = statement::parse_one(sql)?;
+        let context = self.context();
+        names::Names::new(self, &context).resolve_all(&statement).await?;
+        let planned = context.state().statement_to_plan(statement).await.map_err(QueryError::plan)?;
+        let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        reads.verify_plan(&planned).map_err(|_| QueryError::Writes)?;
+        let is_plan = matches!(planned, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+        let frame = context.execute_logical_plan(planned).await.map_err(QueryError::plan)?;
+        let rows = frame.execute_stream().await.map_err(|err| self.failed(err))?;
+        Ok(Answer { rows, is_plan })
+    }
+
+    /// What it knows by name.
+    pub fn known(&self) -> Vec<Known> {
+        names::known(&self.plan)
+    }
+
+    /// The columns of a table or a view, named as in SQL.
+    pub async fn columns(&self, table: &str) -> Result<SchemaRef, QueryError> {
+        let asked = self.ask(&format!("SELECT * FROM {table} LIMIT 0")).await?;
+        Ok(asked.schema())
+    }
+
+    /// A query for the tables of a database, if it is one.
+    pub fn tables_of(&self, database: &str) -> Option<String> {
+        let (_, place) = self.plan.databases.iter().find(|(name, _)| name.as_str() == database)?;
+        Some(match place {
+            DatabasePlace::Sqlite(_) => format!(
+                "SELECT name AS \"table\" FROM {database}.sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+            ),
+            DatabasePlace::Postgres(_) | DatabasePlace::Mysql(_) => format!(
+                "SELECT table_schema AS \"schema\", table_name AS \"table\" FROM {database}.information_schema.tables \
+                 WHERE table_schema NOT IN ('information_schema', 'pg_catalog', 'mysql', 'performance_schema', 'sys') ORDER BY 1, 2"
+            ),
+        })
+    }
+
+    /// What is wrong with a view of the manifest, if it is. What it reads that is not there yet is no mistake.
+    pub async fn check_view(&self, name: &str) -> Result<(), QueryError> {
+        let context = self.context();
+        match names::Names::new(self, &context).view(name).await {
+            Err(QueryError::Table { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(err) => Err(err),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn context(&self) -> SessionContext {
+        let mut config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_default_catalog_and_schema(names::CATALOG, names::SCHEMA);
+        memory::fit(&mut config, self.memory);
+        SessionContext::new_with_config_rt(config, self.runtime.clone())
+    }
+
+    fn failed(&self, err: deltalake_core::datafusion::error::DataFusionError) -> QueryError {
+        QueryError::run(err).with_memory(self.memory)
+    }
+}
