@@ -1,12 +1,15 @@
 //! Tables of databases, by the crate `datafusion-table-providers`. Passwords come from the environment, as each database's
 //! own programs have it: `PGPASSWORD`, `MYSQL_PWD`.
 
+mod counted;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion_table_providers::UnsupportedTypeAction;
 use datafusion_table_providers::mysql::MySQLTableFactory;
 use datafusion_table_providers::mysql::pool::MySQLConnectionPool;
 use datafusion_table_providers::postgres::PostgresTableFactory;
@@ -19,6 +22,8 @@ use deltalake_core::datafusion::catalog::TableProvider;
 use deltalake_core::datafusion::common::TableReference;
 use url::Url;
 
+use counted::Counted;
+
 /// How long SQLite waits for others that write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,7 +33,10 @@ pub async fn postgres(url: &str, table: &str) -> io::Result<Arc<dyn TableProvide
     // Moments in conditions are written without a zone, and meant in this one.
     parameters.insert("options".to_owned(), "-c timezone=UTC".to_owned());
     let pool = PostgresConnectionPool::new(to_secret_map(parameters)).await.map_err(failed)?;
-    PostgresTableFactory::new(Arc::new(pool)).table_provider(named(table)).await.map_err(io::Error::other)
+    // `jsonb`, which sinks write lists as, is its text.
+    let pool = pool.with_unsupported_type_action(UnsupportedTypeAction::String);
+    let table = PostgresTableFactory::new(Arc::new(pool)).table_provider(named(table)).await;
+    Ok(Arc::new(Counted(table.map_err(io::Error::other)?)))
 }
 
 /// A table or view of MySQL or MariaDB, by `mysql://USER@HOST:PORT/DATABASE?sslmode=…`.
@@ -42,14 +50,16 @@ pub async fn mysql(url: &str, table: &str) -> io::Result<Arc<dyn TableProvider>>
         "preferred".clone_into(mode);
     }
     let pool = MySQLConnectionPool::new(to_secret_map(parameters)).await.map_err(failed)?;
-    MySQLTableFactory::new(Arc::new(pool)).table_provider(named(table)).await.map_err(io::Error::other)
+    let table = MySQLTableFactory::new(Arc::new(pool)).table_provider(named(table)).await;
+    Ok(Arc::new(Counted(table.map_err(io::Error::other)?)))
 }
 
 /// A table or view of a file of SQLite.
 pub async fn sqlite(file: &Path, table: &str) -> io::Result<Arc<dyn TableProvider>> {
     let path = file.to_str().ok_or_else(|| io::Error::other("its path is not UTF-8"))?;
     let pool = SqliteConnectionPoolFactory::new(path, Mode::File, PATIENCE).build().await.map_err(io::Error::other)?;
-    SqliteTableFactory::new(Arc::new(pool)).table_provider(named(table)).await.map_err(io::Error::other)
+    let table = SqliteTableFactory::new(Arc::new(pool)).table_provider(named(table)).await;
+    Ok(Arc::new(Counted(table.map_err(io::Error::other)?)))
 }
 
 fn named(table: &str) -> TableReference {

@@ -31,7 +31,7 @@ mod travel;
 pub mod write;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -54,6 +54,7 @@ pub struct Session {
     objects: ObjectTables,
     memory: usize,
     runtime: Arc<RuntimeEnv>,
+    warnings: Mutex<Vec<String>>,
 }
 
 /// What a query gives.
@@ -75,7 +76,7 @@ impl Session {
     /// is put into files in the system's folder for temporary ones.
     pub fn new(plan: QueryPlan, objects: ObjectTables, memory: usize) -> Result<Self, QueryError> {
         let runtime = memory::runtime(memory).map_err(QueryError::run)?;
-        Ok(Self { plan, objects, memory, runtime })
+        Ok(Self { plan, objects, memory, runtime, warnings: Mutex::default() })
     }
 
     /// Plans a query and starts it. Each query sees tables as they are when it begins.
@@ -90,6 +91,15 @@ impl Session {
         let frame = context.execute_logical_plan(planned).await.map_err(QueryError::plan)?;
         let rows = frame.execute_stream().await.map_err(|err| self.failed(err))?;
         Ok(Answer { rows, is_plan })
+    }
+
+    /// What went wrong since this was asked for, and stopped nothing.
+    pub fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn warn(&self, warning: String) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 
     /// What it knows by name.
@@ -121,7 +131,7 @@ impl Session {
     pub async fn check_view(&self, name: &str) -> Result<(), QueryError> {
         let context = self.context();
         match names::Names::new(self, &context).view(name).await {
-            Err(QueryError::Table { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(QueryError::Table { why, .. }) if why.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(err) => Err(err),
             Ok(_) => Ok(()),
         }

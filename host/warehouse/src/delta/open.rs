@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Once};
 
 use arrow_schema::SchemaRef;
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, SecondsFormat, Utc};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
 };
@@ -87,21 +87,29 @@ pub async fn as_it_was(location: &Location, moment: Moment) -> io::Result<DeltaT
             Ok(table)
         }
         Moment::Time(time) => {
-            table.load_with_datetime(time).await.map_err(failed)?;
-            // Before its first version that one is given.
-            let commit = table.history(Some(1)).try_next().await.map_err(failed)?;
-            let made = commit.and_then(|commit| commit.timestamp).and_then(DateTime::from_timestamp_millis);
-            match made.filter(|made| *made > time) {
-                Some(made) => {
-                    let made = made.to_rfc3339_opts(SecondsFormat::Millis, true);
-                    Err(io::Error::other(format!(
-                        "it was not there by then\nhint: the first version that is left is of {made}"
-                    )))
-                }
-                None => Ok(table),
-            }
+            let version = version_at(&table, newest, time).await?;
+            table.load_version(version).await.map_err(failed)?;
+            Ok(table)
         }
     }
+}
+
+/// The last version that was committed by then, as its commit tells the time: that of its file is another once a folder is copied.
+async fn version_at(table: &DeltaTable, newest: u64, time: DateTime<Utc>) -> io::Result<u64> {
+    let mut commits = table.history(None);
+    let mut first = None;
+    for version in (0..=newest).rev() {
+        let Some(commit) = commits.try_next().await.map_err(failed)? else { break };
+        let made = commit.timestamp.and_then(DateTime::from_timestamp_millis);
+        if made.is_some_and(|made| made <= time) {
+            return Ok(version);
+        }
+        first = made.or(first);
+    }
+    let first = first.map_or_else(String::new, |made| {
+        format!("\nhint: the first version that is left is of {}", made.to_rfc3339_opts(SecondsFormat::Millis, true))
+    });
+    Err(io::Error::other(format!("it was not there by then{first}")))
 }
 
 /// That there is no table.

@@ -31,20 +31,20 @@ pub enum QueryError {
         hint: String,
     },
     /// A table that is known cannot be read.
-    #[error("table `{name}`: {source}")]
+    #[error("table `{name}`: {why}")]
     Table {
         /// As it was named.
         name: String,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
     /// A view cannot be read.
-    #[error("view `{name}`: {source}")]
+    #[error("view `{name}`: {why}")]
     View {
         /// Its name.
         name: String,
         /// Why.
-        source: Box<QueryError>,
+        why: Box<QueryError>,
     },
     /// A view reads itself.
     #[error("view `{name}` reads itself, by way of {path}")]
@@ -71,7 +71,7 @@ pub enum QueryError {
         why: String,
     },
     /// Its rows cannot be written.
-    #[error("cannot write the rows: {0}")]
+    #[error("cannot write the rows")]
     Write(#[source] io::Error),
     /// Its rows do not go into the form that was asked for.
     #[error("the rows cannot be {format}: {why}")]
@@ -114,6 +114,8 @@ fn text(err: &DataFusionError) -> String {
     rest.trim().to_owned()
 }
 
+/// Who asked for more. After it come those who have the most.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    line.split(" with top memory consumers").next().unwrap_or(line).to_owned()
 }

@@ -154,7 +154,7 @@ struct Found {
 
 impl Place {
     fn of(location: &Location, context: &SessionContext) -> io::Result<Self> {
-        let shown = location.to_string();
+        let shown = location.to_string().trim_end_matches('/').to_owned();
         match location {
             Location::File(path) => {
                 let store = context.runtime_env().object_store(ObjectStoreUrl::local_filesystem());
@@ -256,10 +256,7 @@ impl Found {
                 Some(first) if first.extension != format.extension => {
                     let message = format!(
                         "there are files of several kinds, `{}` and `{}`\nhint: choose some, '{}/*{}'",
-                        first.extension,
-                        format.extension,
-                        self.shown.trim_end_matches('/'),
-                        format.extension
+                        first.extension, format.extension, self.shown, format.extension
                     );
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
                 }

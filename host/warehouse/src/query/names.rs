@@ -109,7 +109,8 @@ impl<'a> Names<'a> {
             self.resolve_known().await;
         }
         for name in names.iter().filter(|name| name.schema() != Some(INFORMATION)) {
-            if !self.context.table_exist(name.clone()).unwrap_or(false) {
+            let is_function = self.context.state().table_functions().contains_key(name.table());
+            if !is_function && !self.context.table_exist(name.clone()).unwrap_or(false) {
                 let table = self.resolve(name).await?;
                 self.register(name, table)?;
             }
@@ -124,12 +125,16 @@ impl<'a> Names<'a> {
                 continue;
             }
             let reference = TableReference::bare(name);
+            // A view before it may have named it.
+            if self.context.table_exist(reference.clone()).unwrap_or(false) {
+                continue;
+            }
             let opened = match self.resolve(&reference).await {
                 Ok(table) => self.register(&reference, table),
                 Err(err) => Err(err),
             };
             if let Err(err) = opened {
-                tracing::warn!("{err}");
+                self.session.warn(err.to_string());
             }
         }
     }
@@ -180,7 +185,7 @@ impl<'a> Names<'a> {
             Some(place) => tables::provider(&place, self.context).await,
             None => Err(io::ErrorKind::NotFound.into()),
         };
-        opened.map_err(|source| QueryError::Table { name: name.to_string(), source })
+        opened.map_err(|why| QueryError::Table { name: name.to_string(), why })
     }
 
     async fn named(&mut self, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
@@ -188,7 +193,7 @@ impl<'a> Names<'a> {
             Some((table, moment)) => (table, Some(moment)),
             None => (name, None),
         };
-        let failed = |source| QueryError::Table { name: table.to_owned(), source };
+        let failed = |why| QueryError::Table { name: table.to_owned(), why };
         let plan = &self.session.plan;
         if plan.views.keys().any(|view| view.as_str() == table) {
             if moment.is_some() {
@@ -237,7 +242,7 @@ impl<'a> Names<'a> {
         match planned {
             // Who names it first is told, and a table that is not there yet is the table's.
             Err(err @ (QueryError::View { .. } | QueryError::Circle { .. } | QueryError::Table { .. })) => Err(err),
-            Err(err) => Err(QueryError::View { name: name.to_owned(), source: Box::new(err) }),
+            Err(err) => Err(QueryError::View { name: name.to_owned(), why: Box::new(err) }),
             Ok(table) => Ok(table),
         }
     }

@@ -16,7 +16,6 @@ use wasmill_warehouse::query::{QueryError, Session, memory, write};
 
 use super::{Query, RowFormat, prompt};
 use crate::commands::Exit;
-use crate::log::{self, LogFormat, LogLevel};
 use crate::tables;
 use crate::text::{counted, seconds};
 
@@ -39,7 +38,6 @@ pub struct Manner {
 
 /// Asks what was typed.
 pub fn run(query: Query) -> Result<Exit> {
-    log::start(LogFormat::Text, LogLevel::Warn);
     let (pipeline, sql) = sort(&query.asked)?;
     let manner = manner(&query)?;
     let mut plan = match &pipeline {
@@ -130,12 +128,14 @@ pub async fn ask(session: &Session, sql: &str, manner: &Manner) -> Result<Exit> 
         }
     };
     let written = tokio::select! {
-        written = tell(session, sql, manner) => written?,
+        // From the beginning on Ctrl-C ends the query, and not the program.
+        biased;
         asked = server::asked_to_stop() => {
             asked.context("cannot wait for Ctrl-C")?;
             eprintln!("the query was ended");
             return Ok(Exit::Interrupted);
         }
+        written = tell(session, sql, manner) => written?,
         () = timeout => bail!(
             "the query took longer than {}\nhint: more time is --timeout SECONDS",
             seconds(manner.timeout.unwrap_or_default())
@@ -151,14 +151,14 @@ pub async fn ask(session: &Session, sql: &str, manner: &Manner) -> Result<Exit> 
 
 async fn tell(session: &Session, sql: &str, manner: &Manner) -> Result<Written> {
     let answer = session.ask(sql).await?;
+    session.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
     let Some(path) = &manner.output else {
         return write::write(session, answer, manner.form, Box::new(io::stdout()), manner.most).await.map_err(said);
     };
     let (out, file) = create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
     let written = write::write(session, answer, manner.form, out, manner.most).await.map_err(said)?;
-    match file {
-        Some(file) => drop(file.persist(path).with_context(|| format!("cannot write `{}`", path.display()))?),
-        None => {}
+    if let Some(file) = file {
+        file.persist(path).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     Ok(written)
 }
