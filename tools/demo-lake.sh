@@ -47,3 +47,4 @@ echo
 bin/wasmill tables list $here
 echo
 echo "Next: bin/wasmill tables history $here/.wasmill/lake/flights"
+echo "      bin/wasmill query $here \"SELECT carrier, avg(risk) AS risk FROM flights GROUP BY carrier ORDER BY risk DESC\""

@@ -187,28 +187,21 @@ impl Sink for DeltaSink {
 
 /// A table's rows, for a session.
 pub async fn provider(location: &Location, context: &SessionContext) -> io::Result<Arc<dyn TableProvider>> {
-    let table = open::existing(location).await?.ok_or_else(|| open::missing(location))?;
-    table.update_datafusion_session(&context.state()).map_err(failed)?;
-    table.table_provider().await.map_err(io::Error::other)
+    provider_if_there(location, context, None).await?.ok_or_else(|| open::missing(location))
 }
 
-/// The same of a table as it was.
-pub async fn provider_at(
+/// The same if there is a table, perhaps as it was.
+pub async fn provider_if_there(
     location: &Location,
     context: &SessionContext,
-    moment: Moment,
-) -> io::Result<Arc<dyn TableProvider>> {
-    let table = open::as_it_was(location, moment).await?;
-    table.update_datafusion_session(&context.state()).map_err(failed)?;
-    table.table_provider().await.map_err(io::Error::other)
-}
-
-/// Whether there is a table.
-pub async fn is_there(location: &Location) -> io::Result<bool> {
-    match location {
-        Location::File(folder) => Ok(folder.join("_delta_log").is_dir()),
-        Location::Url(_) => Ok(open::existing(location).await?.is_some()),
+    moment: Option<Moment>,
+) -> io::Result<Option<Arc<dyn TableProvider>>> {
+    let Some(mut table) = open::existing(location).await? else { return Ok(None) };
+    if let Some(moment) = moment {
+        open::go_back(&mut table, moment).await?;
     }
+    table.update_datafusion_session(&context.state()).map_err(failed)?;
+    Ok(Some(table.table_provider().await.map_err(io::Error::other)?))
 }
 
 /// What went wrong with a table.

@@ -236,6 +236,20 @@ fn rows_go_into_one_table_from_several_pipelines_each_once(kind: Kind) {
     let (_, stdout, stderr) = finished(case.command(&["tables", "show", &table, "--format", "json"]));
     let shown: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
     assert_eq!(shown["rows"], 30_300, "{shown}");
+
+    // The same asked in SQL, beside the files that it came from.
+    for (from, expect) in [
+        (format!("'{table}'"), 30_300),
+        (format!("'{table}' VERSION AS OF 0"), 0),
+        ("'landing/*/*.csv'".to_owned(), 30_300),
+        ("'landing/second'".to_owned(), 100),
+        ("'landing/first/a.csv'".to_owned(), 30_000),
+        ("lake".to_owned(), 30_300),
+    ] {
+        let sql = format!("SELECT count(DISTINCT id) AS n FROM {from}");
+        let (_, stdout, stderr) = finished(case.command(&["query", "first", &sql, "--format", "json"]));
+        assert_eq!(stdout, format!("{{\"n\":{expect}}}\n"), "{from}: {stderr}");
+    }
 }
 
 /// A running `wasmill up`.

@@ -25,9 +25,13 @@ use super::{Exit, name_and_value};
 #[derive(Debug, Args)]
 #[cfg_attr(not(feature = "warehouse"), expect(dead_code, reason = "without the lake nothing is asked"))]
 pub struct Query {
-    /// The pipeline (its folder, its manifest, or the name of a folder in `manifests`), the query, or one after the other.
-    #[arg(value_name = "[PIPELINE] [SQL]", num_args = 0..=2, hide_possible_values = true)]
-    asked: Vec<String>,
+    /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`. Without one this is the query.
+    #[arg(value_name = "PIPELINE")]
+    first: Option<String>,
+
+    /// The query.
+    #[arg(value_name = "SQL")]
+    second: Option<String>,
 
     /// The form of the rows [default: by the end of --output's name, or a table].
     #[arg(long, value_enum)]

@@ -74,24 +74,17 @@ pub async fn existing(location: &Location) -> io::Result<Option<DeltaTable>> {
     }
 }
 
-/// The table there as it was.
-pub async fn as_it_was(location: &Location, moment: Moment) -> io::Result<DeltaTable> {
-    let mut table = existing(location).await?.ok_or_else(|| missing(location))?;
+/// Makes a table what it was.
+pub async fn go_back(table: &mut DeltaTable, moment: Moment) -> io::Result<()> {
     let newest = table.version().unwrap_or_default();
-    match moment {
+    let version = match moment {
         Moment::Version(version) if version > newest => {
-            Err(io::Error::other(format!("it has no version {version}\nhint: the last one is {newest}")))
+            return Err(io::Error::other(format!("it has no version {version}\nhint: the last one is {newest}")));
         }
-        Moment::Version(version) => {
-            table.load_version(version).await.map_err(failed)?;
-            Ok(table)
-        }
-        Moment::Time(time) => {
-            let version = version_at(&table, newest, time).await?;
-            table.load_version(version).await.map_err(failed)?;
-            Ok(table)
-        }
-    }
+        Moment::Version(version) => version,
+        Moment::Time(time) => version_at(table, newest, time).await?,
+    };
+    table.load_version(version).await.map_err(failed)
 }
 
 /// The last version that was committed by then, as its commit tells the time: that of its file is another once a folder is copied.

@@ -72,7 +72,8 @@ pub fn locate(name: &str, stores: &BTreeMap<Id, Location>, base: Option<&Path>) 
         };
     }
     let path = Path::new(literal);
-    let is_path = name.contains(['/', '*']) || format_of(name).is_some() || path.exists();
+    let is_path =
+        name.contains(['/', '*']) || format_of(name).is_some() || base.is_some_and(|base| base.join(path).exists());
     match base {
         _ if !is_path => Ok(None),
         _ if path.is_absolute() => named(Location::File(path.to_owned())),
@@ -98,11 +99,10 @@ pub async fn open(
     moment: Option<Moment>,
     context: &SessionContext,
 ) -> io::Result<Arc<dyn TableProvider>> {
-    if named.glob.is_none() && delta::is_there(&named.within).await? {
-        return match moment {
-            Some(moment) => delta::provider_at(&named.within, context, moment).await,
-            None => delta::provider(&named.within, context).await,
-        };
+    if named.glob.is_none()
+        && let Some(table) = delta::provider_if_there(&named.within, context, moment).await?
+    {
+        return Ok(table);
     }
     if moment.is_some() {
         return Err(no_versions("a file, or a folder of them,"));

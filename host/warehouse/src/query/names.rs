@@ -257,7 +257,10 @@ impl<'a> Names<'a> {
     async fn place(&self, place: &TablePlace, moment: Option<Moment>) -> io::Result<Arc<dyn TableProvider>> {
         match (place, moment) {
             (_, None) => tables::provider(place, self.context).await,
-            (TablePlace::Delta(location), Some(moment)) => delta::provider_at(location, self.context, moment).await,
+            (TablePlace::Delta(location), moment) => {
+                let table = delta::provider_if_there(location, self.context, moment).await?;
+                table.ok_or_else(|| delta::open::missing(location))
+            }
             _ => Err(no_versions("a table of a database")),
         }
     }

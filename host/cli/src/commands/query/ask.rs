@@ -38,7 +38,7 @@ pub struct Manner {
 
 /// Asks what was typed.
 pub fn run(query: Query) -> Result<Exit> {
-    let (pipeline, sql) = sort(&query.asked)?;
+    let (pipeline, sql) = sort(query.first.as_deref(), query.second.as_deref())?;
     let manner = manner(&query)?;
     let mut plan = match &pipeline {
         Some(file) => plan::query_of(file)?,
@@ -68,12 +68,11 @@ pub fn run(query: Query) -> Result<Exit> {
 }
 
 /// The manifest and the query, whichever there is of them.
-fn sort(asked: &[String]) -> Result<(Option<PathBuf>, Option<String>)> {
-    Ok(match asked {
-        [] => (None, None),
-        [pipeline, sql, ..] => (Some(plan::resolve(Path::new(pipeline))?), Some(sql.clone())),
-        [one] if one.contains(char::is_whitespace) => (None, Some(one.clone())),
-        [one] => (Some(plan::resolve(Path::new(one))?), None),
+fn sort(first: Option<&str>, second: Option<&str>) -> Result<(Option<PathBuf>, Option<String>)> {
+    Ok(match (first, second) {
+        (Some(sql), None) if sql.contains(char::is_whitespace) => (None, Some(sql.to_owned())),
+        (Some(pipeline), sql) => (Some(plan::resolve(Path::new(pipeline))?), sql.map(str::to_owned)),
+        (None, _) => (None, None),
     })
 }
 
