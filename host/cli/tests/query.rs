@@ -468,9 +468,15 @@ for index, line in enumerate(lines):
     while prompts() <= index and read():
         pass
     os.write(terminal, line.removeprefix('LONG ').encode() + b'\\r')
-    while line.startswith('LONG ') and prompts() <= index + 1 and read():
-        if said.count(b'\\x1b[?2004l') > index:
-            os.write(terminal, b'\\x03')
+    if line.startswith('LONG '):
+        while said.count(b'\\x1b[?2004l') <= index and read():
+            pass
+        # What comes before the query begins is nobody's.
+        asked = 0
+        while b'was ended' not in said and read():
+            if time.time() > asked + 3:
+                os.write(terminal, b'\\x03')
+                asked = time.time()
 while read():
     pass
 _, status = os.waitpid(pid, 0)

@@ -49,7 +49,7 @@ pub struct Written {
 }
 
 /// Writes rows in a form.
-trait Rows {
+trait Rows: Send {
     fn write(&mut self, rows: &RecordBatch) -> Result<(), Failed>;
     /// The end of what was begun.
     fn finish(self: Box<Self>) -> Result<(), Failed>;

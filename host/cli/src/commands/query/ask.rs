@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,9 @@ const SHOWN: u64 = 100;
 
 /// How long to wait at the end for what puts rows into files, so that these are removed.
 const AT_THE_END: Duration = Duration::from_secs(5);
+
+/// What rows are written to.
+type Out = Box<dyn Write + Send>;
 
 /// How rows are told.
 #[derive(Debug, Clone)]
@@ -55,7 +59,7 @@ pub fn run(query: Query) -> Result<Exit> {
         bail!("--memory is less than a query needs\nhint: at least {} MiB", memory::LEAST >> 20);
     }
     let objects = tables::object_tables(pipeline, query.components, query.parameters);
-    let session = Session::new(plan, objects, memory)?;
+    let session = Arc::new(Session::new(plan, objects, memory)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = match sql {
         Some(sql) => runtime.block_on(ask(&session, &sql, &manner)),
@@ -108,7 +112,7 @@ fn manner(query: &Query) -> Result<Manner> {
     Ok(Manner { form, most, output: query.output.clone(), timeout: timeout.transpose()?, tells })
 }
 
-fn read_and_ask(session: &Session, runtime: &Runtime, manner: &Manner) -> Result<Exit> {
+fn read_and_ask(session: &Arc<Session>, runtime: &Runtime, manner: &Manner) -> Result<Exit> {
     let mut sql = String::new();
     io::stdin().read_to_string(&mut sql).context("cannot read the query from standard input")?;
     if sql.trim().is_empty() {
@@ -118,8 +122,14 @@ fn read_and_ask(session: &Session, runtime: &Runtime, manner: &Manner) -> Result
 }
 
 /// Asks one query and tells its rows. Ctrl-C ends it.
-pub async fn ask(session: &Session, sql: &str, manner: &Manner) -> Result<Exit> {
+pub async fn ask(session: &Arc<Session>, sql: &str, manner: &Manner) -> Result<Exit> {
     let started = Instant::now();
+    let (out, file) = match &manner.output {
+        Some(path) => create(path).with_context(|| format!("cannot write `{}`", path.display()))?,
+        None => (Box::new(io::stdout()) as Out, None),
+    };
+    // It may be at work for long without a pause, and is not waited for then.
+    let mut told = tokio::spawn(tell(session.clone(), sql.to_owned(), manner.form, manner.most, out));
     let timeout = async {
         match manner.timeout {
             Some(time) => tokio::time::sleep(time).await,
@@ -130,16 +140,23 @@ pub async fn ask(session: &Session, sql: &str, manner: &Manner) -> Result<Exit> 
         // From the beginning on Ctrl-C ends the query, and not the program.
         biased;
         asked = server::asked_to_stop() => {
+            told.abort();
             asked.context("cannot wait for Ctrl-C")?;
             eprintln!("the query was ended");
             return Ok(Exit::Interrupted);
         }
-        written = tell(session, sql, manner) => written?,
-        () = timeout => bail!(
-            "the query took longer than {}\nhint: more time is --timeout SECONDS",
-            seconds(manner.timeout.unwrap_or_default())
-        ),
+        written = &mut told => written.context("the query ended in a fault")??,
+        () = timeout => {
+            told.abort();
+            bail!(
+                "the query took longer than {}\nhint: more time is --timeout SECONDS",
+                seconds(manner.timeout.unwrap_or_default())
+            )
+        }
     };
+    if let (Some(file), Some(path)) = (file, &manner.output) {
+        file.persist(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
     if written.more {
         eprintln!("there are more than {}\nhint: --rows 0 is all of them", counted(written.rows, "row", "rows"));
     } else if manner.tells {
@@ -148,23 +165,15 @@ pub async fn ask(session: &Session, sql: &str, manner: &Manner) -> Result<Exit> 
     Ok(Exit::Done)
 }
 
-async fn tell(session: &Session, sql: &str, manner: &Manner) -> Result<Written> {
-    let answer = session.ask(sql).await?;
+async fn tell(session: Arc<Session>, sql: String, form: Form, most: Option<u64>, out: Out) -> Result<Written> {
+    let answer = session.ask(&sql).await?;
     session.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
-    let Some(path) = &manner.output else {
-        return write::write(session, answer, manner.form, Box::new(io::stdout()), manner.most).await.map_err(said);
-    };
-    let (out, file) = create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    let written = write::write(session, answer, manner.form, out, manner.most).await.map_err(said)?;
-    if let Some(file) = file {
-        file.persist(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    }
-    Ok(written)
+    write::write(&session, answer, form, out, most).await.map_err(said)
 }
 
 /// What rows are written to, and the file that becomes the one of this name; something that is there and is no file is written to
 /// as it is.
-fn create(path: &Path) -> io::Result<(Box<dyn Write + Send>, Option<NamedTempFile>)> {
+fn create(path: &Path) -> io::Result<(Out, Option<NamedTempFile>)> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Ok((Box::new(File::options().write(true).open(path)?), None));
     }

@@ -1,6 +1,7 @@
 //! Queries one after the other, on a terminal.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use rustyline::error::ReadlineError;
@@ -27,7 +28,7 @@ A file is named in quotes: SELECT * FROM 'data/*.parquet' LIMIT 10;
 A table of Delta Lake as it was: SELECT * FROM flights VERSION AS OF 12;";
 
 /// Asks until it is enough.
-pub fn run(session: &Session, runtime: &Runtime, manner: &Manner) -> Result<Exit> {
+pub fn run(session: &Arc<Session>, runtime: &Runtime, manner: &Manner) -> Result<Exit> {
     let config = Config::builder().completion_type(CompletionType::List).max_history_size(REMEMBERED)?.build();
     let mut editor: Editor<Complete<'_>, FileHistory> = Editor::with_config(config)?;
     editor.set_helper(Some(Complete::new(session, runtime)));
@@ -102,7 +103,7 @@ fn known(session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn described(session: &Session, runtime: &Runtime, name: &str, manner: &Manner) -> Result<()> {
+fn described(session: &Arc<Session>, runtime: &Runtime, name: &str, manner: &Manner) -> Result<()> {
     let is_database = session.known().iter().any(|one| one.kind == KnownKind::Database && one.name == name);
     if is_database {
         let Some(sql) = session.tables_of(name) else { return Ok(()) };

@@ -22,8 +22,8 @@ pub fn query(manifest: &Manifest, file: &Path, reporter: &mut Reporter) -> Optio
 impl Check<'_> {
     pub(super) fn query(&mut self) -> QueryPlan {
         let manifest = self.manifest;
-        let mut plan = QueryPlan::default();
-        plan.stores = self.stores.iter().map(|(name, location)| ((*name).clone(), location.clone())).collect();
+        let stores = self.stores.iter().map(|(name, location)| ((*name).clone(), location.clone())).collect();
+        let mut plan = QueryPlan { stores, ..QueryPlan::default() };
         for (name, table) in &manifest.tables {
             let known = match table.kind {
                 TableType::Object => Some(QueryTable::Object),
