@@ -24,7 +24,7 @@ use crate::text::{counted, seconds};
 const SHOWN: u64 = 100;
 
 /// How long to wait at the end for what puts rows into files, so that these are removed.
-const AT_THE_END: Duration = Duration::from_secs(5);
+const AT_THE_END: Duration = Duration::from_secs(3);
 
 /// What rows are written to.
 type Out = Box<dyn Write + Send>;
@@ -62,7 +62,7 @@ pub fn run(query: Query) -> Result<Exit> {
     let session = Arc::new(Session::new(plan, objects, memory)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = match sql {
-        Some(sql) => runtime.block_on(ask(&session, &sql, &manner)),
+        Some(sql) => ask(&session, &runtime, &sql, &manner),
         None if io::stdin().is_terminal() => prompt::run(&session, &runtime, &manner),
         None => read_and_ask(&session, &runtime, &manner),
     };
@@ -118,18 +118,23 @@ fn read_and_ask(session: &Arc<Session>, runtime: &Runtime, manner: &Manner) -> R
     if sql.trim().is_empty() {
         bail!("there is no query\nhint: `wasmill query \"SELECT …\"`, or a terminal");
     }
-    runtime.block_on(ask(session, &sql, manner))
+    ask(session, runtime, &sql, manner)
 }
 
 /// Asks one query and tells its rows. Ctrl-C ends it.
-pub async fn ask(session: &Arc<Session>, sql: &str, manner: &Manner) -> Result<Exit> {
+pub fn ask(session: &Arc<Session>, runtime: &Runtime, sql: &str, manner: &Manner) -> Result<Exit> {
+    // A query may keep every thread of its runtime at work without a pause, and nobody would hear of Ctrl-C there.
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    waiting.block_on(ask_and_wait(session, runtime, sql, manner))
+}
+
+async fn ask_and_wait(session: &Arc<Session>, runtime: &Runtime, sql: &str, manner: &Manner) -> Result<Exit> {
     let started = Instant::now();
     let (out, file) = match &manner.output {
         Some(path) => create(path).with_context(|| format!("cannot write `{}`", path.display()))?,
         None => (Box::new(io::stdout()) as Out, None),
     };
-    // It may be at work for long without a pause, and is not waited for then.
-    let mut told = tokio::spawn(tell(session.clone(), sql.to_owned(), manner.form, manner.most, out));
+    let mut told = runtime.spawn(tell(session.clone(), sql.to_owned(), manner.form, manner.most, out));
     let timeout = async {
         match manner.timeout {
             Some(time) => tokio::time::sleep(time).await,

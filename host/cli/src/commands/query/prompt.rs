@@ -68,7 +68,7 @@ pub fn run(session: &Arc<Session>, runtime: &Runtime, manner: &Manner) -> Result
             [command, ..] if command.starts_with('\\') => {
                 eprintln!("error: there is no `{command}`\nhint: \\? tells what there is")
             }
-            _ => asked(runtime.block_on(ask(session, typed, &manner)))?,
+            _ => asked(ask(session, runtime, typed, &manner))?,
         }
     }
     Ok(Exit::Done)
@@ -107,7 +107,7 @@ fn described(session: &Arc<Session>, runtime: &Runtime, name: &str, manner: &Man
     let is_database = session.known().iter().any(|one| one.kind == KnownKind::Database && one.name == name);
     if is_database {
         let Some(sql) = session.tables_of(name) else { return Ok(()) };
-        return asked(runtime.block_on(ask(session, &sql, manner)));
+        return asked(ask(session, runtime, &sql, manner));
     }
     match runtime.block_on(session.columns(name)) {
         Ok(schema) => {
