@@ -85,12 +85,16 @@ impl Writer<'_> {
         let values = values.map(|(name, value)| format!("{} AS {}", self.value(value), self.dialect.name(name)));
         let columns: Vec<String> = dimensions.iter().cloned().chain(values).collect();
         let select = format!("SELECT {}\nFROM {}", columns.join(", "), self.dialect.name(&merged));
-        common.push(("results".to_owned(), select));
+        common.push(("query results".to_owned(), select));
         let with: Vec<String> = common.iter().map(|(name, sql)| part(&self.dialect.name(name), sql)).collect();
         let measures = self.query.measures.iter().map(|name| self.dialect.name(name));
         let columns: Vec<String> = dimensions.into_iter().chain(measures).collect();
-        let mut sql =
-            format!("{} {}\nSELECT {}\nFROM \"results\"", self.dialect.with(), with.join(",\n"), columns.join(", "));
+        let mut sql = format!(
+            "{} {}\nSELECT {}\nFROM \"query results\"",
+            self.dialect.with(),
+            with.join(",\n"),
+            columns.join(", ")
+        );
         if !self.resolved.results.is_empty() {
             sql.push_str(&format!("\nWHERE {}", self.resolved.results.join(" AND ")));
         }

@@ -214,8 +214,8 @@ impl<'a> Parts<'a> {
         if along.first.is_none() || along.last.is_none() {
             bounds.push_str(&format!("\nFROM (\n  {}\n) AS \"periods\"", periods.join("\n  UNION ALL\n  ")));
         }
-        self.common.push(("bounds".to_owned(), bounds));
-        let all = self.dialect.periods(along.granularity, "\"bounds\"", "\"all periods\"");
+        self.common.push(("period bounds".to_owned(), bounds));
+        let all = self.dialect.periods(along.granularity, "\"period bounds\"", "\"all periods\"");
         self.common.push(("all periods".to_owned(), all));
     }
 

@@ -8,10 +8,10 @@ LEFT JOIN (SELECT "id" AS "key id", "country" AS "key country" FROM "main"."cust
 LEFT JOIN (SELECT "code" AS "key code", "name" AS "country" FROM "countries") AS "countries" ON "customers"."key country" = "countries"."key code"
 GROUP BY 1
 ),
-"results" AS (
+"query results" AS (
 SELECT "country", COALESCE("paid", 0) AS "paid", COALESCE("revenue", 0) AS "revenue"
 FROM "orders facts"
 )
 SELECT "country", "paid", "revenue"
-FROM "results"
+FROM "query results"
 ORDER BY "country" ASC NULLS LAST

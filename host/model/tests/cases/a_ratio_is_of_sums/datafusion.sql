@@ -23,10 +23,10 @@ FROM (
 ) AS "facts"
 GROUP BY "date_year"
 ),
-"results" AS (
+"query results" AS (
 SELECT "date_year", "largest_order" AS "largest_order", "mean_order" AS "mean_order", (CAST(COALESCE("refunds", 0) AS DOUBLE) / NULLIF(COALESCE("revenue", 0), 0)) AS "refund_rate"
 FROM "all facts"
 )
 SELECT "date_year", "refund_rate", "mean_order", "largest_order"
-FROM "results"
+FROM "query results"
 ORDER BY "date_year" ASC NULLS LAST

@@ -14,12 +14,12 @@ FROM (SELECT "returned_on" AS "date", "amount" AS "refunds" FROM (SELECT r.* FRO
 WHERE "returns"."date" < DATE '2024-05-01' AND ("returns"."date" >= CAST(date_trunc('year', DATE '2024-01-01') AS DATE))
 GROUP BY 1
 ),
-"bounds" AS (
+"period bounds" AS (
 SELECT DATE '2024-01-01' AS "first", DATE '2024-04-01' AS "last"
 ),
 "all periods" AS (
 SELECT unnest(generate_series("first", "last", INTERVAL '1 months')) AS "period"
-FROM "bounds"
+FROM "period bounds"
 ),
 "orders by period to date" AS (
 SELECT
@@ -46,10 +46,10 @@ FROM (
 ) AS "facts"
 GROUP BY "date_month"
 ),
-"results" AS (
+"query results" AS (
 SELECT "date_month", (CAST(COALESCE("refunds to date", 0) AS DOUBLE) / NULLIF(COALESCE("revenue to date", 0), 0)) AS "refund_rate_to_date"
 FROM "all facts"
 )
 SELECT "date_month", "refund_rate_to_date"
-FROM "results"
+FROM "query results"
 ORDER BY "date_month" ASC NULLS LAST

@@ -4,9 +4,9 @@ SELECT
   SUM("orders"."revenue") AS "revenue"
 FROM (SELECT 1 AS "order_count", "amount" AS "revenue" FROM "orders") AS "orders"
 ),
-"results" AS (
+"query results" AS (
 SELECT COALESCE("order_count", 0) AS "order_count", COALESCE("revenue", 0) AS "revenue"
 FROM "orders facts"
 )
 SELECT "revenue", "order_count"
-FROM "results"
+FROM "query results"

@@ -23,9 +23,9 @@ FROM (
   SELECT NULL AS "items", NULL AS "revenue", "refunds" FROM "returns facts"
 ) AS "facts"
 ),
-"results" AS (
+"query results" AS (
 SELECT COALESCE("items", 0) AS "items", COALESCE("refunds", 0) AS "refunds", COALESCE("revenue", 0) AS "revenue"
 FROM "all facts"
 )
 SELECT "revenue", "refunds", "items"
-FROM "results"
+FROM "query results"

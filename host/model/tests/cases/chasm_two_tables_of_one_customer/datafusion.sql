@@ -23,10 +23,10 @@ FROM (
 ) AS "facts"
 GROUP BY "customer"
 ),
-"results" AS (
+"query results" AS (
 SELECT "customer", (COALESCE("revenue", 0) - COALESCE("refunds", 0)) AS "net", (CAST(COALESCE("refunds", 0) AS DOUBLE) / NULLIF(COALESCE("revenue", 0), 0)) AS "refund_rate", COALESCE("refunds", 0) AS "refunds", COALESCE("revenue", 0) AS "revenue"
 FROM "all facts"
 )
 SELECT "customer", "revenue", "refunds", "net", "refund_rate"
-FROM "results"
+FROM "query results"
 ORDER BY "customer" ASC NULLS LAST

@@ -24,10 +24,10 @@ FROM (
 ) AS "facts"
 GROUP BY "continent"
 ),
-"results" AS (
+"query results" AS (
 SELECT "continent", COALESCE("buyers", 0) AS "buyers", COALESCE("customer_count", 0) AS "customer_count"
 FROM "all facts"
 )
 SELECT "continent", "buyers", "customer_count"
-FROM "results"
+FROM "query results"
 ORDER BY "continent" ASC NULLS LAST

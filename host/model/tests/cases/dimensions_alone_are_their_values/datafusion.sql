@@ -5,10 +5,10 @@ SELECT
 FROM (SELECT "continent" AS "continent", "name" AS "country" FROM "countries") AS "countries"
 GROUP BY 1, 2
 ),
-"results" AS (
+"query results" AS (
 SELECT "continent", "country"
 FROM "countries values"
 )
 SELECT "continent", "country"
-FROM "results"
+FROM "query results"
 ORDER BY "continent" ASC NULLS LAST, "country" ASC NULLS LAST

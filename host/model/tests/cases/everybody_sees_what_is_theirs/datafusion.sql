@@ -40,10 +40,10 @@ FROM (
 ) AS "facts"
 GROUP BY "country"
 ),
-"results" AS (
+"query results" AS (
 SELECT "country", COALESCE("items", 0) AS "items", COALESCE("refunds", 0) AS "refunds", COALESCE("revenue", 0) AS "revenue"
 FROM "all facts"
 )
 SELECT "country", "revenue", "refunds", "items"
-FROM "results"
+FROM "query results"
 ORDER BY "country" ASC NULLS LAST

@@ -23,10 +23,10 @@ FROM (
 ) AS "facts"
 GROUP BY "status"
 ),
-"results" AS (
+"query results" AS (
 SELECT "status", COALESCE("items", 0) AS "items", COALESCE("order_count", 0) AS "order_count", COALESCE("revenue", 0) AS "revenue"
 FROM "all facts"
 )
 SELECT "status", "revenue", "items", "order_count"
-FROM "results"
+FROM "query results"
 ORDER BY "status" ASC NULLS LAST

@@ -9,11 +9,11 @@ LEFT JOIN (SELECT "code" AS "key code", "continent" AS "continent" FROM "countri
 WHERE "countries"."continent" IN ('Europe') AND "orders"."date" < DATE '2024-03-01'
 GROUP BY 1
 ),
-"results" AS (
+"query results" AS (
 SELECT "customer", COALESCE("order_count", 0) AS "order_count", COALESCE("revenue", 0) AS "revenue"
 FROM "orders facts"
 )
 SELECT "customer", "revenue"
-FROM "results"
+FROM "query results"
 WHERE "order_count" > 1
 ORDER BY "customer" ASC NULLS LAST

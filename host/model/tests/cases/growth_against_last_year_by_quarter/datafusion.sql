@@ -12,7 +12,7 @@ SELECT
 FROM (SELECT "ordered_on" AS "date", "amount" AS "revenue" FROM "orders") AS "orders"
 GROUP BY 1
 ),
-"bounds" AS (
+"period bounds" AS (
 SELECT MIN("period") AS "first", MAX("period") AS "last"
 FROM (
   SELECT "date_quarter" AS "period" FROM "orders facts"
@@ -22,7 +22,7 @@ FROM (
 ),
 "all periods" AS (
 SELECT unnest(generate_series("first", "last", INTERVAL '3 months')) AS "period"
-FROM "bounds"
+FROM "period bounds"
 ),
 "orders by period 1 years before" AS (
 SELECT
@@ -41,10 +41,10 @@ FROM (
 ) AS "facts"
 GROUP BY "date_quarter"
 ),
-"results" AS (
+"query results" AS (
 SELECT "date_quarter", COALESCE("revenue", 0) AS "revenue", (CAST((COALESCE("revenue", 0) - COALESCE("revenue 1 years before", 0)) AS DOUBLE) / NULLIF(COALESCE("revenue 1 years before", 0), 0)) AS "revenue_growth"
 FROM "all facts"
 )
 SELECT "date_quarter", "revenue", "revenue_growth"
-FROM "results"
+FROM "query results"
 ORDER BY "date_quarter" ASC NULLS LAST

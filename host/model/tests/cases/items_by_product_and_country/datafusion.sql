@@ -9,11 +9,11 @@ LEFT JOIN (SELECT "id" AS "key id", "country" AS "key country" FROM "main"."cust
 LEFT JOIN (SELECT "code" AS "key code", "continent" AS "continent" FROM "countries") AS "countries" ON "customers"."key country" = "countries"."key code"
 GROUP BY 1, 2
 ),
-"results" AS (
+"query results" AS (
 SELECT "product", "continent", COALESCE("items", 0) AS "items"
 FROM "order_lines facts"
 )
 SELECT "product", "continent", "items"
-FROM "results"
+FROM "query results"
 ORDER BY "items" DESC NULLS LAST, "product" ASC NULLS LAST, "continent" ASC NULLS LAST
 LIMIT 3

@@ -6,9 +6,9 @@ LEFT JOIN (SELECT "id" AS "key id", "country" AS "key country" FROM "main"."cust
 LEFT JOIN (SELECT "code" AS "key code" FROM "countries" WHERE (continent IN ('Europe'))) AS "countries" ON "customers"."key country" = "countries"."key code"
 WHERE ("customers"."key country" IS NULL OR "countries"."key code" IS NOT NULL)
 ),
-"results" AS (
+"query results" AS (
 SELECT COALESCE("revenue", 0) AS "revenue"
 FROM "orders facts"
 )
 SELECT "revenue"
-FROM "results"
+FROM "query results"

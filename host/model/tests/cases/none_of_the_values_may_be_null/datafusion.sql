@@ -8,10 +8,10 @@ LEFT JOIN (SELECT "code" AS "key code", "name" AS "country" FROM "countries") AS
 WHERE ("countries"."country" IS NULL OR "countries"."country" NOT IN ('Germany', 'O''Hara'))
 GROUP BY 1
 ),
-"results" AS (
+"query results" AS (
 SELECT "country", COALESCE("revenue", 0) AS "revenue"
 FROM "orders facts"
 )
 SELECT "country", "revenue"
-FROM "results"
+FROM "query results"
 ORDER BY "country" ASC NULLS LAST

@@ -8,10 +8,10 @@ LEFT JOIN (SELECT "code" AS "key code", "name" AS "country" FROM "countries") AS
 WHERE strpos("countries"."country", 'an') > 0 AND starts_with("countries"."country", 'Ger')
 GROUP BY 1
 ),
-"results" AS (
+"query results" AS (
 SELECT "country", COALESCE("order_count", 0) AS "order_count"
 FROM "orders facts"
 )
 SELECT "country", "order_count"
-FROM "results"
+FROM "query results"
 ORDER BY "country" ASC NULLS LAST

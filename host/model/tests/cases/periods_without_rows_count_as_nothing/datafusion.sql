@@ -24,7 +24,7 @@ FROM (SELECT "ordered_on" AS "date", "customer_id" AS "buyers" FROM "orders") AS
 WHERE ("orders"."date" >= DATE '2023-12-01' - INTERVAL '2 months')
 GROUP BY 1, 2
 ),
-"bounds" AS (
+"period bounds" AS (
 SELECT DATE '2023-12-01' AS "first", MAX("period") AS "last"
 FROM (
   SELECT "date_month" AS "period" FROM "orders facts"
@@ -36,7 +36,7 @@ FROM (
 ),
 "all periods" AS (
 SELECT unnest(generate_series("first", "last", INTERVAL '1 months')) AS "period"
-FROM "bounds"
+FROM "period bounds"
 ),
 "orders by period of 3" AS (
 SELECT
@@ -75,10 +75,10 @@ FROM (
 ) AS "facts"
 GROUP BY "date_month"
 ),
-"results" AS (
+"query results" AS (
 SELECT "date_month", COALESCE("buyers of 3", 0) AS "buyers_of_3", "mean_order of 3" AS "mean_order_of_3", COALESCE("revenue", 0) AS "revenue", (COALESCE("revenue", 0) - COALESCE("revenue 1 before", 0)) AS "revenue_change"
 FROM "all facts"
 )
 SELECT "date_month", "revenue", "buyers_of_3", "mean_order_of_3", "revenue_change"
-FROM "results"
+FROM "query results"
 ORDER BY "date_month" ASC NULLS LAST

@@ -21,9 +21,9 @@ FROM (
   SELECT NULL AS "customer_count", "refunds" FROM "returns facts"
 ) AS "facts"
 ),
-"results" AS (
+"query results" AS (
 SELECT COALESCE("customer_count", 0) AS "customer_count", COALESCE("refunds", 0) AS "refunds"
 FROM "all facts"
 )
 SELECT "refunds", "customer_count"
-FROM "results"
+FROM "query results"

@@ -9,12 +9,12 @@ LEFT JOIN (SELECT "code" AS "key code", "name" AS "country" FROM "countries") AS
 WHERE "orders"."date" < DATE '2024-10-01' AND ("orders"."date" >= CAST(date_trunc('year', DATE '2024-01-01') AS DATE))
 GROUP BY 1, 2
 ),
-"bounds" AS (
+"period bounds" AS (
 SELECT DATE '2024-01-01' AS "first", DATE '2024-07-01' AS "last"
 ),
 "all periods" AS (
 SELECT unnest(generate_series("first", "last", INTERVAL '3 months')) AS "period"
-FROM "bounds"
+FROM "period bounds"
 ),
 "orders by period to date" AS (
 SELECT
@@ -25,10 +25,10 @@ FROM "all periods" AS p
 JOIN "orders by period" AS f ON f."date_quarter" >= CAST(date_trunc('year', p."period") AS DATE) AND f."date_quarter" <= p."period"
 GROUP BY 1, 2
 ),
-"results" AS (
+"query results" AS (
 SELECT "date_quarter", "country", COALESCE("revenue to date", 0) AS "revenue_to_date"
 FROM "orders by period to date"
 )
 SELECT "date_quarter", "country", "revenue_to_date"
-FROM "results"
+FROM "query results"
 ORDER BY "country" ASC NULLS LAST, "date_quarter" ASC NULLS LAST

@@ -14,12 +14,12 @@ FROM (SELECT "ordered_on" AS "date", "amount" AS "revenue" FROM "orders") AS "or
 WHERE "orders"."date" < DATE '2024-06-01' AND ("orders"."date" >= CAST(date_trunc('year', DATE '2024-01-01' - INTERVAL '12 months') AS DATE) OR "orders"."date" >= CAST(date_trunc('year', DATE '2024-01-01') AS DATE) OR "orders"."date" >= DATE '2024-01-01' - INTERVAL '12 months')
 GROUP BY 1
 ),
-"bounds" AS (
+"period bounds" AS (
 SELECT DATE '2024-01-01' AS "first", DATE '2024-05-01' AS "last"
 ),
 "all periods" AS (
 SELECT unnest(generate_series("first", "last", INTERVAL '1 months')) AS "period"
-FROM "bounds"
+FROM "period bounds"
 ),
 "orders by period to date" AS (
 SELECT
@@ -58,10 +58,10 @@ FROM (
 ) AS "facts"
 GROUP BY "date_month"
 ),
-"results" AS (
+"query results" AS (
 SELECT "date_month", COALESCE("revenue", 0) AS "revenue", COALESCE("revenue 1 years before", 0) AS "revenue_last_year", COALESCE("revenue to date", 0) AS "revenue_to_date", COALESCE("revenue to date 1 years before", 0) AS "revenue_to_date_last_year"
 FROM "all facts"
 )
 SELECT "date_month", "revenue", "revenue_to_date", "revenue_last_year", "revenue_to_date_last_year"
-FROM "results"
+FROM "query results"
 ORDER BY "date_month" ASC NULLS LAST
