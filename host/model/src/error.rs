@@ -34,7 +34,7 @@ pub enum QueryError {
     Unreachable {
         /// The table that is aggregated.
         table: String,
-        /// Its measures that are asked.
+        /// Its measures.
         measures: String,
         /// The dimension.
         dimension: String,

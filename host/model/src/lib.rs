@@ -10,6 +10,7 @@
 //! - `paths`: along which relationships a table comes to a dimension.
 //! - `values`, [`arithmetic`]: which aggregates a measure is computed of, and how.
 //! - `resolve`: a query with its names looked up; `sql`: the statement for it, part by part; [`dialect`]: for which engine.
+//! - `probe`: what an engine has to be asked of a model, for it to be known to be right.
 
 pub mod arithmetic;
 mod dates;
@@ -18,6 +19,7 @@ pub mod error;
 pub mod model;
 mod parse;
 mod paths;
+mod probe;
 mod problem;
 pub mod query;
 mod resolve;
@@ -29,6 +31,7 @@ mod values;
 pub use dialect::Dialect;
 pub use error::QueryError;
 pub use model::Model;
+pub use probe::Probe;
 pub use problem::Problem;
 pub use query::Query;
 pub use security::{Attribute, Attributes};

@@ -47,7 +47,7 @@ pub struct Table {
 pub enum Rows {
     /// A table of the engine: `orders`, `sales.orders`.
     Table(String),
-    /// A `SELECT`.
+    /// A `SELECT`. The security of other tables is not applied in it: it is to have its own.
     Query(String),
 }
 

@@ -12,6 +12,7 @@ use toml_edit::Document;
 
 use crate::model::Model;
 use crate::problem::{Problem, Problems};
+use crate::sql_text::is_name;
 use reader::Section;
 
 /// Where things were typed.
@@ -41,7 +42,7 @@ impl Model {
         }
         let mut places = Places::default();
         let mut model = Self {
-            name: root.required("name", "\"sales\"").map(|name| name.value).unwrap_or_default(),
+            name: root.required("name", "\"sales\"").map(|name| checked(name, &problems)).unwrap_or_default(),
             description: root.text("description").map(|text| text.value),
             ..Self::default()
         };
@@ -54,6 +55,15 @@ impl Model {
         check::check(&model, &places, &problems);
         if problems.is_empty() { Ok(model) } else { Err(problems.finish()) }
     }
+}
+
+/// The model's name, which is a schema's.
+fn checked(name: reader::Spanned<String>, problems: &Problems<'_>) -> String {
+    if !is_name(&name.value) {
+        let hint = "a name is of small letters, digits and `_`, and begins with a letter";
+        problems.add(&name.span, format!("`{}` cannot be the name of a model", name.value), hint);
+    }
+    name.value
 }
 
 /// Reports a name that is not there.

@@ -1,5 +1,5 @@
 //! Queries with answers that were computed by hand, one folder each: `query.json`, with `attributes.json` if somebody in
-//! particular asks; `rows.txt` is the answer, or `error.txt` why there is none; `datafusion.sql` is the statement that
+//! particular asks, and `model.toml` and `data.sql` if it is not the shop; `rows.txt` is the answer, or `error.txt` why there is none; `datafusion.sql` is the statement that
 //! DataFusion gets. `UPDATE_STATEMENTS=1` writes the statements anew.
 
 mod common;
@@ -31,12 +31,40 @@ fn queries_have_the_answers_that_are_known() {
     assert!(count > 20, "{count}");
 }
 
+#[test]
+fn an_engine_is_asked_what_only_it_knows() {
+    let connection = Connection::open_in_memory().expect("SQLite");
+    connection.execute_batch(DATA).expect("data");
+    let refuted = |model: &Model| -> Vec<String> {
+        let attributes = serde_json::from_str(r#"{ "tenant": "a", "continents": [] }"#).expect("attributes");
+        let security = model.security_probes(&attributes, Dialect::Sqlite).expect("attributes");
+        let probes = model.probes(Dialect::Sqlite).into_iter().chain(security);
+        let wrong = probes.filter(|probe| match connection.prepare(&probe.sql) {
+            Ok(mut statement) => probe.refutes.is_some() && statement.exists([]).expect("rows"),
+            Err(_) => true,
+        });
+        wrong.map(|probe| probe.what).collect()
+    };
+    assert_eq!(refuted(&secured()), Vec::<String>::new());
+    connection
+        .execute_batch("DROP TABLE order_lines; CREATE TABLE order_lines (order_id, line, quantity)")
+        .expect("data");
+    connection.execute_batch("INSERT INTO order_lines VALUES (1, 1, 1), (1, 1, 2)").expect("data");
+    // SQLite takes a name in quotes that is no column for a text.
+    assert_eq!(refuted(&secured()), ["table `order_lines`", "dimension `product`"]);
+}
+
 fn check(connection: &Connection, folder: &Path) -> Result<(), String> {
     let read = |name: &str| fs::read_to_string(folder.join(name));
     let query: Query = serde_json::from_str(&read("query.json").expect("query.json")).map_err(|err| err.to_string())?;
+    let own = Connection::open_in_memory().expect("SQLite");
+    let connection = match read("data.sql") {
+        Ok(data) => own.execute_batch(&data).map(|()| &own).expect("data.sql"),
+        Err(_) => connection,
+    };
     let (attributes, model) = match read("attributes.json") {
         Ok(attributes) => (serde_json::from_str(&attributes).expect("attributes.json"), secured()),
-        Err(_) => (Attributes::new(), model(MODEL)),
+        Err(_) => (Attributes::new(), model(read("model.toml").as_deref().unwrap_or(MODEL))),
     };
     let statement = match model.sql(&query, &attributes, Dialect::Sqlite) {
         Ok(statement) => statement,

@@ -103,7 +103,7 @@ impl<'a> Section<'a> {
             return Some(Spanned { value: *value, span: text.span });
         }
         let names = list(known.iter().map(|(name, _)| *name));
-        self.problems.add(&text.span, format!("`{key}` is no `{}`", text.value), format!("it is one of {names}"));
+        self.problems.add(&text.span, format!("there is no {key} `{}`", text.value), format!("it is one of {names}"));
         None
     }
 

@@ -12,7 +12,13 @@ use crate::sql_text;
 pub(super) fn tables(root: &Section<'_>, model: &mut Model, places: &mut Places, problems: &Problems<'_>) {
     for (name, section) in root.named("tables", "table") {
         let rows = match (section.text("sql_table"), section.text("query")) {
-            (Some(table), None) => Rows::Table(table.value),
+            (Some(table), None) => {
+                if table.value.split('.').any(str::is_empty) {
+                    let hint = "write a name, or a schema's before it: `sales.orders`";
+                    problems.add(&table.span, format!("`{}` is not the name of a table", table.value), hint);
+                }
+                Rows::Table(table.value)
+            }
             (None, Some(query)) => {
                 if let Err(why) = sql_text::check_query(&query.value) {
                     problems.add(&query.span, format!("this query cannot be used: {why}"), "write one `SELECT`");

@@ -10,9 +10,10 @@ use crate::dates::Date;
 use crate::dialect::Dialect;
 use crate::error::QueryError;
 use crate::model::{Aggregate, Computation, Granularity, Model, Scalar};
+use crate::probe::scalar;
 use crate::resolve::{Along, Resolved};
 use crate::security::Attributes;
-use crate::sql::rows::{Rows, scalar};
+use crate::sql::rows::Rows;
 use crate::sql::{Fact, leaf, unrelated};
 use crate::values::{Span, Window};
 

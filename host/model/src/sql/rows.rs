@@ -5,8 +5,9 @@
 
 use crate::dialect::Dialect;
 use crate::error::QueryError;
-use crate::model::{Dimension, Model, Rows as Place, Scalar};
+use crate::model::{Dimension, Model};
 use crate::paths::{Path, Reach, paths, reach};
+use crate::probe::{place, scalar};
 use crate::problem::list;
 use crate::security::Attributes;
 
@@ -115,10 +116,7 @@ impl<'m> Rows<'m> {
             columns.push("1 AS \"row\"".to_owned());
         }
         let Some(table) = self.model.tables.get(node.table) else { return Ok(String::new()) };
-        let place = match &table.rows {
-            Place::Table(path) => path.split('.').map(|part| self.dialect.name(part)).collect::<Vec<_>>().join("."),
-            Place::Query(query) => format!("({query}) AS {}", self.dialect.name(node.table)),
-        };
+        let place = place(node.table, &table.rows, self.dialect);
         let mut sql = format!("SELECT {} FROM {place}", columns.join(", "));
         if let Some(security) = &table.security {
             let filter = security.sql(attributes).map_err(|source| QueryError::Security {
@@ -180,14 +178,6 @@ impl<'m> Rows<'m> {
 /// No dimension or measure has a name with a space.
 fn key(column: &str) -> String {
     format!("key {column}")
-}
-
-/// A value of a row, as SQL over its table's columns.
-pub(super) fn scalar(value: &Scalar, dialect: Dialect) -> String {
-    match value {
-        Scalar::Column(column) => dialect.name(column),
-        Scalar::Sql(sql) => format!("({sql})"),
-    }
 }
 
 fn unreachable(model: &Model, table: &str, name: &str, dimension: &Dimension) -> QueryError {
