@@ -103,6 +103,7 @@ fn digits(text: &str, count: usize) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test stops where it is wrong")]
 mod tests {
     use super::*;
 

@@ -201,6 +201,7 @@ pub(crate) fn quote_text(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test stops where it is wrong")]
 mod tests {
     use super::*;
 

@@ -2,6 +2,8 @@
 //! particular asks, and `model.toml` and `data.sql` if it is not the shop; `rows.txt` is the answer, or `error.txt` why there is none; `datafusion.sql` is the statement that
 //! DataFusion gets. `UPDATE_STATEMENTS=1` writes the statements anew.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test stops where it is wrong")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Models that are wrong, each with all that is said of it. `UPDATE_PROBLEMS=1` writes what is said anew.
 
+#![expect(clippy::expect_used, reason = "a test stops where it is wrong")]
+
 use std::fs;
 use std::path::Path;
 

@@ -13,6 +13,7 @@ pub mod sql;
 pub mod sqlite;
 pub mod totals;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;

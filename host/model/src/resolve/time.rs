@@ -82,6 +82,11 @@ pub(super) fn along<'m>(
         .iter()
         .filter(|it| it.granularity.is_some() && (named.is_empty() || named.contains(it.name)))
         .collect();
+    let is_by_value =
+        |it: &AskedDimension<'_>| periods.iter().any(|period| period.name == it.name && it.granularity.is_none());
+    if dimensions.iter().any(is_by_value) {
+        return refuse("the time is asked by its values too", "ask for periods only".to_owned());
+    }
     let time = named
         .first()
         .copied()
