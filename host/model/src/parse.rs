@@ -21,7 +21,6 @@ struct Places {
     tables: BTreeMap<String, Range<usize>>,
     relationships: Vec<Range<usize>>,
     dimensions: BTreeMap<String, Range<usize>>,
-    hierarchies: BTreeMap<String, Range<usize>>,
     measures: BTreeMap<String, Range<usize>>,
 }
 
@@ -50,7 +49,7 @@ impl Model {
         tables::relationships(&root, &mut model, &mut places, &problems);
         tables::dimensions(&root, &mut model, &mut places, &problems);
         measures::measures(&root, &mut model, &mut places, &problems);
-        tables::hierarchies(&root, &mut model, &mut places, &problems);
+        tables::hierarchies(&root, &mut model, &problems);
         root.finish();
         check::check(&model, &places, &problems);
         if problems.is_empty() { Ok(model) } else { Err(problems.finish()) }

@@ -158,7 +158,7 @@ pub(super) fn dimensions(root: &Section<'_>, model: &mut Model, places: &mut Pla
     }
 }
 
-pub(super) fn hierarchies(root: &Section<'_>, model: &mut Model, places: &mut Places, problems: &Problems<'_>) {
+pub(super) fn hierarchies(root: &Section<'_>, model: &mut Model, problems: &Problems<'_>) {
     for (name, dimension) in &model.dimensions {
         // A week may be of two months, so that it is no level between them.
         let levels: Vec<Level> = dimension
@@ -185,7 +185,10 @@ pub(super) fn hierarchies(root: &Section<'_>, model: &mut Model, places: &mut Pl
             section.problem("has no two levels", "add `levels = [\"COARSE\", \"FINE\"]`");
         }
         section.finish();
-        places.hierarchies.insert(name.value.clone(), name.span);
+        if model.hierarchies.contains_key(&name.value) {
+            let message = format!("dimension `{}` has a hierarchy of that name, of its periods", name.value);
+            problems.add(&name.span, message, "rename this one");
+        }
         model.hierarchies.insert(name.value, levels);
     }
 }
