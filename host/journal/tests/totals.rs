@@ -17,6 +17,9 @@ use wasmill_runtime::manifest::{Id, OwnTotal, Total};
 use wasmill_runtime::plan::JournalPlan;
 
 proptest! {
+    // Each opens files a few times, which takes long.
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn totals_are_of_what_is_newest_whatever_happens(acts in prop::collection::vec(totals::act(), 1..60)) {
         let folder = tempfile::tempdir().unwrap();
