@@ -339,7 +339,7 @@ mod tests {
         for (name, expect) in [
             ("landing/a.csv", "/pipelines/landing/a.csv "),
             ("landing/2013/*.csv.gz", "/pipelines/landing/2013 *.csv.gz"),
-            ("landing/*/a-*.csv", "/pipelines/landing */a-*.csv"),
+            ("landing/*/a-*.csv", "/pipelines/landing/ */a-*.csv"),
             ("far/orders/", "s3://flights/prefix/orders "),
             ("s3://other/a/*.parquet", "s3://other/a *.parquet"),
             ("/data/x.parquet", "/data/x.parquet "),
