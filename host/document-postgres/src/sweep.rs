@@ -46,12 +46,14 @@ pub fn sweep(connection: &mut Connection, clock: &str, collection: &str) -> Resu
         connection.prepare("UPDATE wasmill_collections SET forgotten = greatest(forgotten, $2) WHERE name = $1")?;
 
     let found = connection.client.query_one(&look, &[&collection])?;
-    if [0, 1].iter().all(|place| found.get::<_, Option<bool>>(*place) != Some(true)) {
+    let [is_to_remove, is_to_forget] = [0, 1].map(|place| found.get::<_, Option<bool>>(place) == Some(true));
+    if !is_to_remove && !is_to_forget {
         return Ok(false);
     }
     let mut transaction = connection.client.transaction()?;
     let Some(last) = transaction.query_opt(&lock, &[&collection])? else { return Ok(false) };
-    let removed = transaction.execute(&remove, &[&last.get::<_, i64>(0)])?;
+    // Without an index over what expires, none of it would be found by reading all there is.
+    let removed = if is_to_remove { transaction.execute(&remove, &[&last.get::<_, i64>(0)])? } else { 0 };
     transaction.execute(&count, &[&collection, &removed.cast_signed()])?;
     let forgotten = transaction.query_one(&forget, &[])?;
     let (count, last) = (forgotten.get::<_, i64>(0).unsigned_abs(), forgotten.get::<_, i64>(1));

@@ -96,7 +96,7 @@ impl From<&Event> for Origin {
 }
 
 /// A document database that is read. Nothing here waits for long, but all of it waits for the database: not to be called
-/// where others wait. A collection that is not there has no documents, and one that expired is not there.
+/// where others wait. A collection that is not there has no documents, and a document that expired is not there.
 pub trait ReadDocuments: fmt::Debug + Send + Sync {
     /// The collections, in the order of their names.
     fn collections(&self) -> Result<Vec<String>, ReadError>;

@@ -234,9 +234,8 @@ pub fn answers_are_bounded(store: &dyn Documents, reader: &dyn ReadDocuments, co
     let (mut found, mut position) = (Vec::new(), 0);
     loop {
         let changes = reader.changes(collection, position, None, 100).unwrap();
-        let size =
-            |body: &Option<Box<_>>| body.as_ref().map_or(0, |body: &Box<serde_json::value::RawValue>| body.get().len());
-        is_bounded(&changes.documents.iter().map(|one| size(&one.body)).collect::<Vec<_>>());
+        let sizes = changes.documents.iter().map(|one| one.body.as_ref().map_or(0, |body| body.get().len()));
+        is_bounded(&sizes.collect::<Vec<_>>());
         found.extend(changes.documents.into_iter().map(|one| one.key.id));
         assert!(changes.position > position);
         position = changes.position;
