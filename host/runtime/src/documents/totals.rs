@@ -9,9 +9,9 @@
 //! more is no document.
 //!
 //! # Layout
-//! - [`Totals`]: what is added up, and how; [`Contribution`].
+//! - [`Totals`]: what is added up, and how; [`Contribution`]: what somebody adds.
 //! - [`sums`]: a total, and what is added to it and taken from it.
-//! - [`decimal`]: numbers.
+//! - Numbers are in [`decimal`].
 
 pub mod decimal;
 pub mod sums;
@@ -178,13 +178,12 @@ impl Totals {
         for (_, rule) in &self.rules {
             match rule {
                 Rule::Count => {}
-                Rule::Min(of) | Rule::Max(of) => match at(&body, of.names()) {
-                    Some(value @ (Value::Array(_) | Value::Object(_))) => {
+                Rule::Min(of) | Rule::Max(of) => {
+                    if let Some(value @ (Value::Array(_) | Value::Object(_))) = at(&body, of.names()) {
                         let kind = kind(&Some(value.clone()));
                         return Err(format!("`{of}` is {kind}, which is neither less nor more than another"));
                     }
-                    _ => {}
-                },
+                }
                 Rule::Sum(of) | Rule::Mean { of, .. } => numeric(&body, of)?,
                 Rule::Ratio { of, to, .. } => {
                     numeric(&body, of)?;

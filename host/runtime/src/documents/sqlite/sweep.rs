@@ -17,11 +17,12 @@ impl Database {
     /// Sets after how many seconds a collection's documents expire that were not written again; none if they never do.
     pub fn expire(&self, collection: &str, ttl_seconds: Option<u32>) -> Result<(), DatabaseError> {
         let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let there = Collection::find(&transaction, collection)?;
+        // Mostly it is so already, and whoever starts need not wait for whoever writes.
+        let there = Collection::find(&connection, collection)?;
         if there.map_or(ttl_seconds.is_none(), |there| there.ttl == ttl_seconds.map(i64::from)) {
             return Ok(());
         }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = collection_of(&transaction, collection)?.number;
         transaction.execute("UPDATE collections SET ttl = ?2 WHERE id = ?1", params![number, ttl_seconds])?;
         let index = match ttl_seconds {
