@@ -20,7 +20,7 @@
 //! # Layout
 //! - [`Session`]: from a text to rows; `statement`: what may be asked; `travel`: versions;
 //! - `names`: what a name means, and the tables that it takes; `files`: files and folders as tables;
-//! - [`memory`]: how much of it there is, and what becomes of the rest; [`write`]: rows in the form that is asked for.
+//! - [`memory`]: how much of it there is, and what becomes of the rest; [`mod@write`]: rows in the form that is asked for.
 
 mod error;
 mod files;

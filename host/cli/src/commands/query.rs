@@ -23,7 +23,6 @@ use super::{Exit, name_and_value};
 /// read, and what it left out. Without a query there is a prompt on a terminal; else it is read from standard input. Ctrl-C ends a
 /// query, with the exit code 130.
 #[derive(Debug, Args)]
-#[cfg_attr(not(feature = "warehouse"), expect(dead_code, reason = "without the lake nothing is asked"))]
 pub struct Query {
     /// The pipeline: its folder, its manifest, or the name of a folder in `manifests`. Without one this is the query.
     #[arg(value_name = "PIPELINE")]

@@ -4,7 +4,7 @@
 //! primary key, so that a change feed is a scan from a position; a write that changes nothing gets none. A document that
 //! was deleted has no body, and is not shown.
 //!
-//! - [`read`]: what is asked; [`sweep`]: what expires and is forgotten.
+//! - `read`: what is asked; `sweep`: what expires and is forgotten.
 
 mod read;
 mod sweep;
