@@ -2,19 +2,17 @@
 
 use std::fmt;
 
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, Timelike};
+
 use crate::model::Granularity;
 
 /// A day. They are compared as they follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Date {
-    year: i64,
-    month: i64,
-    day: i64,
-}
+pub(crate) struct Date(NaiveDate);
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        self.0.fmt(f)
     }
 }
 
@@ -22,7 +20,7 @@ impl fmt::Display for Date {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
     pub(crate) date: Date,
-    pub(crate) seconds: i64,
+    pub(crate) seconds: u32,
 }
 
 impl Moment {
@@ -34,12 +32,14 @@ impl Moment {
         };
         let date = Date::parse(date)?;
         let Some(time) = time else { return Some(Self { date, seconds: 0 }) };
-        let mut parts = time.split(':');
-        let hour = digits(parts.next()?, 2)?;
-        let minute = digits(parts.next()?, 2)?;
-        let second = parts.next().map_or(Some(0), |second| digits(second, 2))?;
-        let is_time = parts.next().is_none() && hour < 24 && minute < 60 && second < 60;
-        is_time.then_some(Self { date, seconds: hour * 3600 + minute * 60 + second })
+        let form = match time.len() {
+            5 => "%H:%M",
+            8 => "%H:%M:%S",
+            _ => return None,
+        };
+        // A 60th second is one of UTC's, which databases have none of.
+        let time = NaiveTime::parse_from_str(time, form).ok().filter(|time| time.nanosecond() < 1_000_000_000)?;
+        Some(Self { date, seconds: time.num_seconds_from_midnight() })
     }
 
     /// The time of day.
@@ -50,56 +50,28 @@ impl Moment {
 
 impl Date {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let date =
-            Self { year: digits(parts.next()?, 4)?, month: digits(parts.next()?, 2)?, day: digits(parts.next()?, 2)? };
-        let is_date = parts.next().is_none() && (1..=12).contains(&date.month) && Self::of_days(date.days()) == date;
-        is_date.then_some(date)
+        // Years have four digits, and nothing is left out.
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        (text.len() == 10 && date.to_string() == text).then_some(Self(date))
     }
 
     /// The first day of the period that the day is in.
     pub(crate) fn start_of(self, granularity: Granularity) -> Self {
-        match granularity {
-            Granularity::Year => Self { month: 1, day: 1, ..self },
-            Granularity::Quarter => Self { month: (self.month - 1) / 3 * 3 + 1, day: 1, ..self },
-            Granularity::Month => Self { day: 1, ..self },
-            // Day 0, 1970-01-01, was a Thursday.
-            Granularity::Week => Self::of_days(self.days() - (self.days() + 3).rem_euclid(7)),
-            Granularity::Day | Granularity::Hour => self,
-        }
+        let Self(day) = self;
+        let start = match granularity {
+            Granularity::Year => NaiveDate::from_ymd_opt(day.year(), 1, 1),
+            Granularity::Quarter => NaiveDate::from_ymd_opt(day.year(), day.month0() / 3 * 3 + 1, 1),
+            Granularity::Month => day.with_day(1),
+            Granularity::Week => day.checked_sub_days(Days::new(day.weekday().num_days_from_monday().into())),
+            Granularity::Day | Granularity::Hour => None,
+        };
+        start.map_or(self, Self)
     }
 
     /// The first day of the last period that is over before this day begins.
     pub(crate) fn last_before(self, granularity: Granularity) -> Self {
-        Self::of_days(self.days() - 1).start_of(granularity)
+        self.0.pred_opt().map_or(self, Self).start_of(granularity)
     }
-
-    /// Days since 1970-01-01, by Howard Hinnant's `days_from_civil`.
-    fn days(self) -> i64 {
-        let year = if self.month <= 2 { self.year - 1 } else { self.year };
-        let era = year.div_euclid(400);
-        let year_of_era = year - era * 400;
-        let month = (self.month + 9) % 12;
-        let day_of_year = (153 * month + 2) / 5 + self.day - 1;
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-    }
-
-    /// The inverse, `civil_from_days`.
-    fn of_days(days: i64) -> Self {
-        let days = days + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-        let month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        Self { year: year + era * 400 + i64::from(month <= 2), month, day }
-    }
-}
-
-fn digits(text: &str, count: usize) -> Option<i64> {
-    (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -109,7 +81,7 @@ mod tests {
 
     #[test]
     fn only_what_is_a_moment_is_read_as_one() {
-        let check = |text: &str, expect: Option<(&str, i64)>| {
+        let check = |text: &str, expect: Option<(&str, u32)>| {
             let parsed = Moment::parse(text).map(|moment| (moment.date.to_string(), moment.seconds));
             assert_eq!(parsed, expect.map(|(date, seconds)| (date.to_owned(), seconds)), "{text}");
         };
