@@ -254,14 +254,7 @@ fn body_of(text: &str) -> Result<Map<String, Value>, JournalError> {
 
 /// Where a contribution stands among those to a total.
 fn place(stamp: &Stamp<(Key, String)>, source: &str, part: &str) -> At {
-    At {
-        version: stamp.version,
-        row: stamp.row,
-        source: format!(
-            "{source}
-{part}"
-        ),
-    }
+    At { version: stamp.version, row: stamp.row, source: format!("{source}\n{part}") }
 }
 
 /// A total that is being changed.

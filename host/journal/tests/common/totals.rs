@@ -13,7 +13,7 @@ use wasmill_runtime::documents::query::Query;
 use wasmill_runtime::documents::totals::Totals;
 use wasmill_runtime::documents::{Database, Document, DocumentCounts, Documents, Origin, ReadDocuments};
 use wasmill_runtime::failure::Failure;
-use wasmill_runtime::manifest::{OwnTotal, Ratio, Total, TotalOf};
+use wasmill_runtime::manifest::{Mean, OwnTotal, Ratio, Total};
 
 const OBJECTS: &str = "objects";
 const SOURCES: &str = "sources";
@@ -131,7 +131,7 @@ fn totals(is_other: bool) -> BTreeMap<String, Arc<Totals>> {
         simple("n", OwnTotal::Count),
         simple("late", OwnTotal::Sum),
         simple("worst", OwnTotal::Max),
-        ("mean".to_owned(), Total::Of(TotalOf::Mean { mean: "late".into(), round: Some(3) })),
+        ("mean".to_owned(), Total::Mean(Mean { mean: "late".into(), round: Some(3) })),
     ];
     if is_other {
         rules = vec![

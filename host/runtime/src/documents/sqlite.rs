@@ -195,9 +195,17 @@ impl Database {
     /// Makes indexes over fields of a collection's documents, if they are not there, and removes those over others.
     pub fn index(&self, collection: &str, fields: &[Field]) -> Result<(), DatabaseError> {
         let mut connection = self.lock();
+        // Mostly it is so already, and whoever starts need not wait for whoever writes.
+        let is_so = match Collection::find(&connection, collection)? {
+            Some(there) => read::indexing(&connection, there.number, fields)?.is_empty(),
+            None => fields.is_empty(),
+        };
+        if is_so {
+            return Ok(());
+        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = collection_of(&transaction, collection)?.number;
-        read::index(&transaction, number, fields)?;
+        transaction.execute_batch(&read::indexing(&transaction, number, fields)?.join(";"))?;
         Ok(transaction.commit()?)
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use super::Document;
 use super::query::Field;
-use crate::manifest::{OwnTotal, Ratio, Total, TotalOf};
+use crate::manifest::{Mean, OwnTotal, Ratio, Total, TotalOf};
 use decimal::Decimal;
 
 pub use sums::{At, Sums};
@@ -70,15 +70,13 @@ pub enum Rule {
 /// What one source adds to a total.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contribution {
-    /// Its place among the documents of a batch.
-    pub place: usize,
     /// What the field of sources says; none if there is no such field.
     pub source: Option<String>,
     /// What it adds; none if it is withdrawn.
     pub body: Option<Map<String, Value>>,
 }
 
-/// The deepest that a field is nested, and the most digits that a mean is rounded to.
+/// The most decimal digits that a mean or a ratio is rounded to.
 const MOST_DIGITS: u8 = 15;
 
 impl Totals {
@@ -108,7 +106,7 @@ impl Totals {
                 Total::Of(TotalOf::Sum(of)) => Rule::Sum(field(&keys, of)?),
                 Total::Of(TotalOf::Min(of)) => Rule::Min(field(&keys, of)?),
                 Total::Of(TotalOf::Max(of)) => Rule::Max(field(&keys, of)?),
-                Total::Of(TotalOf::Mean { mean, round }) => {
+                Total::Mean(Mean { mean, round }) => {
                     Rule::Mean { of: field(&keys, mean)?, round: digits(&keys, *round)? }
                 }
                 Total::Ratio(Ratio { ratio: [of, to], round }) => {
@@ -139,18 +137,18 @@ impl Totals {
         self.source.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// What documents contribute. An error says which of them cannot be added up, and why.
+    /// What each of these documents contributes, in their order. An error says which of them cannot be added up, and why.
     pub fn contributions(&self, documents: &[Document]) -> Result<Vec<Contribution>, String> {
-        let each = documents.iter().enumerate().map(|(place, document)| {
-            self.contribution(place, document).map_err(|what| format!("a contribution to `{}`: {what}", document.id))
+        let each = documents.iter().map(|document| {
+            self.contribution(document).map_err(|what| format!("a contribution to `{}`: {what}", document.id))
         });
         each.collect()
     }
 
-    fn contribution(&self, place: usize, document: &Document) -> Result<Contribution, String> {
+    fn contribution(&self, document: &Document) -> Result<Contribution, String> {
         let Some(body) = &document.body else {
             return match &self.source {
-                None => Ok(Contribution { place, source: None, body: None }),
+                None => Ok(Contribution { source: None, body: None }),
                 Some(source) => Err(format!(
                     "it is deleted, and has no `{source}` then, which tells of which source it is\nhint: in place of `delete_if` publish the column, and name it in `[documents.collections]` as `withdrawn`"
                 )),
@@ -163,7 +161,10 @@ impl Totals {
                 Some(Value::String(text)) if !text.is_empty() => Some(text),
                 Some(Value::Number(number)) => Some(number.to_string()),
                 other => {
-                    return Err(format!("its source, `{field}`, is {}: it must be a text or a number", kind(&other)));
+                    return Err(format!(
+                        "its source, `{field}`, is {}: it must be a text or a number",
+                        kind(other.as_ref())
+                    ));
                 }
             },
         };
@@ -172,7 +173,7 @@ impl Totals {
             Some(field) => match take(&mut body, field.names()) {
                 None | Some(Value::Null | Value::Bool(false)) => false,
                 Some(Value::Bool(true)) => true,
-                other => return Err(format!("`{field}` is {}: it must be true or false", kind(&other))),
+                other => return Err(format!("`{field}` is {}: it must be true or false", kind(other.as_ref()))),
             },
         };
         for (_, rule) in &self.rules {
@@ -180,7 +181,7 @@ impl Totals {
                 Rule::Count => {}
                 Rule::Min(of) | Rule::Max(of) => {
                     if let Some(value @ (Value::Array(_) | Value::Object(_))) = at(&body, of.names()) {
-                        let kind = kind(&Some(value.clone()));
+                        let kind = kind(Some(value));
                         return Err(format!("`{of}` is {kind}, which is neither less nor more than another"));
                     }
                 }
@@ -191,7 +192,7 @@ impl Totals {
                 }
             }
         }
-        Ok(Contribution { place, source, body: (!is_withdrawn).then_some(body) })
+        Ok(Contribution { source, body: (!is_withdrawn).then_some(body) })
     }
 }
 
@@ -204,7 +205,7 @@ fn numeric(body: &Map<String, Value>, field: &Field) -> Result<(), String> {
     match at(body, field.names()) {
         None | Some(Value::Null) => Ok(()),
         Some(value) if Decimal::of(value).is_some() => Ok(()),
-        Some(value) => Err(format!("`{field}` is {}, and what is added up are numbers", kind(&Some(value.clone())))),
+        Some(value) => Err(format!("`{field}` is {}, and what is added up are numbers", kind(Some(value)))),
     }
 }
 
@@ -247,7 +248,7 @@ fn put(body: &mut Map<String, Value>, names: &[String], value: Value) {
     }
 }
 
-fn kind(value: &Option<Value>) -> String {
+fn kind(value: Option<&Value>) -> String {
     match value {
         None => "missing".to_owned(),
         Some(Value::Null) => "null".to_owned(),

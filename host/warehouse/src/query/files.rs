@@ -1,6 +1,6 @@
 //! Files and folders as tables. What they are shows by their names: `orders.csv.gz`, `2013/*.parquet`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -222,7 +222,7 @@ impl Place {
         };
         let folders = folders.map(Pattern::new).transpose().map_err(bad)?;
         let mut names = Vec::new();
-        let mut found: BTreeMap<ObjectPath, ()> = BTreeMap::new();
+        let mut found = BTreeSet::new();
         for meta in listed.map_err(|err| failed(&err))? {
             let Some(parts) = meta.location.prefix_match(&self.path) else { continue };
             let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
@@ -232,10 +232,10 @@ impl Place {
             if is_within && pattern.matches_with(file, GLOB) {
                 names.push(meta.location.to_string());
                 let folder = above.iter().fold(self.path.clone(), |path, part| path.join(part.as_str()));
-                found.insert(folder, ());
+                found.insert(folder);
             }
         }
-        let urls = found.keys().map(|folder| Ok((self.url(folder, true)?, Some(name.to_owned()))));
+        let urls = found.iter().map(|folder| Ok((self.url(folder, true)?, Some(name.to_owned()))));
         Ok(Found { shown, urls: urls.collect::<io::Result<_>>()?, names, are_folders: false })
     }
 }

@@ -301,26 +301,24 @@ fn place(field: &Field) -> Place {
     }
 }
 
-/// Makes the indexes of a collection over these fields, and removes those over others.
-pub(super) fn index(connection: &Connection, collection: i64, fields: &[Field]) -> rusqlite::Result<()> {
+/// The statements by which a collection has indexes over these fields, and no others: none if it is so already.
+pub(super) fn indexing(connection: &Connection, collection: i64, fields: &[Field]) -> rusqlite::Result<Vec<String>> {
     let prefix = format!("documents_{collection}_");
     let names: Vec<String> = fields.iter().map(|field| format!("{prefix}{field}")).collect();
     let mut there =
         connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, ?1) = ?2")?;
     let there =
         there.query_map((prefix.len(), &prefix), |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-    for gone in there.iter().filter(|name| !names.contains(name)) {
-        connection.execute_batch(&format!("DROP INDEX {}", quoted(gone)))?;
-    }
-    for (field, name) in fields.iter().zip(&names).filter(|(_, name)| !there.contains(name)) {
+    let gone = there.iter().filter(|name| !names.contains(name)).map(|name| format!("DROP INDEX {}", quoted(name)));
+    let made = fields.iter().zip(&names).filter(|(_, name)| !there.contains(name)).map(|(field, name)| {
         let Place { kind, number, text, .. } = place(field);
         let name = quoted(name);
-        connection.execute_batch(&format!(
+        format!(
             "CREATE INDEX {name} ON documents (({kind}), ({number}), ({text}), partition_key, id)
              WHERE collection = {collection} AND body IS NOT NULL"
-        ))?;
-    }
-    Ok(())
+        )
+    });
+    Ok(gone.chain(made).collect())
 }
 
 fn quoted(name: &str) -> String {

@@ -249,7 +249,7 @@ mod tests {
 
     use super::*;
     use crate::documents::Document;
-    use crate::manifest::{OwnTotal, Ratio, Total, TotalOf};
+    use crate::manifest::{Mean, OwnTotal, Ratio, Total};
 
     fn totals() -> Totals {
         let ratio = Total::Ratio(Ratio { ratio: ["late".into(), "flights".into()], round: Some(3) });
@@ -259,7 +259,7 @@ mod tests {
             ("n".to_owned(), Total::Own(OwnTotal::Count)),
             ("first".to_owned(), Total::Own(OwnTotal::Min)),
             ("worst.delay".to_owned(), Total::Own(OwnTotal::Max)),
-            ("risk.mean".to_owned(), Total::Of(TotalOf::Mean { mean: "risk.of".into(), round: None })),
+            ("risk.mean".to_owned(), Total::Mean(Mean { mean: "risk.of".into(), round: None })),
             ("share".to_owned(), ratio),
         ];
         Totals::new(None, None, named.iter().map(|(name, total)| (name, total))).unwrap()
