@@ -24,15 +24,19 @@ def test_an_instance_is_used_as_often_as_is_set(serve_probe, reuse):
         def ask(times):
             return [used(probe.get("/count")) for _ in range(times)]
 
-        # One after the other, an instance is used again unless it is still busy with the end of its answer.
-        counts = Counter(ask(200))
+        # One after the other, an instance is used again unless it is still busy with the end of its answer: on a busy
+        # machine it may take some turns until one is used as often as it may be.
+        counts = Counter()
+        while counts.total() < 4000 and counts[reuse] == 0:
+            counts.update(ask(200))
+        alone = counts.total()
         assert max(counts) == reuse
         with ThreadPoolExecutor(CLIENTS) as pool:
             for at_once in pool.map(ask, [8] * CLIENTS):
                 counts.update(at_once)
         assert max(counts) == reuse
         # Every request was the first, second and so on of an instance: there is no second use without a first.
-        assert counts.total() == 200 + 8 * CLIENTS
+        assert counts.total() == alone + 8 * CLIENTS
         assert all(counts[use] <= counts[use - 1] for use in range(2, reuse + 1))
 
 
