@@ -7,7 +7,7 @@ FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functi
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo demo-lake serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-documents data train schema clean
+.PHONY: help setup components components-quick build demo demo-lake serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-query bench-documents data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -81,6 +81,10 @@ bench-events: build ## small events from HTTP and NATS to documents, and what th
 bench-lake: data ## files of CSV and JSON into tables of Delta Lake, beside native code, Polars, DuckDB and PySpark
 	@$(MAKE) --no-print-directory build FEATURES=warehouse
 	@tools/bench-lake.sh
+
+bench-query: ## TPC-H over tables of Delta Lake, beside DuckDB and DataFusion, and what PostgreSQL's protocol costs
+	@$(MAKE) --no-print-directory build FEATURES=warehouse
+	@tools/bench-query.sh
 
 bench-documents: build ## documents in four databases beside their own clients, the change feed, and reads
 	@tools/bench-documents.sh
