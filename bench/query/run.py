@@ -4,9 +4,9 @@ Wasmill reads tables of Delta Lake, the others the same files of Parquet without
 unless it is said, and the same limit of memory. Each query is asked three times, in turns, so that a machine that slows down slows
 all of them; the best time counts. Whatever is answered is compared with what DuckDB answers, each time.
 
-First every query has a process of its own, then all of them one session: Wasmill's is a connection to `wasmill up --sql`, and the
-rows have come when a client in Python has them; the other two are in a process of Python, which has no wire between. At last pgbench
-measures what that wire costs, beside PostgreSQL, which is there to show what a fast server does, and not a fair comparison.
+First every query has a process of its own, then all have one session: Wasmill's is a connection to `wasmill up --sql`, and rows
+are there when a client in Python has them; the other two are in a process of Python, which has no wire between. At last pgbench
+measures what that wire costs, beside PostgreSQL with the same rows in tables of its own, to show what a fast server does.
 
 Without `--wasmill` the other two are compared. Peak memory is what the operating system says of the process. Whatever fails or is
 wrong is in the tables as such, is told on standard error, and makes the exit code 1.
