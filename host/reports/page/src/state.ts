@@ -40,6 +40,8 @@ export interface Typed {
   chart: string;
   x: string;
   y: string;
+  /** What of the values of one place along the axis: `mean`, `sum`, `count` or each `row`. */
+  how: string;
 }
 
 export type State =
@@ -50,7 +52,7 @@ export type State =
 
 export const LOOK: Look = { dates: {}, values: {}, chips: [], drill: {}, sort: {}, tables: [] };
 export const ASK: Ask = { measures: [], dimensions: [], chart: "auto", date: "", sort: "", limit: 100 };
-export const TYPED: Typed = { sql: "", limit: 10_000, chart: "none", x: "", y: "" };
+export const TYPED: Typed = { sql: "", limit: 10_000, chart: "none", x: "", y: "", how: "mean" };
 
 export function link(state: State): string {
   const to = new URLSearchParams();
@@ -77,7 +79,7 @@ export function link(state: State): string {
     put("limit", ask.limit, ASK.limit);
   } else {
     const { typed } = state;
-    for (const name of ["sql", "limit", "chart", "x", "y"] as const) put(name, typed[name], TYPED[name]);
+    for (const name of ["sql", "limit", "chart", "x", "y", "how"] as const) put(name, typed[name], TYPED[name]);
   }
   const path = state.view === "report" ? `report/${encodeURIComponent(state.id)}` : state.view;
   const text = to.toString();
@@ -113,6 +115,7 @@ export function read(hash: string): State {
           chart: from.get("chart") ?? TYPED.chart,
           x: from.get("x") ?? "",
           y: from.get("y") ?? "",
+          how: from.get("how") ?? TYPED.how,
         },
       };
     default:

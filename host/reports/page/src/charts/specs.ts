@@ -89,7 +89,8 @@ function timeAxis(values: ReturnType<typeof points>) {
   const all = [...new Set(values.map(({ x }) => x))].filter((x): x is number => typeof x === "number").sort((a, b) => a - b);
   const span = spanOf(all);
   // Of few periods each can have its label: ticks of halves of days would repeat them.
-  const few = all.length <= 60 ? { values: all } : { tickCount: { expr: "max(2, floor(width / 100))" } };
+  // As an expression, for Vega's interpreter makes no day of the milliseconds that Vega-Lite would write.
+  const few = all.length <= 60 ? { values: { expr: JSON.stringify(all) } } : { tickCount: { expr: "max(2, floor(width / 100))" } };
   return { ...few, labelOverlap: "parity", labelFlush: true, labelExpr: `tickLabel(datum.value, ${span})` };
 }
 

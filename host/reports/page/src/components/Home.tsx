@@ -21,14 +21,15 @@ export function Home({ reports }: { reports: Answer<Reports> }) {
     return () => clearInterval(timer);
   }, []);
   const { value, error } = overview;
+  // Both at once, so that what comes first is not moved by what comes second.
+  if ((!value && !error) || (!reports.value && !reports.error)) return <Waiting />;
   return (
     <div class="home">
       <h1>{value?.pipeline ?? "Overview"}{value && <span class="version"> {value.version}</span>}</h1>
-      {error ? <NoOverview error={error} again={overview.again} /> : <Health overview={value} />}
+      {error ? <NoOverview error={error} again={overview.again} /> : value && <Health overview={value} />}
       <section aria-labelledby="reports">
         <h2 id="reports">Reports</h2>
         {reports.error && <Trouble error={reports.error} again={reports.again} />}
-        {!reports.value && reports.isWaiting && <div class="skeleton line" />}
         {reports.value?.reports.length === 0 && <p class="notice">There is no report yet. Reports are listed in the pipeline’s manifest.</p>}
         <ul class="cards">
           {reports.value?.reports.map(({ id, title, description }) => (
@@ -42,14 +43,24 @@ export function Home({ reports }: { reports: Answer<Reports> }) {
           ))}
         </ul>
       </section>
-      {!error && <Runs runs={value?.runs ?? null} />}
+      {!error && value && <Runs runs={value.runs} />}
       {!error && value && <Letters letters={value.letters} count={value.dead_letters} />}
     </div>
   );
 }
 
-function Health({ overview }: { overview: Overview | null }) {
-  if (!overview) return <div class="skeleton health" />;
+function Waiting() {
+  return (
+    <div class="home" aria-busy="true" aria-label="Loading" role="group">
+      <div class="skeleton title" />
+      <div class="skeleton health" />
+      <div class="skeleton kpi" />
+      <div class="skeleton table" />
+    </div>
+  );
+}
+
+function Health({ overview }: { overview: Overview }) {
   const { healthy, events, dead_letters } = overview;
   const figures: [string, number, string][] = [
     ["Waiting", events.waiting, ""],

@@ -2,7 +2,8 @@ import { useMemo } from "preact/hooks";
 import type { View } from "vega";
 
 import { isTimeColumn, label } from "../charts/points";
-import type { Result } from "../contract";
+import type { Column, Result } from "../contract";
+import { grouped, HOW } from "../group";
 import type { Typed } from "../state";
 import { Body } from "./Body";
 
@@ -21,35 +22,31 @@ export function QuickChart({ result, typed, change, handle }: Props) {
   const others = columns.filter((column, index) => !isNumber(index) || isTimeColumn(column));
   const x = columns.find(({ name }) => name === typed.x) ?? others[0] ?? columns[0];
   const y = numbers.find(({ name }) => name === typed.y) ?? numbers.find((column) => column !== x);
-  const shown = useMemo<Result | null>(() => {
-    if (!x || !y) return null;
-    const [from, to] = [columns.indexOf(x), columns.indexOf(y)];
-    return { columns: [x, y], rows: result.rows.slice(0, 5001).map((row) => [row[from] ?? null, row[to] ?? null]), truncated: false };
-  }, [result, x, y]);
-  if (!x || !y || !shown) return null;
-  const choice = (words: string, name: "x" | "y", value: string, of: Result["columns"]) => (
+  const isDrawn = typed.chart === "line" || typed.chart === "bar";
+  const shown = useMemo(() => (x && y && isDrawn ? grouped(result, columns.indexOf(x), columns.indexOf(y), typed.how) : null), [result, x, y, typed.how, isDrawn]);
+  if (!x || !y) return null;
+  const choice = (words: string, name: "x" | "y" | "how" | "chart", value: string, of: (readonly [string, string])[]) => (
     <label class="pick">{words}
       <select value={value} onChange={(event) => change({ [name]: event.currentTarget.value })}>
-        {of.map((column) => <option key={column.name} value={column.name}>{label(column)}</option>)}
+        {of.map(([id, words]) => <option key={id} value={id}>{words}</option>)}
       </select>
     </label>
   );
   return (
     <div class="quick">
       <div class="bar">
-        <label class="pick">Chart
-          <select value={typed.chart} onChange={(event) => change({ chart: event.currentTarget.value })}>
-            <option value="none">None</option>
-            <option value="line">Line</option>
-            <option value="bar">Bars</option>
-          </select>
-        </label>
-        {typed.chart !== "none" && choice("Across", "x", x.name, columns)}
-        {typed.chart !== "none" && choice("Value", "y", y.name, numbers)}
+        {choice("Chart", "chart", typed.chart, [["none", "None"], ["line", "Line"], ["bar", "Bars"]])}
+        {isDrawn && choice("Across", "x", x.name, named(columns))}
+        {isDrawn && choice("Of", "y", y.name, named(numbers))}
+        {isDrawn && choice("As", "how", typed.how, [...HOW])}
       </div>
-      {(typed.chart === "line" || typed.chart === "bar") && (
+      {shown && (typed.chart === "line" || typed.chart === "bar") && (
         <div class="body"><Body shape={{ kind: typed.chart, title: "Query", measures: [y.name] }} result={shown} handle={handle} /></div>
       )}
     </div>
   );
+}
+
+function named(columns: Column[]): [string, string][] {
+  return columns.map((column) => [column.name, label(column)]);
 }

@@ -47,7 +47,7 @@ export function ReportView({ id, look }: { id: string; look: Look }) {
 
 function Waiting() {
   return (
-    <div class="report" aria-busy="true" aria-label="Loading">
+    <div class="report" aria-busy="true" aria-label="Loading" role="group">
       <div class="skeleton title" />
       <div class="skeleton line" />
       <div class="tiles">{[1, 2, 3, 4].map((tile) => <div key={tile} class="skeleton kpi" />)}</div>

@@ -8,20 +8,19 @@ const SHOWN = 10;
 const OUTCOMES = { done: ["check", "Done", "good"], failed: ["alert", "Failed", "bad"], running: ["clock", "Running", ""] } as const;
 
 /** The newest runs, and how long they took. */
-export function Runs({ runs }: { runs: Run[] | null }) {
+export function Runs({ runs }: { runs: Run[] }) {
   const [isAll, setAll] = useState(false);
-  const longest = Math.max(1, ...(runs ?? []).map(({ milliseconds }) => milliseconds ?? 0));
+  const longest = Math.max(1, ...runs.map(({ milliseconds }) => milliseconds ?? 0));
   const count = (value: number | null) => (value === null || value === undefined ? NONE : number(value));
-  const shown = isAll ? runs : runs?.slice(0, SHOWN);
+  const shown = isAll ? runs : runs.slice(0, SHOWN);
   return (
     <section aria-labelledby="runs">
       <div class="heading">
         <h2 id="runs">Runs</h2>
-        {runs && runs.length > 1 && <Durations runs={runs} longest={longest} />}
+        {runs.length > 1 && <Durations runs={runs} longest={longest} />}
       </div>
-      {!runs && <div class="skeleton table" />}
-      {runs?.length === 0 && <p class="notice">Nothing has run yet.</p>}
-      {shown && shown.length > 0 && (
+      {runs.length === 0 && <p class="notice">Nothing has run yet.</p>}
+      {shown.length > 0 && (
         <div class="card scroll" tabIndex={0} role="region" aria-label="Runs">
           <table class="simple">
             <thead>
@@ -50,7 +49,7 @@ export function Runs({ runs }: { runs: Run[] | null }) {
           </table>
         </div>
       )}
-      {runs && runs.length > SHOWN && (
+      {runs.length > SHOWN && (
         <button type="button" class="plain more" aria-expanded={isAll} onClick={() => setAll(!isAll)}>{isAll ? "Show fewer" : `Show all ${number(runs.length)}`}</button>
       )}
     </section>
