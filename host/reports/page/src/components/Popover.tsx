@@ -1,0 +1,47 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+interface Props {
+  /** What the button says, and its name for screen readers if that is more. */
+  button: ComponentChildren;
+  name?: string;
+  kind?: string;
+  isDisabled?: boolean;
+  children: (close: () => void) => ComponentChildren;
+}
+
+/** A button with a panel below it, which Escape and a click elsewhere close. */
+export function Popover({ button, name, kind = "", isDisabled = false, children }: Props) {
+  const [isOpen, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const panel = useRef<HTMLDivElement>(null);
+  const close = () => {
+    setOpen(false);
+    opener.current?.focus();
+  };
+
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    // To the first thing in it, and into the screen.
+    panel.current?.querySelector<HTMLElement>("input, select, button")?.focus({ preventScroll: true });
+    const outside = (event: Event) => {
+      if (!box.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener("pointerdown", outside);
+    document.addEventListener("focusin", outside);
+    return () => {
+      document.removeEventListener("pointerdown", outside);
+      document.removeEventListener("focusin", outside);
+    };
+  }, [isOpen]);
+
+  return (
+    <div class="popover" ref={box} onKeyDown={(event) => { if (event.key === "Escape" && isOpen) { event.stopPropagation(); close(); } }}>
+      <button type="button" ref={opener} class={kind} disabled={isDisabled} aria-label={name} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        {button}
+      </button>
+      {isOpen && <div class="panel" ref={panel}>{children(close)}</div>}
+    </div>
+  );
+}

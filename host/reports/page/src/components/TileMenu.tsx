@@ -1,0 +1,38 @@
+import type { View } from "vega";
+
+import type { Result } from "../contract";
+import { saveCsv, savePng } from "../save";
+import { Icon } from "./Icon";
+import { Popover } from "./Popover";
+
+interface Props {
+  title: string;
+  subtitle: string;
+  result: Result | null;
+  chart: { current: View | null } | null;
+  isTable: boolean;
+  /** Nothing where there is no chart. */
+  onTable: (() => void) | null;
+}
+
+/** What can be done with a tile. */
+export function TileMenu({ title, subtitle, result, chart, isTable, onTable }: Props) {
+  const picture = async () => {
+    const canvas = await chart?.current?.toCanvas(2);
+    if (canvas) savePng(canvas, title, subtitle);
+  };
+  return (
+    <Popover button={<Icon name="more" />} name={`${title}: menu`} kind="icon" isDisabled={!result}>
+      {(close) => {
+        const item = (words: string, run: () => unknown) => <button type="button" onClick={() => { close(); run(); }}>{words}</button>;
+        return (
+          <div class="items">
+            {onTable && item(isTable ? "Show as chart" : "Show as table", onTable)}
+            {result && item("Save as CSV", () => saveCsv(result, title))}
+            {chart && item("Save as PNG", picture)}
+          </div>
+        );
+      }}
+    </Popover>
+  );
+}
