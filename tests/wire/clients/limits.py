@@ -169,7 +169,8 @@ def cpu(server: Server) -> int:
 @check("limits", "what a client asked ends with the client: in a result, and before its first row")
 def gone(server: Server) -> None:
     with Connection(server) as other:
-        for sql, read in (("SELECT a.n, a.label FROM big a CROSS JOIN big b", 100), (SLOW, 0)):
+        # PostgreSQL looks for a client only when it writes to it, and would go on with the second.
+        for sql, read in (("SELECT a.n, a.label FROM big a CROSS JOIN big b", 100), (SLOW, 0))[: 1 if server.reference else 2]:
             connection = Connection(server)
             connection.send("Q", sql.encode() + b"\0")
             for _ in range(read):
@@ -178,8 +179,7 @@ def gone(server: Server) -> None:
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
             equal(other.query("SELECT count(*) FROM customers").texts(), [["30"]])
-            # PostgreSQL looks for a client only when it writes to it.
-            if server.pid is None or (server.reference and not read):
+            if server.pid is None:
                 continue
             deadline = time.monotonic() + 20
             while True:
