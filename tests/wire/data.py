@@ -9,7 +9,7 @@ import datetime as dt
 import sys
 from decimal import Decimal
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 # Each column of `types`: its name, PostgreSQL's type, and Arrow's as DataFusion's `arrow_cast` takes it.
 COLUMNS = [
@@ -82,7 +82,10 @@ SQL = {
         f"SELECT {TENANT.format('value')} AS tenant, concat('C', value % 10) AS customer, concat('Customer ', value) AS name "
         "FROM range(0, 30)",
     ),
-    "payroll": ("Nothing for tenants.", "SELECT concat('P', value) AS person, CAST(value * 1000 AS BIGINT) AS salary FROM range(1, 6)"),
+    "payroll": (
+        "Nothing for tenants.",
+        "SELECT concat('P', value) AS person, CAST(value * 1000 AS BIGINT) AS salary FROM range(1, 6)",
+    ),
     "big": (
         "Many rows.",
         "SELECT CAST(value AS BIGINT) AS n, CAST(value AS DOUBLE PRECISION) / 2 AS half, concat('row ', value) AS label "

@@ -17,7 +17,8 @@ FIRST = 16384  # of what users create, in a new PostgreSQL
 def main() -> None:
     log, user = sys.argv[1:]
     statements: dict[str, None] = {}
-    oids: dict[str, str] = {}
+    oids: dict[str, str | None] = {}
+    last = None  # the table that was asked for
     names = ["types", *data.SQL]
     with open(log, newline="") as lines:
         for row in csv.reader(lines):
@@ -31,7 +32,7 @@ def main() -> None:
             sql = "\n".join(line.rstrip() for line in sql.splitlines() if line.strip())
             asked = re.search(r"relname = '(\w+)'", sql)
             table = asked[1] if asked and asked[1] in names else None
-            last = table or last if statements else table
+            last = table or last
             for number in set(re.findall(r"\b\d{5}\b", sql)):
                 if int(number) >= FIRST:
                     oids.setdefault(number, last)

@@ -64,7 +64,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", default=[], metavar="CLIENT", help="these clients alone; a file in clients/")
     parser.add_argument("-k", default="", metavar="TEXT", help="checks with this in their names alone")
-    parser.add_argument("--differences", type=Path, metavar="FILE", help="checks that are known to fail; those that do not are said")
+    parser.add_argument(
+        "--differences", type=Path, metavar="FILE", help="checks that are known to fail; those that do not are said"
+    )
     parser.add_argument("host")
     parser.add_argument("port", type=int)
     arguments = parser.parse_args()
@@ -78,8 +80,8 @@ def main() -> None:
     for client, name, function in suite.CHECKS:
         if arguments.k not in f"{client}: {name}":
             continue
-        for name, wrong in results(name, function, server):
-            line = f"{client}: {name}"
+        for part, wrong in results(name, function, server):
+            line = f"{client}: {part}"
             reason = known.pop(line, None)
             if wrong and wrong.startswith("skipped: "):
                 kind, line = "skipped", f"skipped {line}: {wrong[9:]}"

@@ -8,13 +8,10 @@ it knows in a SQLite file in --home, which is made once (a minute), and lets in 
 
 import argparse
 import json
-import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -23,88 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from suite import Login, Server, equal, server
-
-CONFIG = '''
-import os
-from pathlib import Path
-
-SECRET_KEY = (Path(__file__).parent / "secret").read_text()
-SQLALCHEMY_DATABASE_URI = f"sqlite:///{Path(__file__).parent / 'superset.db'}"
-WTF_CSRF_ENABLED = False
-TALISMAN_ENABLED = False
-SUPERSET_WEBSERVER_TIMEOUT = 60
-
-def FLASK_APP_MUTATOR(app):
-    from flask import g, request
-    from flask_login import current_user, login_user
-
-    @app.before_request
-    def login():
-        given = request.headers.get("X-Token") or request.args.get("token")
-        if given == os.environ["SUPERSET_TOKEN"] and not current_user.is_authenticated:
-            login_user(app.appbuilder.sm.find_user("admin"))
-            g.user = current_user
-'''
-
-
-class Superset:
-    def __init__(self, programs: Path, home: Path):
-        self.programs, self.home, self.token = programs.absolute(), home.absolute(), secrets.token_hex(24)
-        config = self.home / "superset_config.py"
-        self.env = dict(os.environ, SUPERSET_CONFIG_PATH=str(config), FLASK_APP="superset", SUPERSET_TOKEN=self.token)
-        self.home.mkdir(parents=True, exist_ok=True)
-        config.write_text(CONFIG)
-        # With this, passwords of databases are kept: it outlives a run.
-        secret = self.home / "secret"
-        if not secret.exists():
-            secret.write_text(secrets.token_hex(24))
-            secret.chmod(0o600)
-
-    def run(self, *arguments: str) -> None:
-        with open(self.home / "setup.log", "ab") as log:
-            done = subprocess.run([self.programs / "superset", *arguments], env=self.env, stdout=log, stderr=log, cwd=self.home)
-        if done.returncode:
-            raise SystemExit(f"superset {arguments[0]} failed:\n{(self.home / 'setup.log').read_text()[-3000:]}")
-
-    def __enter__(self) -> "Superset":
-        if not (self.home / "done").exists():
-            (self.home / "superset.db").unlink(missing_ok=True)
-            self.run("db", "upgrade")
-            who = ["--username", "admin", "--firstname", "Ada", "--lastname", "Min", "--email", "admin@example.org"]
-            self.run("fab", "create-admin", *who, "--password", self.token)
-            self.run("init")
-            (self.home / "done").touch()
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
-        command = [self.programs / "superset", "run", "-h", "127.0.0.1", "-p", str(self.port), "--with-threads"]
-        self.log = open(self.home / "server.log", "wb")
-        self.process = subprocess.Popen(command, env=self.env, stdout=self.log, stderr=self.log, cwd=self.home)
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5).close()
-                return self
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.5)
-        self.__exit__()
-        raise SystemExit(f"Superset does not start:\n{(self.home / 'server.log').read_text()[-3000:]}")
-
-    def ask(self, method: str, path: str, body: object = None) -> dict:
-        url = f"http://127.0.0.1:{self.port}/api/v1/{path}"
-        headers = {"X-Token": self.token, "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=120) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()[:1500]}") from None
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
+from superset_server import Superset
 
 
 def rison(**values: str) -> str:
@@ -161,7 +77,13 @@ class Session:
         self.chart_id = made["id"]
 
     def sql(self, sql: str) -> list[dict]:
-        body = {"database_id": self.database_id, "schema": "public", "sql": sql, "runAsync": False, "client_id": secrets.token_hex(5)}
+        body = {
+            "database_id": self.database_id,
+            "schema": "public",
+            "sql": sql,
+            "runAsync": False,
+            "client_id": secrets.token_hex(5),
+        }
         return self.ask("POST", "sqllab/execute/", body | {"queryLimit": 1000, "select_as_cta": False})["data"]
 
     def clean(self) -> None:
@@ -174,7 +96,14 @@ class Session:
 def picture(superset: Superset, chart: int, chromium: str, file: Path) -> None:
     url = f"http://127.0.0.1:{superset.port}/explore/?slice_id={chart}&token={superset.token}"
     with tempfile.TemporaryDirectory() as profile:
-        command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--window-size=1400,900"]
+        command = [
+            chromium,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={profile}",
+            "--window-size=1400,900",
+        ]
         command += ["--hide-scrollbars", "--virtual-time-budget=60000", "--timeout=60000", f"--screenshot={file.absolute()}", url]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=240)
     if not file.exists():
@@ -210,7 +139,13 @@ def day(session: Session, target: Server, login: Login, report: Callable[[str, C
         equal(len(found), 2 if whole else 1)
 
     def by_time() -> None:
-        axis = {"label": "placed", "sqlExpression": "placed", "expressionType": "SQL", "columnType": "BASE_AXIS", "timeGrain": "P1M"}
+        axis = {
+            "label": "placed",
+            "sqlExpression": "placed",
+            "expressionType": "SQL",
+            "columnType": "BASE_AXIS",
+            "timeGrain": "P1M",
+        }
         metrics = [metric("Amount", "SUM", "amount"), metric("Customers", "COUNT_DISTINCT", "customer")]
         found = session.data(columns=[axis], metrics=metrics, granularity="placed", time_range="2013-01-01 : 2014-01-01")
         equal(len(found), 2)
@@ -231,7 +166,9 @@ def day(session: Session, target: Server, login: Login, report: Callable[[str, C
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=Path, required=True, help="the folder of Superset's programs")
-    parser.add_argument("--home", type=Path, default=Path.home() / ".cache/wasmill-superset", help="where Superset keeps what it knows")
+    parser.add_argument(
+        "--home", type=Path, default=Path.home() / ".cache/wasmill-superset", help="where Superset keeps what it knows"
+    )
     parser.add_argument("--picture", type=Path, help="a picture of the chart, as PNG")
     parser.add_argument("--chromium", default="chromium", help="what tools/chromium.sh prints")
     parser.add_argument("host")

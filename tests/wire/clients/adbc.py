@@ -1,10 +1,11 @@
 """ADBC's driver for PostgreSQL: Arrow from rows, with types from the catalogs; by default all rows come by COPY."""
 
 import adbc_driver_postgresql.dbapi as adbc
-import data
 import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_postgresql import StatementOptions
+
+import data
 from suite import Login, Server, check, equal, one_of
 
 # Apart from a numeric, which is a text, and a span, which has nanoseconds.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import asyncpg
+
 import data
 from suite import DATABASE, SLOW, Login, Server, Skipped, check, equal, same_value
 
@@ -64,7 +65,7 @@ async def types(server: Server, connection: asyncpg.Connection) -> None:
 PARAMETERS = [
     ("int2", 7), ("int4", -7), ("int8", 2**62), ("float4", 1.5), ("float8", 0.1), ("bool", True), ("text", data.WORDS), ("varchar", ""),
     ("numeric", Decimal("-12.5000")), ("bytea", b"\x00\xff"), ("date", dt.date(2000, 2, 29)), ("time", dt.time(1, 2, 3, 4)),
-    ("timestamp", dt.datetime(2013, 1, 1, 1, 2, 3)), ("timestamptz", dt.datetime(2013, 1, 1, tzinfo=dt.timezone.utc)),
+    ("timestamp", dt.datetime(2013, 1, 1, 1, 2, 3)), ("timestamptz", dt.datetime(2013, 1, 1, tzinfo=dt.UTC)),
     ("interval", dt.timedelta(days=2, seconds=3)), ("int4[]", [1, None, 3]), ("text[]", ["a,b", "", None]), ("int8[]", []),
 ]  # fmt: skip
 
@@ -82,7 +83,9 @@ async def parameters(server: Server, connection: asyncpg.Connection) -> None:
 @session
 async def inferred(server: Server, connection: asyncpg.Connection) -> None:
     equal(await connection.fetchval("SELECT count(*) FROM orders WHERE order_id <= $1 AND tenant = $2", 30, "north"), 10)
-    equal(await connection.fetchval("SELECT count(*) FROM orders WHERE placed >= $1", dt.datetime(2013, 1, 1, 12, tzinfo=dt.timezone.utc)), 988)
+    equal(
+        await connection.fetchval("SELECT count(*) FROM orders WHERE placed >= $1", dt.datetime(2013, 1, 1, 12, tzinfo=dt.UTC)), 988
+    )
     equal(await connection.fetchval("SELECT count(*) FROM orders WHERE amount BETWEEN $1 AND $2", Decimal(1), Decimal("2.5")), 2)
     equal(await connection.fetchval("SELECT count(*) FROM types WHERE day = $1", dt.date(2013, 1, 25)), 1)
     equal(await connection.fetchval("SELECT count(*) FROM types WHERE flag = $1", True), 2)
@@ -96,7 +99,10 @@ async def inferred(server: Server, connection: asyncpg.Connection) -> None:
 async def prepared(server: Server, connection: asyncpg.Connection) -> None:
     statement = await connection.prepare("SELECT order_id, tenant, amount FROM orders WHERE order_id = $1")
     equal([parameter.name for parameter in statement.get_parameters()], ["int8"])
-    equal([(a.name, a.type.name) for a in statement.get_attributes()], [("order_id", "int8"), ("tenant", "text"), ("amount", "numeric")])
+    equal(
+        [(a.name, a.type.name) for a in statement.get_attributes()],
+        [("order_id", "int8"), ("tenant", "text"), ("amount", "numeric")],
+    )
     for number in range(1, 50):
         row = await statement.fetchrow(number)
         equal((row["order_id"], row["amount"]), (number, Decimal(number)))

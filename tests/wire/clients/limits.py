@@ -5,9 +5,9 @@ import socket
 import struct
 import threading
 import time
-from pathlib import Path
 
 import data
+from process import cpu, memory
 from suite import SLOW, Server, Skipped, check, equal, one_of
 from wire import Connection, Refused
 
@@ -77,27 +77,6 @@ def wrong_cancel(server: Server) -> None:
         equal(connection.query("SELECT count(n) FROM big").texts(), [[str(data.BIG)]])
 
 
-def memory(server: Server) -> int | None:
-    """Kilobytes of the server and what it started."""
-    if server.pid is None:
-        return None
-    total, children = 0, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line)
-        except OSError:
-            continue
-        children.setdefault(int(status["PPid"]), []).append((int(folder.name), status.get("VmRSS", "0 kB")))
-        if int(folder.name) == server.pid:
-            total += int(status.get("VmRSS", "0 kB").split()[0])
-    waiting = [server.pid]
-    while waiting:
-        for pid, size in children.get(waiting.pop(), []):
-            waiting.append(pid)
-            total += int(size.split()[0])
-    return total
-
-
 @check("limits", "a million rows come whole")
 def million(server: Server) -> None:
     with Connection(server) as connection:
@@ -151,19 +130,6 @@ def slow_cursor(server: Server) -> None:
         equal(connection.query("CLOSE c").error, None)
     if grown > GROWTH:
         raise AssertionError(f"the server grew by {grown} kB")
-
-
-def cpu(server: Server) -> int:
-    """Ticks of the processor that the server and its children have used."""
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            after = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(stat.parent.name) == server.pid or int(after[1]) == server.pid:
-            total += int(after[11]) + int(after[12])
-    return total
 
 
 @check("limits", "what a client asked ends with the client: in a result, and before its first row")

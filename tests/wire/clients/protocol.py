@@ -40,7 +40,10 @@ def parameters(server: Server) -> None:
 
 @check("protocol", "encryption that is not there is answered with N, and other versions by what is spoken")
 def negotiation(server: Server) -> None:
-    for code, allowed in ((80877103, (b"S",) if server.ca else (b"N", b"S")), (80877104, (b"N", b"G") if server.reference else (b"N",))):
+    for code, allowed in (
+        (80877103, (b"S",) if server.ca else (b"N", b"S")),
+        (80877104, (b"N", b"G") if server.reference else (b"N",)),
+    ):
         with socket.create_connection((server.host, server.port), timeout=20) as connection:
             connection.sendall(struct.pack("!ii", 8, code))
             one_of(connection.recv(1), allowed, f"answer to {code}")
@@ -88,10 +91,10 @@ BINARY = {  # rows 1 and 3, in hexadecimal, as PostgreSQL 15 sends them
     "span": ("000000036c9361a0000000030000000e", "fffffffffff0bdc0ffffffff00000000"),
     # An array: dimensions, whether there are nulls, the type of its items; then for each dimension its length and first index.
     "numbers": (
-        "000000010000000000000017" "0000000300000001" "0000000400000001" "0000000400000002" "0000000400000003",
+        "0000000100000000000000170000000300000001000000040000000100000004000000020000000400000003",
         "000000000000000000000017",
     ),
-    "texts": ("000000010000000000000019" "0000000200000001" "0000000161" "00000003622063", "000000000000000000000019"),
+    "texts": ("0000000100000000000000190000000200000001000000016100000003622063", "000000000000000000000019"),
 }
 
 
@@ -208,7 +211,11 @@ def settings(server: Server) -> None:
             ("SET search_path TO public", "search_path", "public"),
             ("SET statement_timeout = '5s'", "statement_timeout", "5s"),
             ("RESET statement_timeout", "statement_timeout", "1min"),
-            ("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED", "transaction_isolation", "read committed"),
+            (
+                "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                "transaction_isolation",
+                "read committed",
+            ),
         ):
             answer = connection.query(sql)
             equal(answer.error, None, sql)

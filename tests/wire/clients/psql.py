@@ -8,7 +8,9 @@ import data
 from suite import SLOW, Login, Results, Server, Skipped, check, contains, equal, lacks, program
 
 
-def psql(server: Server, *arguments: str, login: Login | None = None, code: int | None = 0, text: str | None = None, **env: str) -> str:
+def psql(
+    server: Server, *arguments: str, login: Login | None = None, code: int | None = 0, text: str | None = None, **env: str
+) -> str:
     """What it prints, errors after the rest; each argument is a command."""
     commands = [part for argument in arguments for part in ("-c", argument)]
     command = [program("psql", "PSQL"), "-X", *commands]

@@ -5,9 +5,10 @@ import struct
 import threading
 from decimal import Decimal
 
-import data
 import psycopg
 from psycopg.rows import dict_row
+
+import data
 from suite import SLOW, Login, Server, check, equal, same_value
 
 
@@ -50,7 +51,7 @@ def described(server: Server) -> None:
 @check("psycopg", "parameters as text and as bytes")
 def parameters(server: Server) -> None:
     values = [7, 2**40, 0.5, True, data.WORDS, Decimal("-12.5000"), b"\x00\xff", dt.date(2000, 2, 29), dt.time(1, 2, 3, 4)]
-    values += [dt.datetime(2013, 1, 1, 1), dt.datetime(2013, 1, 1, tzinfo=dt.timezone.utc), dt.timedelta(2, 3), [1, None], ["a,b", ""]]
+    values += [dt.datetime(2013, 1, 1, 1), dt.datetime(2013, 1, 1, tzinfo=dt.UTC), dt.timedelta(2, 3), [1, None], ["a,b", ""]]
     casts = ["int", "bigint", "float8", "bool", "text", "numeric", "bytea", "date", "time", "timestamp", "timestamptz", "interval"]
     casts += ["int[]", "text[]"]
     with connect(server) as connection:
@@ -58,7 +59,9 @@ def parameters(server: Server) -> None:
             for value, kind in zip(values, casts, strict=True):
                 found = connection.execute(f"SELECT {marker}::{kind}", [value]).fetchone()[0]
                 equal(found, value, f"{marker} {kind}")
-        equal(connection.execute("SELECT count(*) FROM orders WHERE order_id < %s AND tenant = %s", [31, "north"]).fetchone(), (10,))
+        equal(
+            connection.execute("SELECT count(*) FROM orders WHERE order_id < %s AND tenant = %s", [31, "north"]).fetchone(), (10,)
+        )
         equal(connection.execute("SELECT count(*) FROM orders WHERE placed < %s", [dt.datetime(2013, 1, 1, 12)]).fetchone(), (11,))
         equal(connection.execute("SELECT count(*) FROM orders WHERE tenant = ANY(%s)", [["north", "west"]]).fetchone(), (666,))
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.automap import automap_base
+
 from suite import Login, Results, Server, Skipped, check, equal, one_of
 
 TABLES = {"types", "orders", "customers", "big", "payroll"}
@@ -39,7 +40,12 @@ def inspector(server: Server) -> Results:
             equal(tables & views, set(), "what is both")
             equal(all(found.has_table(name, schema) for name in TABLES), True)
         equal(found.has_table("nothing"), False)
-        for of in (found.get_temp_table_names, found.get_materialized_view_names, found.get_sequence_names, found.get_temp_view_names):
+        for of in (
+            found.get_temp_table_names,
+            found.get_materialized_view_names,
+            found.get_sequence_names,
+            found.get_temp_view_names,
+        ):
             equal(of(), [], of.__name__)
 
     def columns() -> None:
@@ -119,7 +125,7 @@ def reflect(server: Server) -> None:
         query = (
             sa.select(orders.c.tenant, sa.func.count().label("n"), sa.func.sum(orders.c.amount).label("amount"))
             .select_from(join)
-            .where(orders.c.order_id.in_([1, 2, 3, 4]), orders.c.placed > dt.datetime(2013, 1, 1, tzinfo=dt.timezone.utc))
+            .where(orders.c.order_id.in_([1, 2, 3, 4]), orders.c.placed > dt.datetime(2013, 1, 1, tzinfo=dt.UTC))
             .group_by(orders.c.tenant)
             .order_by(sa.desc("n"), orders.c.tenant)
         )
@@ -159,7 +165,9 @@ def asynchronous(server: Server) -> None:
     async def main() -> None:
         made = create_async_engine(server.url("postgresql+asyncpg"))
         async with made.connect() as connection:
-            names = await connection.run_sync(lambda sync: {*sa.inspect(sync).get_table_names(), *sa.inspect(sync).get_view_names()})
+            names = await connection.run_sync(
+                lambda sync: {*sa.inspect(sync).get_table_names(), *sa.inspect(sync).get_view_names()}
+            )
             equal(names, TABLES)
             result = await connection.execute(sa.text("SELECT count(*) FROM orders WHERE order_id < :n"), {"n": 11})
             equal(result.scalar(), 10)
