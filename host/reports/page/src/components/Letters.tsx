@@ -1,5 +1,6 @@
 import type { Letter } from "../contract";
 import { NONE, number, when } from "../format";
+import { Words } from "./Words";
 
 const SHOWN = 20;
 
@@ -21,7 +22,7 @@ export function Letters({ letters, count }: { letters: Letter[]; count: number }
           {sorted.map(([reason, group]) => (
             <details key={reason}>
               <summary>
-                <span class="reason">{reason}</span>
+                <span class="reason"><Words text={reason} /></span>
                 <span class="meter" aria-hidden="true"><span class="warn" style={{ width: `${(group.length / most) * 100}%` }} /></span>
                 <b>{number(group.length)}</b>
               </summary>

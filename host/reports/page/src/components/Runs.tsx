@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { Run } from "../contract";
 import { duration, NONE, number, when } from "../format";
 import { Icon } from "./Icon";
+import { Words } from "./Words";
 
 const SHOWN = 10;
 const OUTCOMES = { done: ["check", "Done", "good"], failed: ["alert", "Failed", "bad"], running: ["clock", "Running", ""] } as const;
@@ -31,7 +32,7 @@ export function Runs({ runs }: { runs: Run[] }) {
                 const [icon, word, kind] = OUTCOMES[run.outcome] ?? OUTCOMES.running;
                 return (
                   <tr key={run.id}>
-                    <th scope="row">{run.event}{run.reason && <span class="reason">{run.reason}</span>}</th>
+                    <th scope="row">{run.event}{run.reason && <span class="reason"><Words text={run.reason} /></span>}</th>
                     <td><span class={`outcome ${kind}`}><Icon name={icon} />{word}</span></td>
                     <td>{when(run.started)}</td>
                     <td>{run.trigger}</td>
