@@ -25,6 +25,8 @@ interface Props {
 /** A table of any length: only the rows that can be seen are there. */
 export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked, bars = [], isNumbered = false }: Props) {
   const box = useRef<HTMLDivElement>(null);
+  // The row whose button Tab comes to; arrows go on from there.
+  const [current, setCurrent] = useState(0);
   const [{ top, height }, setSeen] = useState({ top: 0, height: 600 });
   const widths = useMemo(() => columns.map((column, index) => widthOf(column, rows, index)), [columns, rows]);
   const most = useMemo(() => bars.map((index) => Math.max(0, ...rows.slice(0, 1000).map((row) => Math.abs(Number(row[index]) || 0)))), [rows, bars.join()]);
@@ -39,7 +41,22 @@ export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked,
     watch.observe(element);
     return () => watch.disconnect();
   }, []);
-  useEffect(() => box.current?.scrollTo({ top: 0 }), [rows]);
+  useEffect(() => {
+    box.current?.scrollTo({ top: 0 });
+    setCurrent(0);
+  }, [rows]);
+  const step = (event: KeyboardEvent) => {
+    const count = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    const element = box.current;
+    if (count === undefined || !element || !(event.target as Element).matches("td button")) return;
+    event.preventDefault();
+    const next = Math.min(rows.length - 1, Math.max(0, current + count));
+    setCurrent(next);
+    // Below the head, and above the lower edge: then it is drawn.
+    if (next * ROW < element.scrollTop) element.scrollTop = next * ROW;
+    else if ((next + 3) * ROW > element.scrollTop + element.clientHeight) element.scrollTop = (next + 3) * ROW - element.clientHeight;
+    requestAnimationFrame(() => requestAnimationFrame(() => element.querySelector<HTMLElement>(`tr[aria-rowindex="${next + 2}"] button`)?.focus({ preventScroll: true })));
+  };
 
   const isWhole = rows.length <= 200;
   const first = isWhole ? 0 : Math.max(0, Math.min(Math.floor(top / ROW) - MORE, rows.length - 1));
@@ -47,7 +64,7 @@ export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked,
   const spacer = (count: number) => count > 0 && <tr class="spacer" aria-hidden="true"><td colSpan={columns.length + (isNumbered ? 1 : 0)} style={{ height: `${count * ROW}px` }} /></tr>;
 
   return (
-    <div class="grid" ref={box} tabIndex={0} role="region" aria-label={name} onScroll={(event) => setSeen({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}>
+    <div class="grid" ref={box} tabIndex={0} role="region" aria-label={name} onKeyDown={step} onScroll={(event) => setSeen({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}>
       <table aria-rowcount={rows.length + 1}>
         <colgroup>
           {isNumbered && <col style={{ width: "4.5em" }} />}
@@ -82,7 +99,7 @@ export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked,
                   return (
                     <td class={isNumber[index] ? "of-number" : ""} title={text.length > 24 ? text : undefined}>
                       {bar >= 0 && <span class="bar" style={{ width: `${part}%` }} />}
-                      {onPick && index === 0 ? <button type="button" class="plain" aria-pressed={isPicked ? state === "on" : false}>{text}</button> : <span>{text}</span>}
+                      {onPick && index === 0 ? <button type="button" class="plain" tabIndex={at === current ? 0 : -1} onFocus={() => setCurrent(at)} aria-pressed={isPicked ? state === "on" : false}>{text}</button> : <span>{text}</span>}
                     </td>
                   );
                 })}

@@ -26,7 +26,7 @@ export function Letters({ letters, count }: { letters: Letter[]; count: number }
                 <span class="meter" aria-hidden="true"><span class="warn" style={{ width: `${(group.length / most) * 100}%` }} /></span>
                 <b>{number(group.length)}</b>
               </summary>
-              <div class="scroll" tabIndex={0} role="region" aria-label={`Rows: ${reason}`}>
+              <div class="scroll" tabIndex={0} role="group" aria-label={`Rows: ${reason}`}>
                 <table class="simple">
                   <thead><tr><th scope="col">Event</th><th scope="col">Step</th><th scope="col" class="of-number">Row</th><th scope="col">When</th></tr></thead>
                   <tbody>

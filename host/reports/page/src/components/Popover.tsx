@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface Props {
   /** What the button says, and its name for screen readers if that is more. */
@@ -21,7 +21,7 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
     opener.current?.focus();
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return undefined;
     // To the first thing in it, and into the screen.
     panel.current?.querySelector<HTMLElement>("input, select, button")?.focus({ preventScroll: true });

@@ -22,7 +22,7 @@ export function Runs({ runs }: { runs: Run[] }) {
       </div>
       {runs.length === 0 && <p class="notice">Nothing has run yet.</p>}
       {shown.length > 0 && (
-        <div class="card scroll" tabIndex={0} role="region" aria-label="Runs">
+        <div class="card scroll" tabIndex={0} role="group" aria-label="Table of runs">
           <table class="simple">
             <thead>
               <tr><th scope="col">Event</th><th scope="col">Outcome</th><th scope="col">Started</th><th scope="col">Trigger</th><th scope="col" class="of-number">Rows in</th><th scope="col" class="of-number">Rows out</th><th scope="col" class="of-number">Rejected</th><th scope="col" class="of-time">Duration</th></tr>
