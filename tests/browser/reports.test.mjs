@@ -102,7 +102,9 @@ async function isDrawn(tab) {
 }
 
 async function shoot(tab, name, fullPage = true) {
-  if (SCREENSHOTS) await tab.screenshot({ path: join(SCREENSHOTS, `reports-${name}.png`), fullPage });
+  if (!SCREENSHOTS) return;
+  await tab.evaluate(() => scrollTo(0, 0));
+  await tab.screenshot({ path: join(SCREENSHOTS, `reports-${name}.png`), fullPage });
 }
 
 async function isAccessible(tab, what, part = "body") {
@@ -260,6 +262,34 @@ test("filters are asked, kept in the link, and stepped", async (t) => {
   await tab.getByRole("button", { name: new RegExp(`^${title} All`) }).waitFor();
 });
 
+test("what is not needed any more is not waited for", async (t) => {
+  const { tab } = await open(t, SIZES.desktop, home());
+  await isDrawn(tab);
+  const aborted = [];
+  tab.on("requestfailed", (request) => aborted.push(request.failure()?.errorText));
+  let isSlow = true;
+  await tab.route("**/v1/query", async (route) => {
+    if (isSlow) await new Promise((later) => setTimeout(later, 1500));
+    await route.continue().catch(() => {});
+  });
+  const kpi = of("kpi");
+  const whole = await at(tab, kpi).getByTestId("figure").textContent();
+  await clickMark(tab, of("bar", ({ drill = [] }) => drill.length === 0) ?? of("map"));
+  await tab.locator("[data-tile][aria-busy=true]").first().waitFor();
+  isSlow = false;
+  for (let left = await tab.locator(".chip").count(); left > 0; left--) await tab.locator(".chip").first().click();
+  await isDrawn(tab);
+  assert.ok(aborted.length > 0 && aborted.every((text) => text === "net::ERR_ABORTED"), aborted.join());
+  assert.equal(await at(tab, kpi).getByTestId("figure").textContent(), whole);
+});
+
+test("numbers and days are written as the reader's language has them", async (t) => {
+  const { tab } = await open(t, { ...SIZES.desktop, locale: "de-DE" }, "#/");
+  const { runs } = await ask("/v1/overview");
+  const run = runs.find(({ rows_in }) => rows_in >= 1000);
+  await tab.getByRole("cell", { name: run.rows_in.toLocaleString("de-DE"), exact: true }).first().waitFor();
+});
+
 test("what a tile shows is saved as CSV, and a chart as a picture", async (t) => {
   const { tab, errors } = await open(t, SIZES.desktop, home());
   await isDrawn(tab);
@@ -312,6 +342,7 @@ test("a tile is filtered by and sorted by the keyboard alone", async (t) => {
   await tab.keyboard.press("Enter");
   await tab.locator(".chip", { hasText: second }).waitFor();
   assert.match(await tab.getByTestId("said").textContent(), /^The other tiles show /);
+  await isDrawn(tab);
   await isAccessible(tab, "a chart as a table");
 
   const table = of("table");

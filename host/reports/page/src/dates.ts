@@ -15,6 +15,12 @@ export const PRESETS = [
   ["all", "All time"],
 ] as const;
 
+/** The day that it is where the page is looked at. */
+export function dayHere(): string {
+  const now = new Date();
+  return text(now.getTime() - now.getTimezoneOffset() * 60_000);
+}
+
 export function isDay(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 }

@@ -21,20 +21,24 @@ function times(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return format;
 }
 
-/** A number; `short` for an axis or a large figure: `12K`. */
-export function number(value: number, format?: Format | null, short = false): string {
+/** A number, with the digits that its measure is shown with. */
+export function number(value: number, format?: Format | null): string {
   const { style, decimals } = format ?? {};
-  const options: Intl.NumberFormatOptions = { maximumFractionDigits: decimals ?? (short ? 1 : 2) };
-  if (decimals != null && !short) options.minimumFractionDigits = decimals;
-  if (style === "percent") Object.assign(options, { style: "percent", maximumFractionDigits: decimals ?? 1 });
-  else if (typeof style === "object") Object.assign(options, { style: "currency", currency: style.currency });
-  if (short && style !== "percent" && Math.abs(value) >= 10_000) Object.assign(options, { notation: "compact", maximumFractionDigits: 1 });
-  if (short) {
-    delete options.minimumFractionDigits;
-    if (style !== "percent") options.maximumFractionDigits = Math.abs(value) < 10 ? 2 : 1;
-    if (typeof style === "object") options.minimumFractionDigits = 0;
-  }
+  const options = { ...styled(style), maximumFractionDigits: decimals ?? (style === "percent" ? 1 : 2) };
+  if (decimals != null) options.minimumFractionDigits = decimals;
   return numbers(options).format(value);
+}
+
+/** A number with as few digits as it needs, as on an axis; a compact one is `12K`. */
+export function short(value: number, format?: Format | null, isCompact = false): string {
+  const options: Intl.NumberFormatOptions = { ...styled(format?.style), minimumFractionDigits: 0, maximumFractionDigits: 2 };
+  if (isCompact) Object.assign(options, { notation: "compact", maximumFractionDigits: 1 });
+  return numbers(options).format(value);
+}
+
+function styled(style: Format["style"]): Intl.NumberFormatOptions {
+  if (style === "percent") return { style };
+  return typeof style === "object" ? { style: "currency", currency: style.currency } : {};
 }
 
 /** How much a number moved: of a percentage in points, of others in per cent of what it was. */

@@ -3,19 +3,20 @@ import { test } from "node:test";
 
 import type { Cell, Column, Format } from "../src/contract";
 import { plotOf, sorted } from "../src/drawing";
-import { cell, change, days, number, time } from "../src/format";
+import { cell, change, days, number, short, time } from "../src/format";
 import { grouped } from "../src/group";
 
 // What `Intl` writes depends on where the test runs: the digits do not.
 const digits = (text: string | undefined) => text?.replace(/[^\d]/g, "");
 
 test("a number is as its measure says", () => {
-  const check = (value: number, format: Format | null, isShort: boolean, expect: string) => assert.equal(digits(number(value, format, isShort)), expect);
-  check(1234.567, null, false, "123457");
-  check(1234.5, { style: "number", decimals: 0 }, false, "1235");
-  check(0.1234, { style: "percent", decimals: 1 }, false, "123");
-  check(1234.5, { style: { currency: "EUR" }, decimals: 2 }, false, "123450");
-  check(1_234_567, null, true, "12");
+  const check = (value: number, format: Format | null, expect: string) => assert.equal(digits(number(value, format)), expect);
+  check(1234.567, null, "123457");
+  check(1234.5, { style: "number", decimals: 0 }, "1235");
+  check(0.1234, { style: "percent", decimals: 1 }, "123");
+  check(1234.5, { style: { currency: "EUR" }, decimals: 2 }, "123450");
+  assert.equal(digits(short(1_234_567, null, true)), "12");
+  assert.equal(digits(short(12_000, { decimals: 2 })), "12000");
   assert.match(number(1, { style: { currency: "EUR" } }), /€|EUR/);
 });
 

@@ -4,6 +4,7 @@ import statesTopology from "us-atlas/states-10m.json";
 import { read, type Spec } from "vega";
 import landTopology from "world-atlas/countries-110m.json";
 
+import type { Format } from "../contract";
 import { number } from "../format";
 import type { Theme } from "../theme";
 import { label, type Plot, tipOf } from "./points";
@@ -51,7 +52,7 @@ export function mapSpec(plot: Plot, theme: Theme, size: Size): Spec {
     encode: { update: { fill: { value: land }, stroke: { value: border }, strokeWidth: { value: 0.7 } } },
     transform: [{ type: "geoshape" as const, projection: "projection" }],
   });
-  const text_ = (format: object | null | undefined) => ({ labels: { update: { text: { signal: numberLabel(format ?? null) } } } });
+  const labels = (format: Format | null | undefined) => ({ labels: { update: { text: { signal: numberLabel(format, shades) } } } });
   return {
     $schema: "https://vega.github.io/schema/vega/v6.json",
     description: plot.description,
@@ -71,7 +72,7 @@ export function mapSpec(plot: Plot, theme: Theme, size: Size): Spec {
       ...(isShaded ? [{ name: "shade", type: "linear" as const, domain: [Math.min(...shades), Math.max(...shades)], range: ramp, interpolate: "lab" as const }] : []),
     ],
     legends: isShaded
-      ? [{ fill: "shade", type: "gradient", title: label(second), orient: "bottom", direction: "horizontal", gradientLength: 140, gradientThickness: 8, titleColor: soft, labelColor: text, tickCount: 3, encode: text_(second.format) }]
+      ? [{ fill: "shade", type: "gradient", title: label(second), orient: "bottom", direction: "horizontal", gradientLength: 140, gradientThickness: 8, titleColor: soft, labelColor: text, tickCount: 3, encode: labels(second.format) }]
       : [],
     marks: [
       shape("land"),
@@ -104,7 +105,7 @@ function projection(values: Place[]) {
   const [west, east] = around(values.map(({ longitude }) => longitude), [-170, 170]);
   const [south, north] = around(values.map(({ latitude }) => latitude), [-55, 75]);
   const [longitude, latitude] = [(west + east) / 2, (south + north) / 2];
-  const corners = values.length > 1 ? values.map((at) => [at.longitude, at.latitude]) : [[west, south], [east, north], [west, north], [east, south]];
+  const corners = [[west, south], [east, north], ...values.map((at) => [at.longitude, at.latitude])];
   const fit = { type: "Feature", properties: {}, geometry: { type: "MultiPoint", coordinates: corners } };
   const extent = { signal: "[[22, 22], [width - 22, height - 22]]" };
   if (east - west > 150) return { type: "equalEarth", rotate: [0, 0, 0], fit, extent };
@@ -116,7 +117,7 @@ function projection(values: Place[]) {
 function around(values: number[], nothing: [number, number]): [number, number] {
   if (values.length === 0) return nothing;
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const more = Math.max(0, 4 - (most - least)) / 2;
+  const more = Math.max(0, 10 - (most - least)) / 2;
   return [least - more, most + more];
 }
 

@@ -5,13 +5,13 @@ import { expressionInterpreter } from "vega-interpreter";
 import { compile } from "vega-lite";
 
 import type { Format } from "../contract";
-import { number, tick, time } from "../format";
+import { short, tick, time } from "../format";
 import type { Theme } from "../theme";
 import { mapSpec } from "./map";
 import type { Plot } from "./points";
 import { chartSpec, type Size } from "./specs";
 
-expressionFunction("numberLabel", (value: number, format: string) => number(value, JSON.parse(format) as Format, true));
+expressionFunction("numberLabel", (value: number, format: string, isCompact: boolean) => short(value, JSON.parse(format) as Format, isCompact));
 expressionFunction("tickLabel", (value: number, span: number) => tick(value, span));
 expressionFunction("timeLabel", (value: number, granularity: string) => time(value, granularity));
 

@@ -6,7 +6,7 @@ import type { Format } from "../contract";
 import { granularity } from "../format";
 import type { Theme } from "../theme";
 import { isTimeColumn, label, type Plot, points, seriesOf } from "./points";
-import { colors, config } from "./style";
+import { colorOf, colors, config } from "./style";
 
 export interface Size {
   width: number;
@@ -16,7 +16,7 @@ export interface Size {
 export function chartSpec(plot: Plot, theme: Theme, size: Size): TopLevelSpec {
   const { result: { columns }, x, series, measures, kind, description } = plot;
   const values = points(plot);
-  const names = seriesOf(values);
+  const names = seriesOf(values, series !== undefined);
   const isMany = series !== undefined || measures.length > 1;
   const isTime = isTimeColumn(columns[x]);
   const palette = colors(theme);
@@ -25,11 +25,11 @@ export function chartSpec(plot: Plot, theme: Theme, size: Size): TopLevelSpec {
   const color = isMany
     ? {
         field: "s", type: "nominal",
-        scale: { domain: names, range: names.map((_, index) => palette.series[index % palette.series.length]) },
+        scale: { domain: names, range: names.map((name) => colorOf(series === undefined ? "" : columns[series]?.name ?? "", name, theme)) },
         legend: names.length > 24 ? null : { title: series === undefined ? null : label(columns[series]), columns: { expr: "max(1, floor(width / 120))" }, values: names.slice(0, 12) },
       }
     : { value: palette.series[0] };
-  const amount = { field: "y", type: "quantitative", axis: { title, labelExpr: numberLabel(format), tickCount: kind === "bar" && !isTime ? { expr: "max(2, floor(width / 90))" } : 5, grid: true } };
+  const amount = { field: "y", type: "quantitative", axis: { title, labelExpr: numberLabel(format, values.map(({ y }) => y)), tickCount: kind === "bar" && !isTime ? { expr: "max(2, floor(width / 90))" } : 5, grid: true } };
   const common = { tooltip: { field: "tip", type: "nominal" }, description: { field: "tip", type: "nominal" } };
   const shell = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
@@ -91,7 +91,7 @@ function timeAxis(values: ReturnType<typeof points>) {
   // Of few periods each can have its label: ticks of halves of days would repeat them.
   // As an expression, for Vega's interpreter makes no day of the milliseconds that Vega-Lite would write.
   const few = all.length <= 60 ? { values: { expr: JSON.stringify(all) } } : { tickCount: { expr: "max(2, floor(width / 100))" } };
-  return { ...few, labelOverlap: "parity", labelFlush: true, labelExpr: `tickLabel(datum.value, ${span})` };
+  return { ...few, labelOverlap: "parity", labelSeparation: 6, labelFlush: false, labelExpr: `tickLabel(datum.value, ${span})` };
 }
 
 function timeLabel(values: ReturnType<typeof points>, column: Parameters<typeof label>[0]): string {
@@ -104,6 +104,8 @@ function spanOf(all: number[]): number {
   return all.length < 2 ? 5 * 86_400_000 : all.reduce((a, b) => Math.max(a, b)) - all.reduce((a, b) => Math.min(a, b));
 }
 
-export function numberLabel(format: Format | null | undefined): string {
-  return `numberLabel(datum.value, ${JSON.stringify(JSON.stringify(format ?? {}))})`;
+/** Thousands are words only where all of an axis can be. */
+export function numberLabel(format: Format | null | undefined, values: (number | null)[]): string {
+  const isCompact = values.some((value) => Math.abs(value ?? 0) >= 100_000);
+  return `numberLabel(datum.value, ${JSON.stringify(JSON.stringify(format ?? {}))}, ${isCompact})`;
 }

@@ -43,6 +43,16 @@ export function colors(theme: Theme): Colors {
   return theme === "dark" ? DARK : LIGHT;
 }
 
+const places = new Map<string, string[]>();
+
+/** The colour of a value of a dimension: the same in all charts, and when others are filtered away. */
+export function colorOf(dimension: string, value: string, theme: Theme): string {
+  const known = places.get(dimension) ?? [];
+  if (!known.includes(value)) places.set(dimension, [...known, value]);
+  const { series } = colors(theme);
+  return series[(places.get(dimension) ?? []).indexOf(value) % series.length] ?? "";
+}
+
 export function config(theme: Theme): Config {
   const { series, text, soft, line } = colors(theme);
   return {

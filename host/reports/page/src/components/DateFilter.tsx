@@ -21,9 +21,10 @@ export function DateFilter({ title, typed, range, isDisabled = false, put }: Pro
   const name = PRESETS.find(([id]) => id === typed)?.[1];
   const shown = typed === "all" ? "All time" : `${name ? `${name}: ` : ""}${days(range)}`;
   const step = (count: number, words: string, icon: "left" | "right") => {
+    if (isDisabled) return null;
     const to = shift(range, count);
     return (
-      <button type="button" class="icon" disabled={isDisabled || !to} aria-label={`${title}: ${words}`} title={words} onClick={() => to && put(text(to))}>
+      <button type="button" class="icon" disabled={!to} aria-label={`${title}: ${words}`} title={words} onClick={() => to && put(text(to))}>
         <Icon name={icon} />
       </button>
     );

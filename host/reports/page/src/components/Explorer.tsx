@@ -3,11 +3,12 @@ import type { View } from "vega";
 
 import { useAnswer } from "../answer";
 import type { Query } from "../contract";
+import { dayHere } from "../dates";
 import { kindFor } from "../drawing";
 import { parts, rangeOf } from "../queries";
 import { go } from "../route";
 import { source } from "../source";
-import { type Ask, link, TYPED } from "../state";
+import { type Ask, link, LOOK, TYPED } from "../state";
 import { Body } from "./Body";
 import { DateFilter } from "./DateFilter";
 import { Fields } from "./Fields";
@@ -23,8 +24,8 @@ export function Explorer({ ask }: { ask: Ask }) {
   const handle = useRef<View | null>(null);
   const change = (to: Partial<Ask>) => go({ view: "explore", ask: { ...ask, ...to } });
   const time = model.value?.dimensions.find(({ kind }) => kind === "date" || kind === "timestamp");
-  const today = new Date().toISOString().slice(0, 10);
-  const range = time && rangeOf({ dimension: time.name, kind: time.kind, title: "" }, { dates: ask.date ? { [time.name]: ask.date } : {}, values: {}, chips: [], drill: {}, sort: {}, tables: [] }, today);
+  const today = dayHere();
+  const range = time && rangeOf({ dimension: time.name, kind: time.kind, title: "" }, { ...LOOK, dates: ask.date ? { [time.name]: ask.date } : {} }, today);
 
   const query: Query = { measures: ask.measures, dimensions: ask.dimensions, limit: ask.limit };
   if (ask.sort) query.order = [{ by: ask.sort.replace(/^-/, ""), descending: ask.sort.startsWith("-") }];

@@ -17,9 +17,10 @@ const EVERY = 15_000;
 export function Home({ reports }: { reports: Answer<Reports> }) {
   const overview = useAnswer("overview", (signal) => source.overview(signal), true);
   useEffect(() => {
+    if (overview.error) return undefined;
     const timer = setInterval(() => document.visibilityState === "visible" && overview.again(), EVERY);
     return () => clearInterval(timer);
-  }, []);
+  }, [overview.error]);
   const { value, error } = overview;
   // Both at once, so that what comes first is not moved by what comes second.
   if ((!value && !error) || (!reports.value && !reports.error)) return <Waiting />;

@@ -23,7 +23,9 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
 
   useLayoutEffect(() => {
     if (!isOpen) return undefined;
-    // To the first thing in it, and into the screen.
+    const { left = 0, right = 0 } = panel.current?.getBoundingClientRect() ?? {};
+    const beside = Math.max(8 - left, Math.min(0, innerWidth - 8 - right));
+    if (panel.current && beside !== 0) panel.current.style.transform = `translateX(${beside}px)`;
     panel.current?.querySelector<HTMLElement>("input, select, button")?.focus({ preventScroll: true });
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) setOpen(false);

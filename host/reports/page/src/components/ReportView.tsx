@@ -1,6 +1,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 
 import { useAnswer } from "../answer";
+import { dayHere } from "../dates";
 import { days, when } from "../format";
 import { isTime, rangeOf } from "../queries";
 import { go } from "../route";
@@ -53,10 +54,4 @@ function Waiting() {
       <div class="tiles">{[1, 2, 3, 4].map((tile) => <div key={tile} class="skeleton kpi" />)}</div>
     </div>
   );
-}
-
-/** The day that it is where the page is looked at. */
-function dayHere(): string {
-  const now = new Date();
-  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 }

@@ -87,7 +87,7 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
       <div class={`body${answer.isWaiting && result ? " is-waiting" : ""}`} style={{ height: heightOf(tile) }}>
         {answer.error ? <Trouble error={answer.error} again={answer.again} />
           : !result ? <div class="skeleton fill" />
-          : kind === "kpi" ? <Kpi tile={tile} result={result} previous={before ? previous.value : null} range={previousRange(report, tile, look, today)} />
+          : kind === "kpi" ? <Kpi tile={tile} result={result} previous={before ? previous.value : null} isCompared={previous.value !== null || previous.error !== null} range={previousRange(report, tile, look, today)} />
           : (
             <Body
               shape={{ ...tile, kind: isTable ? "table" : kind }} result={result} handle={handle} isPicked={isPicked ?? null} sort={sort}
