@@ -65,7 +65,7 @@ async function savedReport() {
   const data = JSON.stringify({ report, model: await ask("/v1/model"), results, made: "2026-01-31T12:00:00Z" }).replaceAll("<", "\\u003c");
   const page = await (await fetch(`${base}/reports`)).text();
   const path = join(folder, "report.html");
-  await writeFile(path, page.replace("</head>", () => `<script type="application/json" id="wasmill-report">${data}</script></head>`));
+  await writeFile(path, page.replace("<!--wasmill-report-->", () => `<script type="application/json" id="wasmill-report">${data}</script>`));
   return path;
 }
 

@@ -76,7 +76,7 @@ function line(values: ReturnType<typeof points>, isTime: boolean, column: Parame
 function bar(values: ReturnType<typeof points>, isTime: boolean, column: Parameters<typeof label>[0], { amount, color, common, isMany }: Parts) {
   const category = isTime
     ? { field: "x", type: "ordinal", sort: null, axis: { title: label(column), labelAngle: 0, grid: false, labelOverlap: true, labelExpr: timeLabel(values, column) } }
-    : { field: "x", type: "nominal", sort: null, axis: { title: label(column), grid: false, labelLimit: 150, labelOverlap: true } };
+    : { field: "x", type: "nominal", sort: null, axis: { title: label(column), grid: false, labelLimit: { expr: "max(60, width * 0.4)" }, labelOverlap: true } };
   const opacity = { condition: { test: "datum.on", value: 1 }, value: 0.3 };
   const scale = { padding: 0.22 };
   const encoding = isTime

@@ -12,11 +12,13 @@ interface Props {
   typed: string | undefined;
   range: Range;
   isDisabled?: boolean;
+  /** Whether there are days to go back to. */
+  hasDefault?: boolean;
   put: (text: string | null) => void;
 }
 
 /** From a day to a day, by presets, by steps or as typed. */
-export function DateFilter({ title, typed, range, isDisabled = false, put }: Props) {
+export function DateFilter({ title, typed, range, isDisabled = false, hasDefault = false, put }: Props) {
   const text = ({ from, before }: Range) => `${from ?? ""}..${before ?? ""}`;
   const name = PRESETS.find(([id]) => id === typed)?.[1];
   const shown = typed === "all" ? "All time" : `${name ? `${name}: ` : ""}${days(range)}`;
@@ -36,7 +38,7 @@ export function DateFilter({ title, typed, range, isDisabled = false, put }: Pro
         {(close) => (
           <>
             <div class="presets" role="group" aria-label="Presets">
-              <button type="button" aria-pressed={typed === undefined} onClick={() => { put(null); close(); }}>As in the report</button>
+              {hasDefault && <button type="button" aria-pressed={typed === undefined} onClick={() => { put(null); close(); }}>As in the report</button>}
               {PRESETS.map(([id, words]) => (
                 <button key={id} type="button" aria-pressed={typed === id} onClick={() => { put(id); close(); }}>{words}</button>
               ))}

@@ -65,7 +65,7 @@ export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked,
 
   return (
     <div class="grid" ref={box} tabIndex={0} role="region" aria-label={name} onKeyDown={step} onScroll={(event) => setSeen({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}>
-      <table aria-rowcount={rows.length + 1}>
+      <table aria-rowcount={rows.length + 1} style={{ minWidth: `${widths.reduce((sum, width) => sum + width, isNumbered ? 4.5 : 0)}em` }}>
         <colgroup>
           {isNumbered && <col style={{ width: "4.5em" }} />}
           {widths.map((width) => <col style={{ width: `${width}em` }} />)}

@@ -24,7 +24,7 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
   useLayoutEffect(() => {
     if (!isOpen) return undefined;
     const { left = 0, right = 0 } = panel.current?.getBoundingClientRect() ?? {};
-    const beside = Math.max(8 - left, Math.min(0, innerWidth - 8 - right));
+    const beside = Math.max(8 - left, Math.min(0, document.documentElement.clientWidth - 8 - right));
     if (panel.current && beside !== 0) panel.current.style.transform = `translateX(${beside}px)`;
     panel.current?.querySelector<HTMLElement>("input, select, button")?.focus({ preventScroll: true });
     const outside = (event: Event) => {
