@@ -21,23 +21,21 @@ function policy() {
     const found = [...html.matchAll(new RegExp(`<${tag}[^>]*>([^]*?)</${tag}>`, "g"))];
     return found.map(([, text]) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`).join(" ");
   };
-  return {
-    name: "content-security-policy",
-    enforce: "post",
-    apply: "build",
-    generateBundle: { order: "post", handler(_, bundle) {
-      const page = bundle["index.html"];
-      const withoutScript = page.source.replace(/<script[^>]*>[^]*?<\/script>/g, "");
-      const policy = [
-        "default-src 'none'",
-        `script-src ${hashes(page.source, "script")}`,
-        `style-src ${hashes(withoutScript, "style")}`,
-        "img-src data: blob:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-      ].join("; ");
-      page.source = page.source.replace(/(<meta charset="utf-8">)/, () => `<meta charset="utf-8">\n    <meta http-equiv="Content-Security-Policy" content="${policy}">`);
-    } },
+  const handler = (_, bundle) => {
+    const page = bundle["index.html"];
+    const withoutScript = page.source.replace(/<script[^>]*>[^]*?<\/script>/g, "");
+    const policy = [
+      "default-src 'none'",
+      `script-src ${hashes(page.source, "script")}`,
+      `style-src ${hashes(withoutScript, "style")}`,
+      "img-src data: blob:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+    ].join("; ");
+    const meta = `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+    page.source = page.source.replace('<meta charset="utf-8">', (charset) => `${charset}\n    ${meta}`);
   };
+  // After everything is in the page.
+  return { name: "content-security-policy", apply: "build", enforce: "post", generateBundle: { order: "post", handler } };
 }

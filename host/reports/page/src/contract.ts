@@ -1,5 +1,6 @@
 // What the server answers, as JSON has it.
 
+/** SQL may answer lists and structures too, which are shown as JSON. */
 export type Cell = string | number | boolean | null;
 
 export type Operator =

@@ -36,11 +36,16 @@ export function sorted(rows: Cell[][], columns: Column[], sort: string): Cell[][
   const index = columns.findIndex(({ name }) => name === sort.replace(/^-/, ""));
   if (index < 0) return rows;
   const sign = sort.startsWith("-") ? -1 : 1;
-  const compare = new Intl.Collator(undefined, { numeric: true }).compare;
-  return [...rows].sort(({ [index]: a = null }, { [index]: b = null }) => {
-    if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
-    return sign * (typeof a === "number" && typeof b === "number" ? a - b : compare(String(a), String(b)));
-  });
+  // Texts are compared once for each that there is: that is slow, and of 100,000 rows many have the same.
+  const texts = [...new Set(rows.map((row) => row[index]).filter((value) => typeof value === "string"))];
+  const ranks = new Map(texts.sort(new Intl.Collator(undefined, { numeric: true }).compare).map((text, rank) => [text, rank]));
+  const key = (row: Cell[]) => {
+    const value = row[index] ?? null;
+    return value === null ? null : typeof value === "string" ? ranks.get(value) ?? 0 : Number(value);
+  };
+  const keyed = rows.map((row) => ({ row, key: key(row) }));
+  keyed.sort(({ key: a }, { key: b }) => (a === null || b === null ? (a === b ? 0 : a === null ? 1 : -1) : sign * (a - b)));
+  return keyed.map(({ row }) => row);
 }
 
 /** What kind of chart suits a result. */

@@ -77,6 +77,7 @@ export function cell(value: Cell | undefined, column: Column): string {
   if (value === null || value === undefined || value === "") return NONE;
   if (typeof value === "boolean") return value ? "Yes" : "No";
   if (typeof value === "number") return number(value, column.format);
+  if (typeof value === "object") return JSON.stringify(value);
   if (column.kind === "date" || column.kind === "timestamp") return time(value, granularity(column), column.kind);
   return value;
 }

@@ -37,7 +37,8 @@ export function previousRange(report: Report, tile: Tile, look: Look, today: str
 /** The dimensions that a tile asks now, which are others once it was gone down in. */
 export function asked(tile: Tile, look: Look): string[] {
   const [first, ...others] = tile.dimensions ?? [];
-  const level = levelOf(tile, look) ?? first;
+  const isDown = (look.drill[tile.id]?.length ?? 0) > 0;
+  const level = isDown ? levelOf(tile, look) : first ?? levelOf(tile, look);
   const more = [tile.series, tile.kind === "map" && tile.latitude, tile.kind === "map" && tile.longitude];
   return [...new Set([level, ...others, ...more].filter((it): it is string => Boolean(it)))];
 }

@@ -67,7 +67,7 @@ export function Chart({ plot, onPick, handle }: Props) {
 
   return (
     <>
-      <div class={`chart${onPick ? " can-pick" : ""}`} ref={box} />
+      <div class={`chart of-${plot.kind}${onPick ? " can-pick" : ""}`} ref={box} />
       {error && <p class="notice bad">{error}</p>}
     </>
   );

@@ -2,10 +2,10 @@
 
 import type { TopLevelSpec } from "vega-lite";
 
-import type { Format } from "../contract";
+import type { Column, Format } from "../contract";
 import { granularity } from "../format";
 import type { Theme } from "../theme";
-import { isTimeColumn, label, type Plot, points, seriesOf } from "./points";
+import { isTimeColumn, label, type Plot, type Point, points, seriesOf } from "./points";
 import { colorOf, colors, config } from "./style";
 
 export interface Size {
@@ -41,30 +41,29 @@ export function chartSpec(plot: Plot, theme: Theme, size: Size): TopLevelSpec {
     config: config(theme),
   };
   const rest = kind === "line"
-    ? line(values, isTime, columns[x], { amount, color, common, names, isMany })
+    ? line(values, isTime, columns[x], { amount, color, common, isMany })
     : bar(values, isTime, columns[x], { amount, color, common, isMany });
   return { ...shell, ...rest } as unknown as TopLevelSpec;
 }
 
-type Parts = Record<"amount" | "color" | "common", Record<string, unknown>> & { isMany: boolean; names?: string[] };
+type Parts = Record<"amount" | "color" | "common", Record<string, unknown>> & { isMany: boolean };
 
-function line(values: ReturnType<typeof points>, isTime: boolean, column: Parameters<typeof label>[0], { amount, color, common, isMany }: Parts) {
+function line(values: Point[], isTime: boolean, column: Column | undefined, { amount, color, common }: Parts) {
   const axis = isTime ? timeAxis(values) : { labelOverlap: true, labelAngle: 0, labelLimit: 100 };
   const x = isTime
     ? { field: "x", type: "temporal", scale: { type: "utc" }, axis: { title: label(column), grid: false, ...axis } }
     : { field: "x", type: "nominal", sort: null, axis: { title: label(column), grid: false, ...axis } };
   const y = { ...amount, scale: { zero: false, nice: true } };
-  const detail = isMany ? { color } : { color };
   const faded = { condition: { test: "datum.on", value: 1 }, value: 0.25 };
   const few = new Set(values.map(({ x }) => x)).size <= 45;
   return {
     layer: [
-      { mark: { type: "line", strokeWidth: 2, strokeJoin: "round", aria: false }, encoding: { x, y, ...detail } },
+      { mark: { type: "line", strokeWidth: 2, strokeJoin: "round", aria: false }, encoding: { x, y, color } },
       {
         mark: { type: "point", filled: true, cursor: "pointer" },
         params: [{ name: "near", select: { type: "point", on: "pointerover", nearest: true, clear: "pointerout" } }],
         encoding: {
-          x, y, ...detail, ...common,
+          x, y, color, ...common,
           size: { condition: { param: "near", empty: false, value: 90 }, value: few ? 26 : 6 },
           opacity: faded,
         },
@@ -73,19 +72,19 @@ function line(values: ReturnType<typeof points>, isTime: boolean, column: Parame
   };
 }
 
-function bar(values: ReturnType<typeof points>, isTime: boolean, column: Parameters<typeof label>[0], { amount, color, common, isMany }: Parts) {
+function bar(values: Point[], isTime: boolean, column: Column | undefined, { amount, color, common, isMany }: Parts) {
   const category = isTime
-    ? { field: "x", type: "ordinal", sort: null, axis: { title: label(column), labelAngle: 0, grid: false, labelOverlap: true, labelExpr: timeLabel(values, column) } }
+    ? { field: "x", type: "ordinal", sort: null, axis: { title: label(column), labelAngle: 0, grid: false, labelOverlap: true, labelSeparation: 8, labelExpr: timeLabel(values, column) } }
     : { field: "x", type: "nominal", sort: null, axis: { title: label(column), grid: false, labelLimit: { expr: "max(60, width * 0.4)" }, labelOverlap: true } };
   const opacity = { condition: { test: "datum.on", value: 1 }, value: 0.3 };
   const scale = { padding: 0.22 };
   const encoding = isTime
     ? { x: { ...category, scale }, y: amount, color, opacity, ...common }
-    : { y: { ...category, scale }, x: { ...amount, axis: { ...(amount.axis as object) } }, color, opacity, ...common };
+    : { y: { ...category, scale }, x: amount, color, opacity, ...common };
   return { mark: { type: "bar", cursor: "pointer", cornerRadiusEnd: isMany ? 0 : 2 }, encoding };
 }
 
-function timeAxis(values: ReturnType<typeof points>) {
+function timeAxis(values: Point[]) {
   const all = [...new Set(values.map(({ x }) => x))].filter((x): x is number => typeof x === "number").sort((a, b) => a - b);
   const span = spanOf(all);
   // Of few periods each can have its label: ticks of halves of days would repeat them.
@@ -94,7 +93,7 @@ function timeAxis(values: ReturnType<typeof points>) {
   return { ...few, labelOverlap: "parity", labelSeparation: 6, labelFlush: false, labelExpr: `tickLabel(datum.value, ${span})` };
 }
 
-function timeLabel(values: ReturnType<typeof points>, column: Parameters<typeof label>[0]): string {
+function timeLabel(values: Point[], column: Column | undefined): string {
   const all = values.map(({ x }) => x).filter((x): x is number => typeof x === "number");
   const period = (column && granularity(column)) ?? "day";
   return period === "day" || period === "week" ? `tickLabel(datum.value, ${spanOf(all)})` : `timeLabel(datum.value, '${period}')`;

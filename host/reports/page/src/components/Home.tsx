@@ -68,7 +68,7 @@ function Health({ overview }: { overview: Overview }) {
     ["Running", events.running, ""],
     ["Done", events.done, ""],
     ["Given up", events.dead, events.dead > 0 ? "bad" : ""],
-    ["Rejected rows", dead_letters, dead_letters > 0 ? "warn" : ""],
+    ["Dead letters", dead_letters, dead_letters > 0 ? "warn" : ""],
   ];
   return (
     <section class="card health" aria-label="Health">
