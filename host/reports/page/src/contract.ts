@@ -4,7 +4,7 @@
 export type Cell = string | number | boolean | null;
 
 export type Operator =
-  | "equals" | "not_equals" | "gt" | "gte" | "lt" | "lte" | "contains" | "starts_with" | "is_null" | "is_not_null";
+  "equals" | "not_equals" | "gt" | "gte" | "lt" | "lte" | "contains" | "starts_with" | "is_null" | "is_not_null";
 
 export interface Condition {
   name: string;

@@ -54,12 +54,18 @@ export function time(value: string | number, granularity?: string | null, kind?:
   const at = typeof value === "number" ? value : moment(value);
   if (Number.isNaN(at)) return String(value);
   switch (granularity ?? (kind === "timestamp" ? "second" : "day")) {
-    case "year": return times({ year: "numeric" }).format(at);
-    case "quarter": return `Q${Math.floor(new Date(at).getUTCMonth() / 3) + 1} ${times({ year: "numeric" }).format(at)}`;
-    case "month": return times({ year: "numeric", month: "short" }).format(at);
-    case "hour": return times({ dateStyle: "medium", timeStyle: "short" }).format(at);
-    case "second": return times({ dateStyle: "medium", timeStyle: "medium" }).format(at);
-    default: return times({ dateStyle: "medium" }).format(at);
+    case "year":
+      return times({ year: "numeric" }).format(at);
+    case "quarter":
+      return `Q${Math.floor(new Date(at).getUTCMonth() / 3) + 1} ${times({ year: "numeric" }).format(at)}`;
+    case "month":
+      return times({ year: "numeric", month: "short" }).format(at);
+    case "hour":
+      return times({ dateStyle: "medium", timeStyle: "short" }).format(at);
+    case "second":
+      return times({ dateStyle: "medium", timeStyle: "medium" }).format(at);
+    default:
+      return times({ dateStyle: "medium" }).format(at);
   }
 }
 

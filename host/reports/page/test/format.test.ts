@@ -28,7 +28,8 @@ test("a change is in per cent, of a percentage in points", () => {
 });
 
 test("a value is as its column says", () => {
-  const check = (value: Cell, column: Partial<Column>, expect: RegExp) => assert.match(cell(value, { name: "x", ...column }), expect);
+  const check = (value: Cell, column: Partial<Column>, expect: RegExp) =>
+    assert.match(cell(value, { name: "x", ...column }), expect);
   check(null, {}, /^–$/);
   check(true, {}, /^Yes$/);
   check("2013-01-31", { kind: "date" }, /31/);
@@ -41,7 +42,15 @@ test("a value is as its column says", () => {
 
 test("rows are in the order of a column, null last", () => {
   const columns = [{ name: "a" }];
-  const check = (values: Cell[], sort: string, expect: Cell[]) => assert.deepEqual(sorted(values.map((value) => [value]), columns, sort).flat(), expect);
+  const check = (values: Cell[], sort: string, expect: Cell[]) =>
+    assert.deepEqual(
+      sorted(
+        values.map((value) => [value]),
+        columns,
+        sort,
+      ).flat(),
+      expect,
+    );
   check([10, null, 9], "a", [9, 10, null]);
   check([10, null, 9], "-a", [10, 9, null]);
   check(["b10", "b9", "a"], "a", ["a", "b9", "b10"]);
@@ -50,11 +59,25 @@ test("rows are in the order of a column, null last", () => {
 
 test("rows of one place along the axis are put together", () => {
   const columns = [{ name: "day", kind: "date" as const }, { name: "delay" }];
-  const rows: Cell[][] = [["2013-01-02", 1], ["2013-01-01", 4], ["2013-01-02", 3], ["2013-01-02", null]];
+  const rows: Cell[][] = [
+    ["2013-01-02", 1],
+    ["2013-01-01", 4],
+    ["2013-01-02", 3],
+    ["2013-01-02", null],
+  ];
   const check = (how: string, expect: Cell[][]) => assert.deepEqual(grouped({ columns, rows }, 0, 1, how).rows, expect);
-  check("mean", [["2013-01-01", 4], ["2013-01-02", 2]]);
-  check("sum", [["2013-01-01", 4], ["2013-01-02", 4]]);
-  check("count", [["2013-01-01", 1], ["2013-01-02", 3]]);
+  check("mean", [
+    ["2013-01-01", 4],
+    ["2013-01-02", 2],
+  ]);
+  check("sum", [
+    ["2013-01-01", 4],
+    ["2013-01-02", 4],
+  ]);
+  check("count", [
+    ["2013-01-01", 1],
+    ["2013-01-02", 3],
+  ]);
   check("row", rows);
 });
 

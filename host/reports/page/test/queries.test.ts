@@ -8,13 +8,29 @@ import { LOOK, type Look } from "../src/state";
 const JANUARY = { dimension: "date", from: "2013-01-01", before: "2013-02-01" };
 const KPI: Tile = { id: "kpi", kind: "kpi", title: "Flights", measures: ["flights"], compare: "previous" };
 const BAR: Tile = {
-  id: "bar", kind: "bar", title: "Late", measures: ["late_rate"], dimensions: ["carrier"], drill: ["carrier", "origin", "date.month"],
-  order: [{ by: "carrier" }], limit: 12, filters: [{ name: "late_rate", operator: "gt", values: [0.1] }],
+  id: "bar",
+  kind: "bar",
+  title: "Late",
+  measures: ["late_rate"],
+  dimensions: ["carrier"],
+  drill: ["carrier", "origin", "date.month"],
+  order: [{ by: "carrier" }],
+  limit: 12,
+  filters: [{ name: "late_rate", operator: "gt", values: [0.1] }],
 };
 const LINE: Tile = { id: "line", kind: "line", title: "Days", measures: ["flights"], dimensions: ["date.day"], series: "origin" };
-const MAP: Tile = { id: "map", kind: "map", title: "Map", measures: ["flights"], dimensions: ["dest"], latitude: "lat", longitude: "lon" };
+const MAP: Tile = {
+  id: "map",
+  kind: "map",
+  title: "Map",
+  measures: ["flights"],
+  dimensions: ["dest"],
+  latitude: "lat",
+  longitude: "lon",
+};
 const REPORT: Report = {
-  id: "r", title: "R",
+  id: "r",
+  title: "R",
   filters: [
     { dimension: "date", kind: "date", title: "Date", default: { from: "2013-01-01", before: "2013-02-01" } },
     { dimension: "carrier", kind: "string", title: "Carrier", default: [] },
@@ -33,10 +49,19 @@ function check(tile: Tile, look: Partial<Look>, expect: Partial<Query>) {
 test("a report that nobody has touched asks one question for each tile", () => {
   assert.deepEqual(defaults(REPORT), {
     kpi: { measures: ["flights"], dimensions: [], filters: [EWR], time_range: JANUARY },
-    "kpi:previous": { measures: ["flights"], dimensions: [], filters: [EWR], time_range: { dimension: "date", from: "2012-12-01", before: "2013-01-01" } },
+    "kpi:previous": {
+      measures: ["flights"],
+      dimensions: [],
+      filters: [EWR],
+      time_range: { dimension: "date", from: "2012-12-01", before: "2013-01-01" },
+    },
     bar: {
-      measures: ["late_rate"], dimensions: ["carrier"], filters: [{ name: "late_rate", operator: "gt", values: [0.1] }, EWR], time_range: JANUARY,
-      order: [{ by: "carrier" }], limit: 12,
+      measures: ["late_rate"],
+      dimensions: ["carrier"],
+      filters: [{ name: "late_rate", operator: "gt", values: [0.1] }, EWR],
+      time_range: JANUARY,
+      order: [{ by: "carrier" }],
+      limit: 12,
     },
     line: { measures: ["flights"], dimensions: ["date.day", "origin"], filters: [EWR], time_range: JANUARY },
     map: { measures: ["flights"], dimensions: ["dest", "lat", "lon"], filters: [EWR], time_range: JANUARY },
@@ -52,7 +77,10 @@ test("what is chosen takes the place of what the report has", () => {
 });
 
 test("a click filters all tiles but its own", () => {
-  const chips = [{ tile: "line", asked: "date.day", values: ["2013-01-05"] }, { tile: "line", asked: "origin", values: ["EWR"] }];
+  const chips = [
+    { tile: "line", asked: "date.day", values: ["2013-01-05"] },
+    { tile: "line", asked: "origin", values: ["EWR"] },
+  ];
   check(LINE, { chips }, { time_range: JANUARY, filters: [EWR] });
   check(MAP, { chips }, { time_range: { dimension: "date", from: "2013-01-05", before: "2013-01-06" }, filters: [EWR, EWR] });
 });

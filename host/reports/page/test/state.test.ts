@@ -13,13 +13,19 @@ test("what is looked at is all in the link", () => {
     look: {
       dates: { date: "2013-01-01..2013-02-01", landed: "last-7-days" },
       values: { carrier: ["UA", "9E"], origin: [], seats: [12, 1.5], number: ["12"], gone: [null, true, "null", '"', ""] },
-      chips: [{ tile: "t1", asked: "date.day", values: ["2013-01-05"] }, { tile: "t2", asked: "dest", values: ["A&B=C", null] }],
+      chips: [
+        { tile: "t1", asked: "date.day", values: ["2013-01-05"] },
+        { tile: "t2", asked: "dest", values: ["A&B=C", null] },
+      ],
       drill: { t3: ["UA", "EWR"] },
       sort: { t4: "-flights" },
       tables: ["t1"],
     },
   });
-  check({ view: "explore", ask: { measures: ["flights"], dimensions: ["date.month", "carrier"], chart: "bar", date: "all", sort: "-flights", limit: 20 } });
+  check({
+    view: "explore",
+    ask: { measures: ["flights"], dimensions: ["date.month", "carrier"], chart: "bar", date: "all", sort: "-flights", limit: 20 },
+  });
   check({ view: "sql", typed: { sql: "SELECT '#?&'\nFROM t -- ü", limit: 1000, chart: "line", x: "a", y: "b", how: "sum" } });
 });
 

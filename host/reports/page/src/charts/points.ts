@@ -58,10 +58,12 @@ export function points({ result: { columns, rows }, x, series, measures, isPicke
 
 /** A line for each column. */
 export function tipOf(columns: Column[], row: Cell[], shown: number[]): string {
-  return shown.flatMap((index) => {
-    const column = columns[index];
-    return column ? [`${label(column)}: ${cell(row[index], column)}`] : [];
-  }).join("\n");
+  return shown
+    .flatMap((index) => {
+      const column = columns[index];
+      return column ? [`${label(column)}: ${cell(row[index], column)}`] : [];
+    })
+    .join("\n");
 }
 
 /** The series, in an order that does not change with what is filtered. */

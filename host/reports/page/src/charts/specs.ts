@@ -14,7 +14,14 @@ export interface Size {
 }
 
 export function chartSpec(plot: Plot, theme: Theme, size: Size): TopLevelSpec {
-  const { result: { columns }, x, series, measures, kind, description } = plot;
+  const {
+    result: { columns },
+    x,
+    series,
+    measures,
+    kind,
+    description,
+  } = plot;
   const values = points(plot);
   const names = seriesOf(values, series !== undefined);
   const isMany = series !== undefined || measures.length > 1;
@@ -24,12 +31,35 @@ export function chartSpec(plot: Plot, theme: Theme, size: Size): TopLevelSpec {
   const title = measures.length === 1 ? label(columns[measures[0] ?? -1]) : "Value";
   const color = isMany
     ? {
-        field: "s", type: "nominal",
-        scale: { domain: names, range: names.map((name) => colorOf(series === undefined ? "" : columns[series]?.name ?? "", name, theme)) },
-        legend: names.length > 24 ? null : { title: series === undefined ? null : label(columns[series]), columns: { expr: "max(1, floor(width / 120))" }, values: names.slice(0, 12) },
+        field: "s",
+        type: "nominal",
+        scale: {
+          domain: names,
+          range: names.map((name) => colorOf(series === undefined ? "" : (columns[series]?.name ?? ""), name, theme)),
+        },
+        legend:
+          names.length > 24
+            ? null
+            : {
+                title: series === undefined ? null : label(columns[series]),
+                columns: { expr: "max(1, floor(width / 120))" },
+                values: names.slice(0, 12),
+              },
       }
     : { value: palette.series[0] };
-  const amount = { field: "y", type: "quantitative", axis: { title, labelExpr: numberLabel(format, values.map(({ y }) => y)), tickCount: kind === "bar" && !isTime ? { expr: "max(2, floor(width / 90))" } : 5, grid: true } };
+  const amount = {
+    field: "y",
+    type: "quantitative",
+    axis: {
+      title,
+      labelExpr: numberLabel(
+        format,
+        values.map(({ y }) => y),
+      ),
+      tickCount: kind === "bar" && !isTime ? { expr: "max(2, floor(width / 90))" } : 5,
+      grid: true,
+    },
+  };
   const common = { tooltip: { field: "tip", type: "nominal" }, description: { field: "tip", type: "nominal" } };
   const shell = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
@@ -40,9 +70,10 @@ export function chartSpec(plot: Plot, theme: Theme, size: Size): TopLevelSpec {
     data: { values },
     config: config(theme),
   };
-  const rest = kind === "line"
-    ? line(values, isTime, columns[x], { amount, color, common, isMany })
-    : bar(values, isTime, columns[x], { amount, color, common, isMany });
+  const rest =
+    kind === "line"
+      ? line(values, isTime, columns[x], { amount, color, common, isMany })
+      : bar(values, isTime, columns[x], { amount, color, common, isMany });
   return { ...shell, ...rest } as unknown as TopLevelSpec;
 }
 
@@ -63,7 +94,10 @@ function line(values: Point[], isTime: boolean, column: Column | undefined, { am
         mark: { type: "point", filled: true, cursor: "pointer" },
         params: [{ name: "near", select: { type: "point", on: "pointerover", nearest: true, clear: "pointerout" } }],
         encoding: {
-          x, y, color, ...common,
+          x,
+          y,
+          color,
+          ...common,
           size: { condition: { param: "near", empty: false, value: 90 }, value: few ? 26 : 6 },
           opacity: faded,
         },
@@ -74,8 +108,25 @@ function line(values: Point[], isTime: boolean, column: Column | undefined, { am
 
 function bar(values: Point[], isTime: boolean, column: Column | undefined, { amount, color, common, isMany }: Parts) {
   const category = isTime
-    ? { field: "x", type: "ordinal", sort: null, axis: { title: label(column), labelAngle: 0, grid: false, labelOverlap: true, labelSeparation: 8, labelExpr: timeLabel(values, column) } }
-    : { field: "x", type: "nominal", sort: null, axis: { title: label(column), grid: false, labelLimit: { expr: "max(60, width * 0.4)" }, labelOverlap: true } };
+    ? {
+        field: "x",
+        type: "ordinal",
+        sort: null,
+        axis: {
+          title: label(column),
+          labelAngle: 0,
+          grid: false,
+          labelOverlap: true,
+          labelSeparation: 8,
+          labelExpr: timeLabel(values, column),
+        },
+      }
+    : {
+        field: "x",
+        type: "nominal",
+        sort: null,
+        axis: { title: label(column), grid: false, labelLimit: { expr: "max(60, width * 0.4)" }, labelOverlap: true },
+      };
   const opacity = { condition: { test: "datum.on", value: 1 }, value: 0.3 };
   const scale = { padding: 0.22 };
   const encoding = isTime
@@ -89,7 +140,8 @@ function timeAxis(values: Point[]) {
   const span = spanOf(all);
   // Of few periods each can have its label: ticks of halves of days would repeat them.
   // As an expression, for Vega's interpreter makes no day of the milliseconds that Vega-Lite would write.
-  const few = all.length <= 60 ? { values: { expr: JSON.stringify(all) } } : { tickCount: { expr: "max(2, floor(width / 100))" } };
+  const few =
+    all.length <= 60 ? { values: { expr: JSON.stringify(all) } } : { tickCount: { expr: "max(2, floor(width / 100))" } };
   return { ...few, labelOverlap: "parity", labelSeparation: 6, labelFlush: false, labelExpr: `tickLabel(datum.value, ${span})` };
 }
 

@@ -25,7 +25,16 @@ export function App() {
 
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
       <Header view={shown.view} hasModel={reports.value?.has_model ?? false} />
       <main id="main" tabIndex={-1}>
         {shown.view === "home" && <Home reports={reports} />}
@@ -34,7 +43,9 @@ export function App() {
         {shown.view === "sql" && <SqlView typed={shown.typed} />}
       </main>
       <KeyDialog />
-      <p class="unseen" role="status" data-testid="said">{words}</p>
+      <p class="unseen" role="status" data-testid="said">
+        {words}
+      </p>
     </>
   );
 }

@@ -26,12 +26,17 @@ export function Home({ reports }: { reports: Answer<Reports> }) {
   if ((!value && !error) || (!reports.value && !reports.error)) return <Waiting />;
   return (
     <div class="home">
-      <h1>{value?.pipeline ?? "Overview"}{value && <span class="version"> {value.version}</span>}</h1>
+      <h1>
+        {value?.pipeline ?? "Overview"}
+        {value && <span class="version"> {value.version}</span>}
+      </h1>
       {error ? <NoOverview error={error} again={overview.again} /> : value && <Health overview={value} />}
       <section aria-labelledby="reports">
         <h2 id="reports">Reports</h2>
         {reports.error && <Trouble error={reports.error} again={reports.again} />}
-        {reports.value?.reports.length === 0 && <p class="notice">There is no report yet. Reports are listed in the pipeline’s manifest.</p>}
+        {reports.value?.reports.length === 0 && (
+          <p class="notice">There is no report yet. Reports are listed in the pipeline’s manifest.</p>
+        )}
         <ul class="cards">
           {reports.value?.reports.map(({ id, title, description }) => (
             <li key={id}>
@@ -72,10 +77,16 @@ function Health({ overview }: { overview: Overview }) {
   ];
   return (
     <section class="card health" aria-label="Health">
-      <p class={`pill ${healthy ? "good" : "bad"}`}><Icon name={healthy ? "check" : "alert"} />{healthy ? "Healthy" : "Needs attention"}</p>
+      <p class={`pill ${healthy ? "good" : "bad"}`}>
+        <Icon name={healthy ? "check" : "alert"} />
+        {healthy ? "Healthy" : "Needs attention"}
+      </p>
       <dl>
         {figures.map(([name, count, kind]) => (
-          <div key={name}><dt>{name}</dt><dd class={kind}>{number(count)}</dd></div>
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class={kind}>{number(count)}</dd>
+          </div>
         ))}
       </dl>
     </section>
@@ -87,7 +98,10 @@ function NoOverview({ error, again }: { error: NonNullable<Answer<Overview>["err
   if (error.status === 401 || error.status === 403) {
     return (
       <p class="notice">
-        How the pipeline runs is told to whoever has a key. <button type="button" onClick={() => isLocked.set(true)}>Enter a key</button>
+        How the pipeline runs is told to whoever has a key.{" "}
+        <button type="button" onClick={() => isLocked.set(true)}>
+          Enter a key
+        </button>
       </p>
     );
   }

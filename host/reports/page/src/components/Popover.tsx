@@ -39,11 +39,32 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
   }, [isOpen]);
 
   return (
-    <div class="popover" ref={box} onKeyDown={(event) => { if (event.key === "Escape" && isOpen) { event.stopPropagation(); close(); } }}>
-      <button type="button" ref={opener} class={kind} disabled={isDisabled} aria-label={name} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+    <div
+      class="popover"
+      ref={box}
+      onKeyDown={(event) => {
+        if (event.key === "Escape" && isOpen) {
+          event.stopPropagation();
+          close();
+        }
+      }}
+    >
+      <button
+        type="button"
+        ref={opener}
+        class={kind}
+        disabled={isDisabled}
+        aria-label={name}
+        aria-expanded={isOpen}
+        onClick={() => setOpen(!isOpen)}
+      >
         {button}
       </button>
-      {isOpen && <div class="panel" ref={panel}>{children(close)}</div>}
+      {isOpen && (
+        <div class="panel" ref={panel}>
+          {children(close)}
+        </div>
+      )}
     </div>
   );
 }

@@ -6,10 +6,25 @@ import { Words } from "./Words";
 export function Trouble({ error, again }: { error: SourceError; again?: () => void }) {
   return (
     <div class="trouble" role="alert">
-      <p class="what"><Icon name="alert" /><b>{error.title}</b></p>
-      {error.message && error.message !== error.title && <p><Words text={error.message} /></p>}
-      {error.hint && <p class="hint">Hint: <Words text={error.hint} /></p>}
-      {again && <button type="button" onClick={again}>Try again</button>}
+      <p class="what">
+        <Icon name="alert" />
+        <b>{error.title}</b>
+      </p>
+      {error.message && error.message !== error.title && (
+        <p>
+          <Words text={error.message} />
+        </p>
+      )}
+      {error.hint && (
+        <p class="hint">
+          Hint: <Words text={error.hint} />
+        </p>
+      )}
+      {again && (
+        <button type="button" onClick={again}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }
