@@ -17,7 +17,11 @@ export interface Answer<T> {
 export function useAnswer<T>(key: string | null, ask: (signal: AbortSignal) => Promise<T>, isOptional = false): Answer<T> {
   const tried = useStore(access);
   const [count, setCount] = useState(0);
-  const [state, setState] = useState<{ value: T | null; error: SourceError | null; key: string | null }>({ value: null, error: null, key: null });
+  const [state, setState] = useState<{ value: T | null; error: SourceError | null; key: string | null }>({
+    value: null,
+    error: null,
+    key: null,
+  });
   const whole = key === null ? null : `${tried} ${count} ${key}`;
   useEffect(() => {
     if (whole === null) {

@@ -1,9 +1,10 @@
 // What the server answers, as JSON has it.
 
+/** SQL may answer lists and structures too, which are shown as JSON. */
 export type Cell = string | number | boolean | null;
 
 export type Operator =
-  | "equals" | "not_equals" | "gt" | "gte" | "lt" | "lte" | "contains" | "starts_with" | "is_null" | "is_not_null";
+  "equals" | "not_equals" | "gt" | "gte" | "lt" | "lte" | "contains" | "starts_with" | "is_null" | "is_not_null";
 
 export interface Condition {
   name: string;

@@ -9,7 +9,7 @@ export function csv({ columns, rows }: Pick<Result, "columns" | "rows">): string
 
 function field(value: Cell): string {
   if (value === null || value === undefined) return "";
-  let text = String(value);
+  let text = typeof value === "object" ? JSON.stringify(value) : String(value);
   // A spreadsheet would take it for a formula.
   if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -15,6 +15,12 @@ export const PRESETS = [
   ["all", "All time"],
 ] as const;
 
+/** The day that it is where the page is looked at. */
+export function dayHere(): string {
+  const now = new Date();
+  return text(now.getTime() - now.getTimezoneOffset() * 60_000);
+}
+
 export function isDay(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 }
@@ -38,15 +44,24 @@ export function preset(id: string, today: string): Range | undefined {
   const year = `${today.slice(0, 4)}-01-01`;
   const tomorrow = addDays(today, 1);
   switch (id) {
-    case "today": return { from: today, before: tomorrow };
-    case "last-7-days": return { from: addDays(tomorrow, -7), before: tomorrow };
-    case "last-30-days": return { from: addDays(tomorrow, -30), before: tomorrow };
-    case "this-month": return { from: month, before: addMonths(month, 1) };
-    case "last-month": return { from: addMonths(month, -1), before: month };
-    case "this-year": return { from: year, before: addMonths(year, 12) };
-    case "last-year": return { from: addMonths(year, -12), before: year };
-    case "all": return { from: null, before: null };
-    default: return undefined;
+    case "today":
+      return { from: today, before: tomorrow };
+    case "last-7-days":
+      return { from: addDays(tomorrow, -7), before: tomorrow };
+    case "last-30-days":
+      return { from: addDays(tomorrow, -30), before: tomorrow };
+    case "this-month":
+      return { from: month, before: addMonths(month, 1) };
+    case "last-month":
+      return { from: addMonths(month, -1), before: month };
+    case "this-year":
+      return { from: year, before: addMonths(year, 12) };
+    case "last-year":
+      return { from: addMonths(year, -12), before: year };
+    case "all":
+      return { from: null, before: null };
+    default:
+      return undefined;
   }
 }
 
@@ -72,12 +87,18 @@ export function yearBefore({ from, before }: Range): Range | undefined {
 export function period(begin: string, granularity: string | undefined): Range {
   const day = begin.slice(0, 10);
   switch (granularity) {
-    case "year": return { from: day, before: addMonths(day, 12) };
-    case "quarter": return { from: day, before: addMonths(day, 3) };
-    case "month": return { from: day, before: addMonths(day, 1) };
-    case "week": return { from: day, before: addDays(day, 7) };
-    case "hour": return { from: begin, before: new Date(moment(begin) + 3_600_000).toISOString().slice(0, 19) };
-    default: return { from: day, before: addDays(day, 1) };
+    case "year":
+      return { from: day, before: addMonths(day, 12) };
+    case "quarter":
+      return { from: day, before: addMonths(day, 3) };
+    case "month":
+      return { from: day, before: addMonths(day, 1) };
+    case "week":
+      return { from: day, before: addDays(day, 7) };
+    case "hour":
+      return { from: begin, before: new Date(moment(begin) + 3_600_000).toISOString().slice(0, 19) };
+    default:
+      return { from: day, before: addDays(day, 1) };
   }
 }
 
@@ -91,7 +112,9 @@ export function meet(a: Range, b: Range): Range {
 
 /** Milliseconds of a day or a time; one without a zone is of UTC, as the server's are. */
 export function moment(value: string): number {
-  return Date.parse(/[T ]\d{2}:\d{2}/.test(value) && !/(Z|[+-]\d{2}:?\d{2})$/.test(value) ? `${value.replace(" ", "T")}Z` : value);
+  return Date.parse(
+    /[T ]\d{2}:\d{2}/.test(value) && !/(Z|[+-]\d{2}:?\d{2})$/.test(value) ? `${value.replace(" ", "T")}Z` : value,
+  );
 }
 
 function monthsOf(day: string): number {

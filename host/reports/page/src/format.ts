@@ -21,20 +21,24 @@ function times(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return format;
 }
 
-/** A number; `short` for an axis or a large figure: `12K`. */
-export function number(value: number, format?: Format | null, short = false): string {
+/** A number, with the digits that its measure is shown with. */
+export function number(value: number, format?: Format | null): string {
   const { style, decimals } = format ?? {};
-  const options: Intl.NumberFormatOptions = { maximumFractionDigits: decimals ?? (short ? 1 : 2) };
-  if (decimals != null && !short) options.minimumFractionDigits = decimals;
-  if (style === "percent") Object.assign(options, { style: "percent", maximumFractionDigits: decimals ?? 1 });
-  else if (typeof style === "object") Object.assign(options, { style: "currency", currency: style.currency });
-  if (short && style !== "percent" && Math.abs(value) >= 10_000) Object.assign(options, { notation: "compact", maximumFractionDigits: 1 });
-  if (short) {
-    delete options.minimumFractionDigits;
-    if (style !== "percent") options.maximumFractionDigits = Math.abs(value) < 10 ? 2 : 1;
-    if (typeof style === "object") options.minimumFractionDigits = 0;
-  }
+  const options = { ...styled(style), maximumFractionDigits: decimals ?? (style === "percent" ? 1 : 2) };
+  if (decimals != null) options.minimumFractionDigits = decimals;
   return numbers(options).format(value);
+}
+
+/** A number with as few digits as it needs, as on an axis; a compact one is `12K`. */
+export function short(value: number, format?: Format | null, isCompact = false): string {
+  const options: Intl.NumberFormatOptions = { ...styled(format?.style), minimumFractionDigits: 0, maximumFractionDigits: 2 };
+  if (isCompact) Object.assign(options, { notation: "compact", maximumFractionDigits: 1 });
+  return numbers(options).format(value);
+}
+
+function styled(style: Format["style"]): Intl.NumberFormatOptions {
+  if (style === "percent") return { style };
+  return typeof style === "object" ? { style: "currency", currency: style.currency } : {};
 }
 
 /** How much a number moved: of a percentage in points, of others in per cent of what it was. */
@@ -50,12 +54,18 @@ export function time(value: string | number, granularity?: string | null, kind?:
   const at = typeof value === "number" ? value : moment(value);
   if (Number.isNaN(at)) return String(value);
   switch (granularity ?? (kind === "timestamp" ? "second" : "day")) {
-    case "year": return times({ year: "numeric" }).format(at);
-    case "quarter": return `Q${Math.floor(new Date(at).getUTCMonth() / 3) + 1} ${times({ year: "numeric" }).format(at)}`;
-    case "month": return times({ year: "numeric", month: "short" }).format(at);
-    case "hour": return times({ dateStyle: "medium", timeStyle: "short" }).format(at);
-    case "second": return times({ dateStyle: "medium", timeStyle: "medium" }).format(at);
-    default: return times({ dateStyle: "medium" }).format(at);
+    case "year":
+      return times({ year: "numeric" }).format(at);
+    case "quarter":
+      return `Q${Math.floor(new Date(at).getUTCMonth() / 3) + 1} ${times({ year: "numeric" }).format(at)}`;
+    case "month":
+      return times({ year: "numeric", month: "short" }).format(at);
+    case "hour":
+      return times({ dateStyle: "medium", timeStyle: "short" }).format(at);
+    case "second":
+      return times({ dateStyle: "medium", timeStyle: "medium" }).format(at);
+    default:
+      return times({ dateStyle: "medium" }).format(at);
   }
 }
 
@@ -73,6 +83,7 @@ export function cell(value: Cell | undefined, column: Column): string {
   if (value === null || value === undefined || value === "") return NONE;
   if (typeof value === "boolean") return value ? "Yes" : "No";
   if (typeof value === "number") return number(value, column.format);
+  if (typeof value === "object") return JSON.stringify(value);
   if (column.kind === "date" || column.kind === "timestamp") return time(value, granularity(column), column.kind);
   return value;
 }

@@ -4,13 +4,19 @@ import type { Cell, Result } from "./contract";
 import { label } from "./charts/points";
 import { sorted } from "./drawing";
 
-export const HOW = [["mean", "Mean"], ["sum", "Sum"], ["count", "Count"], ["row", "Each row"]] as const;
+export const HOW = [
+  ["mean", "Mean"],
+  ["sum", "Sum"],
+  ["count", "Count"],
+  ["row", "Each row"],
+] as const;
 
 /** Two columns, `y` put together for each value of `x`, which they are in the order of. */
 export function grouped({ columns, rows }: Pick<Result, "columns" | "rows">, x: number, y: number, how: string): Result {
   const [across, value] = [columns[x], columns[y]];
   if (!across || !value) return { columns: [], rows: [], truncated: false };
-  if (how === "row") return { columns: [across, value], rows: rows.map((row) => [row[x] ?? null, row[y] ?? null]), truncated: false };
+  if (how === "row")
+    return { columns: [across, value], rows: rows.map((row) => [row[x] ?? null, row[y] ?? null]), truncated: false };
   const groups = new Map<Cell, { sum: number; count: number; known: number }>();
   for (const row of rows) {
     const key = row[x] ?? null;

@@ -37,7 +37,8 @@ export function previousRange(report: Report, tile: Tile, look: Look, today: str
 /** The dimensions that a tile asks now, which are others once it was gone down in. */
 export function asked(tile: Tile, look: Look): string[] {
   const [first, ...others] = tile.dimensions ?? [];
-  const level = levelOf(tile, look) ?? first;
+  const isDown = (look.drill[tile.id]?.length ?? 0) > 0;
+  const level = isDown ? levelOf(tile, look) : (first ?? levelOf(tile, look));
   const more = [tile.series, tile.kind === "map" && tile.latitude, tile.kind === "map" && tile.longitude];
   return [...new Set([level, ...others, ...more].filter((it): it is string => Boolean(it)))];
 }
@@ -59,7 +60,10 @@ export function hasBelow(tile: Tile, look: Look): boolean {
 /** All that was clicked: chips, and what was gone down by. */
 export function picks(report: Report, look: Look): (Chip & { isDrill: boolean })[] {
   const found = report.tiles.flatMap(({ id: tile, drill = [] }) =>
-    (look.drill[tile] ?? []).slice(0, drill.length).map((value, level) => ({ tile, asked: drill[level] ?? "", values: [value], isDrill: true })));
+    (look.drill[tile] ?? [])
+      .slice(0, drill.length)
+      .map((value, level) => ({ tile, asked: drill[level] ?? "", values: [value], isDrill: true })),
+  );
   return [...found, ...look.chips.map((chip) => ({ ...chip, isDrill: false }))];
 }
 
@@ -128,7 +132,9 @@ function orderOf(tile: Tile, look: Look, dimensions: string[]) {
   if (sort) return [{ by: sort.replace(/^-/, ""), descending: sort.startsWith("-") }];
   const first = tile.dimensions?.[0] ?? "";
   // What was ordered by the level above is by this one.
-  return (tile.order ?? []).map((order) => (order.by === first || order.by === column(first) ? { ...order, by: dimensions[0] ?? order.by } : order));
+  return (tile.order ?? []).map((order) =>
+    order.by === first || order.by === column(first) ? { ...order, by: dimensions[0] ?? order.by } : order,
+  );
 }
 
 function among(name: string, values: Cell[]): Condition[] {

@@ -1,5 +1,6 @@
 // Files for whoever looks.
 
+import type { Colors } from "./charts/style";
 import type { Result } from "./contract";
 import { csv } from "./csv";
 
@@ -9,20 +10,19 @@ export function saveCsv(result: Pick<Result, "columns" | "rows">, title: string)
 }
 
 /** A chart as a picture, with its title. */
-export function savePng(chart: HTMLCanvasElement, title: string, subtitle: string) {
-  const style = getComputedStyle(document.documentElement);
+export function savePng(chart: HTMLCanvasElement, title: string, subtitle: string, { card, text, soft }: Colors) {
   const [scale, margin, head] = [2, 16, subtitle ? 56 : 40];
   const canvas = document.createElement("canvas");
   canvas.width = chart.width + 2 * margin * scale;
   canvas.height = chart.height + (head + margin) * scale;
   const draw = canvas.getContext("2d");
   if (!draw) return;
-  draw.fillStyle = style.getPropertyValue("--card");
+  draw.fillStyle = card;
   draw.fillRect(0, 0, canvas.width, canvas.height);
-  draw.fillStyle = style.getPropertyValue("--text");
+  draw.fillStyle = text;
   draw.font = `600 ${15 * scale}px system-ui, sans-serif`;
   draw.fillText(title, margin * scale, 26 * scale);
-  draw.fillStyle = style.getPropertyValue("--soft");
+  draw.fillStyle = soft;
   draw.font = `${11.5 * scale}px system-ui, sans-serif`;
   draw.fillText(subtitle, margin * scale, 44 * scale);
   draw.drawImage(chart, margin * scale, head * scale);
@@ -38,5 +38,10 @@ function save(blob: Blob, name: string) {
 }
 
 function named(title: string): string {
-  return title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "table";
+  return (
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, "-")
+      .replace(/^-|-$/g, "") || "table"
+  );
 }

@@ -45,10 +45,7 @@ export interface Typed {
 }
 
 export type State =
-  | { view: "home" }
-  | { view: "report"; id: string; look: Look }
-  | { view: "explore"; ask: Ask }
-  | { view: "sql"; typed: Typed };
+  { view: "home" } | { view: "report"; id: string; look: Look } | { view: "explore"; ask: Ask } | { view: "sql"; typed: Typed };
 
 export const LOOK: Look = { dates: {}, values: {}, chips: [], drill: {}, sort: {}, tables: [] };
 export const ASK: Ask = { measures: [], dimensions: [], chart: "auto", date: "", sort: "", limit: 100 };

@@ -59,7 +59,11 @@ export function Chart({ plot, onPick, handle }: Props) {
       const { width, height } = sizeOf(element);
       const drawn = shown.current;
       if (!drawn || (drawn.width() === width && drawn.height() === height)) return;
-      drawn.width(width).height(height).runAsync().catch(() => {});
+      drawn
+        .width(width)
+        .height(height)
+        .runAsync()
+        .catch(() => {});
     });
     watch.observe(element);
     return () => watch.disconnect();
@@ -67,7 +71,7 @@ export function Chart({ plot, onPick, handle }: Props) {
 
   return (
     <>
-      <div class={`chart${onPick ? " can-pick" : ""}`} ref={box} />
+      <div class={`chart of-${plot.kind}${onPick ? " can-pick" : ""}`} ref={box} />
       {error && <p class="notice bad">{error}</p>}
     </>
   );

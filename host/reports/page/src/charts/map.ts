@@ -4,6 +4,7 @@ import statesTopology from "us-atlas/states-10m.json";
 import { read, type Spec } from "vega";
 import landTopology from "world-atlas/countries-110m.json";
 
+import type { Format } from "../contract";
 import { number } from "../format";
 import type { Theme } from "../theme";
 import { label, type Plot, tipOf } from "./points";
@@ -29,11 +30,17 @@ export function places({ result: { columns, rows }, x, measures, latitude = -1, 
   const found = rows.flatMap((row, index) => {
     const [lat, lon, amount] = [row[latitude], row[longitude], row[size]];
     if (typeof lat !== "number" || typeof lon !== "number") return [];
-    return [{
-      longitude: lon, latitude: lat, size: typeof amount === "number" ? Math.abs(amount) : 0,
-      shade: typeof row[shade] === "number" ? (row[shade] as number) : null,
-      row: index, tip: tipOf(columns, row, [x, ...measures]), on: isPicked ? isPicked(row) : true,
-    }];
+    return [
+      {
+        longitude: lon,
+        latitude: lat,
+        size: typeof amount === "number" ? Math.abs(amount) : 0,
+        shade: typeof row[shade] === "number" ? (row[shade] as number) : null,
+        row: index,
+        tip: tipOf(columns, row, [x, ...measures]),
+        on: isPicked ? isPicked(row) : true,
+      },
+    ];
   });
   return found.sort((a, b) => b.size - a.size);
 }
@@ -47,11 +54,17 @@ export function mapSpec(plot: Plot, theme: Theme, size: Size): Spec {
   const isShaded = second !== undefined && shades.length > 0;
   const { axis, legend } = config(theme) as { axis: object; legend: object };
   const shape = (name: string) => ({
-    type: "shape" as const, from: { data: name }, clip: true, interactive: false, aria: false,
+    type: "shape" as const,
+    from: { data: name },
+    clip: true,
+    interactive: false,
+    aria: false,
     encode: { update: { fill: { value: land }, stroke: { value: border }, strokeWidth: { value: 0.7 } } },
     transform: [{ type: "geoshape" as const, projection: "projection" }],
   });
-  const text_ = (format: object | null | undefined) => ({ labels: { update: { text: { signal: numberLabel(format ?? null) } } } });
+  const labels = (format: Format | null | undefined) => ({
+    labels: { update: { text: { signal: numberLabel(format, shades) } } },
+  });
   return {
     $schema: "https://vega.github.io/schema/vega/v6.json",
     description: plot.description,
@@ -68,22 +81,59 @@ export function mapSpec(plot: Plot, theme: Theme, size: Size): Spec {
     projections: [{ name: "projection", ...projection(values) }],
     scales: [
       { name: "size", type: "sqrt", domain: [0, Math.max(1e-9, ...values.map(({ size }) => size))], range: [3, 17] },
-      ...(isShaded ? [{ name: "shade", type: "linear" as const, domain: [Math.min(...shades), Math.max(...shades)], range: ramp, interpolate: "lab" as const }] : []),
+      ...(isShaded
+        ? [
+            {
+              name: "shade",
+              type: "linear" as const,
+              domain: [Math.min(...shades), Math.max(...shades)],
+              range: ramp,
+              interpolate: "lab" as const,
+            },
+          ]
+        : []),
     ],
     legends: isShaded
-      ? [{ fill: "shade", type: "gradient", title: label(second), orient: "bottom", direction: "horizontal", gradientLength: 140, gradientThickness: 8, titleColor: soft, labelColor: text, tickCount: 3, encode: text_(second.format) }]
+      ? [
+          {
+            fill: "shade",
+            type: "gradient",
+            title: label(second),
+            orient: "bottom",
+            direction: "horizontal",
+            gradientLength: 140,
+            gradientThickness: 8,
+            titleColor: soft,
+            labelColor: text,
+            tickCount: 3,
+            encode: labels(second.format),
+          },
+        ]
       : [],
     marks: [
       shape("land"),
       shape("states"),
       {
-        type: "symbol", from: { data: "places" }, clip: true,
+        type: "symbol",
+        from: { data: "places" },
+        clip: true,
         encode: {
           update: {
-            x: { field: "x" }, y: { field: "y" }, size: { signal: "PI * pow(scale('size', datum.size), 2)" },
-            fill: isShaded ? [{ test: "datum.shade === null", value: soft }, { scale: "shade", field: "shade" }] : { value: series[0] ?? "" },
-            fillOpacity: { signal: "datum.on ? 0.82 : 0.25" }, stroke: { value: card }, strokeWidth: { value: 1 },
-            cursor: { value: "pointer" }, tooltip: { field: "tip" }, description: { field: "tip" },
+            x: { field: "x" },
+            y: { field: "y" },
+            size: { signal: "PI * pow(scale('size', datum.size), 2)" },
+            fill: isShaded
+              ? [
+                  { test: "datum.shade === null", value: soft },
+                  { scale: "shade", field: "shade" },
+                ]
+              : { value: series[0] ?? "" },
+            fillOpacity: { signal: "datum.on ? 0.82 : 0.25" },
+            stroke: { value: card },
+            strokeWidth: { value: 1 },
+            cursor: { value: "pointer" },
+            tooltip: { field: "tip" },
+            description: { field: "tip" },
           },
           hover: { stroke: { value: text }, strokeWidth: { value: 1.5 } },
         },
@@ -101,10 +151,16 @@ export function sizeNote(plot: Plot): string {
 
 /** Around the points: of a part of the world a conic projection, of all of it one that keeps areas. */
 function projection(values: Place[]) {
-  const [west, east] = around(values.map(({ longitude }) => longitude), [-170, 170]);
-  const [south, north] = around(values.map(({ latitude }) => latitude), [-55, 75]);
+  const [west, east] = around(
+    values.map(({ longitude }) => longitude),
+    [-170, 170],
+  );
+  const [south, north] = around(
+    values.map(({ latitude }) => latitude),
+    [-55, 75],
+  );
   const [longitude, latitude] = [(west + east) / 2, (south + north) / 2];
-  const corners = values.length > 1 ? values.map((at) => [at.longitude, at.latitude]) : [[west, south], [east, north], [west, north], [east, south]];
+  const corners = [[west, south], [east, north], ...values.map((at) => [at.longitude, at.latitude])];
   const fit = { type: "Feature", properties: {}, geometry: { type: "MultiPoint", coordinates: corners } };
   const extent = { signal: "[[22, 22], [width - 22, height - 22]]" };
   if (east - west > 150) return { type: "equalEarth", rotate: [0, 0, 0], fit, extent };
@@ -116,7 +172,7 @@ function projection(values: Place[]) {
 function around(values: number[], nothing: [number, number]): [number, number] {
   if (values.length === 0) return nothing;
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const more = Math.max(0, 4 - (most - least)) / 2;
+  const more = Math.max(0, 10 - (most - least)) / 2;
   return [least - more, most + more];
 }
 

@@ -58,17 +58,18 @@ export function points({ result: { columns, rows }, x, series, measures, isPicke
 
 /** A line for each column. */
 export function tipOf(columns: Column[], row: Cell[], shown: number[]): string {
-  return shown.flatMap((index) => {
-    const column = columns[index];
-    return column ? [`${label(column)}: ${cell(row[index], column)}`] : [];
-  }).join("\n");
+  return shown
+    .flatMap((index) => {
+      const column = columns[index];
+      return column ? [`${label(column)}: ${cell(row[index], column)}`] : [];
+    })
+    .join("\n");
 }
 
-/** The series in the order of their sums, so that colours and legends say the most important first. */
-export function seriesOf(all: Point[]): string[] {
-  const sums = new Map<string, number>();
-  for (const { s, y } of all) sums.set(s, (sums.get(s) ?? 0) + Math.abs(y ?? 0));
-  return [...sums].sort(([, a], [, b]) => b - a).map(([name]) => name);
+/** The series, in an order that does not change with what is filtered. */
+export function seriesOf(all: Point[], isSorted: boolean): string[] {
+  const names = [...new Set(all.map(({ s }) => s))];
+  return isSorted ? names.sort(new Intl.Collator(undefined, { numeric: true }).compare) : names;
 }
 
 function textOf(value: Cell, column: Column | undefined): string {

@@ -5,27 +5,40 @@ import { expressionInterpreter } from "vega-interpreter";
 import { compile } from "vega-lite";
 
 import type { Format } from "../contract";
-import { number, tick, time } from "../format";
+import { short, tick, time } from "../format";
 import type { Theme } from "../theme";
 import { mapSpec } from "./map";
 import type { Plot } from "./points";
 import { chartSpec, type Size } from "./specs";
 
-expressionFunction("numberLabel", (value: number, format: string) => number(value, JSON.parse(format) as Format, true));
+expressionFunction("numberLabel", (value: number, format: string, isCompact: boolean) =>
+  short(value, JSON.parse(format) as Format, isCompact),
+);
 expressionFunction("tickLabel", (value: number, span: number) => tick(value, span));
 expressionFunction("timeLabel", (value: number, granularity: string) => time(value, granularity));
 
 export function view(plot: Plot, theme: Theme, size: Size, container: HTMLElement): View {
-  const spec: Spec = plot.kind === "map" ? mapSpec(plot, theme, size) : compile(chartSpec(plot, theme, size), { logger: quiet }).spec;
+  const spec: Spec =
+    plot.kind === "map" ? mapSpec(plot, theme, size) : compile(chartSpec(plot, theme, size), { logger: quiet }).spec;
   const runtime = parse(spec, undefined, { ast: true });
   return new View(runtime, { expr: expressionInterpreter, container, renderer: "svg", hover: true } as never);
 }
 
 // What Vega-Lite warns of, such as a null that is left out, is meant.
 const quiet = {
-  level() { return this; },
-  error() { return this; },
-  warn() { return this; },
-  info() { return this; },
-  debug() { return this; },
+  level() {
+    return this;
+  },
+  error() {
+    return this;
+  },
+  warn() {
+    return this;
+  },
+  info() {
+    return this;
+  },
+  debug() {
+    return this;
+  },
 } as never;

@@ -43,6 +43,16 @@ export function colors(theme: Theme): Colors {
   return theme === "dark" ? DARK : LIGHT;
 }
 
+const places = new Map<string, string[]>();
+
+/** The colour of a value of a dimension: the same in all charts, and when others are filtered away. */
+export function colorOf(dimension: string, value: string, theme: Theme): string {
+  const known = places.get(dimension) ?? [];
+  if (!known.includes(value)) places.set(dimension, [...known, value]);
+  const { series } = colors(theme);
+  return series[(places.get(dimension) ?? []).indexOf(value) % series.length] ?? "";
+}
+
 export function config(theme: Theme): Config {
   const { series, text, soft, line } = colors(theme);
   return {
@@ -51,12 +61,30 @@ export function config(theme: Theme): Config {
     view: { stroke: null },
     range: { category: series },
     axis: {
-      domain: false, ticks: false, gridColor: line, labelColor: soft, titleColor: soft, titleFontWeight: 500,
-      labelFontSize: 11.5, titleFontSize: 11.5, labelPadding: 6, titlePadding: 8,
+      domain: false,
+      ticks: false,
+      gridColor: line,
+      labelColor: soft,
+      titleColor: soft,
+      titleFontWeight: 500,
+      labelFontSize: 11.5,
+      titleFontSize: 11.5,
+      labelPadding: 6,
+      titlePadding: 8,
     },
     legend: {
-      orient: "top", direction: "horizontal", labelColor: text, titleColor: soft, titleFontWeight: 500, labelFontSize: 11.5,
-      titleFontSize: 11.5, symbolSize: 70, symbolType: "square", offset: 8, columnPadding: 14, labelLimit: 130,
+      orient: "top",
+      direction: "horizontal",
+      labelColor: text,
+      titleColor: soft,
+      titleFontWeight: 500,
+      labelFontSize: 11.5,
+      titleFontSize: 11.5,
+      symbolSize: 70,
+      symbolType: "square",
+      offset: 8,
+      columnPadding: 14,
+      labelLimit: 130,
     },
   };
 }

@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { useAnswer } from "../answer";
 import { useRoute } from "../route";
 import { source } from "../source";
+import { LOOK } from "../state";
 import { said, useStore } from "../store";
 import { Explorer } from "./Explorer";
 import { Header } from "./Header";
@@ -15,7 +16,7 @@ export function App() {
   const route = useRoute();
   const reports = useAnswer("reports", (signal) => source.reports(signal));
   const only = source.made ? reports.value?.reports[0]?.id : undefined;
-  const shown = source.made && route.view !== "report" ? { view: "report" as const, id: only ?? "", look: { dates: {}, values: {}, chips: [], drill: {}, sort: {}, tables: [] } } : route;
+  const shown = source.made && route.view !== "report" ? { view: "report" as const, id: only ?? "", look: LOOK } : route;
   const words = useStore(said);
 
   useEffect(() => {
@@ -24,7 +25,16 @@ export function App() {
 
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
       <Header view={shown.view} hasModel={reports.value?.has_model ?? false} />
       <main id="main" tabIndex={-1}>
         {shown.view === "home" && <Home reports={reports} />}
@@ -33,7 +43,9 @@ export function App() {
         {shown.view === "sql" && <SqlView typed={shown.typed} />}
       </main>
       <KeyDialog />
-      <p class="unseen" role="status" data-testid="said">{words}</p>
+      <p class="unseen" role="status" data-testid="said">
+        {words}
+      </p>
     </>
   );
 }

@@ -27,7 +27,10 @@ interface Props {
 export function Body({ shape, result, isPicked = null, sort = "", onSort, onPick, handle }: Props) {
   const { kind, measures } = shape;
   const most = MOST[kind];
-  const drawn = useMemo(() => (result.rows.length > most ? { ...result, rows: result.rows.slice(0, most) } : result), [result, most]);
+  const drawn = useMemo(
+    () => (result.rows.length > most ? { ...result, rows: result.rows.slice(0, most) } : result),
+    [result, most],
+  );
   const key = JSON.stringify([kind, measures, shape.series, shape.title]);
   const plot = useMemo(() => (kind === "table" ? null : plotOf({ ...shape, kind }, drawn, isPicked)), [key, drawn, isPicked]);
   if (result.rows.length === 0) return <p class="empty">Nothing matches what was asked.</p>;
@@ -35,7 +38,16 @@ export function Body({ shape, result, isPicked = null, sort = "", onSort, onPick
     const bar = result.columns.findIndex(({ name }) => measures[0] !== undefined && name === column(measures[0]));
     return (
       <>
-        <Grid name={`${shape.title}, table`} columns={result.columns} rows={result.rows} sort={sort} onSort={onSort} onPick={onPick} isPicked={isPicked} bars={bar < 0 ? [] : [bar]} />
+        <Grid
+          name={`${shape.title}, table`}
+          columns={result.columns}
+          rows={result.rows}
+          sort={sort}
+          onSort={onSort}
+          onPick={onPick}
+          isPicked={isPicked}
+          bars={bar < 0 ? [] : [bar]}
+        />
         <Notes result={result} notes={[]} />
       </>
     );

@@ -19,7 +19,10 @@ export function Chips({ report, model, look, change }: Props) {
     if (!isDrill) return change({ chips: look.chips.filter((chip) => chip.tile !== tile || chip.asked !== asked) });
     const level = (look.drill[tile] ?? []).indexOf(values[0] ?? null);
     const { [tile]: path = [], ...others } = look.drill;
-    return change({ drill: level > 0 ? { ...others, [tile]: path.slice(0, level) } : others, chips: look.chips.filter((chip) => chip.tile !== tile) });
+    return change({
+      drill: level > 0 ? { ...others, [tile]: path.slice(0, level) } : others,
+      chips: look.chips.filter((chip) => chip.tile !== tile),
+    });
   };
   return (
     <ul class="chips" aria-label="Selected in the tiles">
@@ -27,11 +30,20 @@ export function Chips({ report, model, look, change }: Props) {
         const text = `${titleOf(model, pick.asked)}: ${pick.values.map((value) => valueOf(model, pick.asked, value)).join(", ")}`;
         return (
           <li key={`${pick.tile} ${pick.asked}`}>
-            <button type="button" class="chip" aria-label={`Remove ${text}`} onClick={() => remove(pick)}>{text}<Icon name="close" /></button>
+            <button type="button" class="chip" aria-label={`Remove ${text}`} onClick={() => remove(pick)}>
+              {text}
+              <Icon name="close" />
+            </button>
           </li>
         );
       })}
-      {all.length > 1 && <li><button type="button" class="plain" onClick={() => change({ chips: [], drill: {} })}>Remove all</button></li>}
+      {all.length > 1 && (
+        <li>
+          <button type="button" class="plain" onClick={() => change({ chips: [], drill: {} })}>
+            Remove all
+          </button>
+        </li>
+      )}
     </ul>
   );
 }

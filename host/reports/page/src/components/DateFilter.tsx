@@ -12,18 +12,28 @@ interface Props {
   typed: string | undefined;
   range: Range;
   isDisabled?: boolean;
+  /** Whether there are days to go back to. */
+  hasDefault?: boolean;
   put: (text: string | null) => void;
 }
 
 /** From a day to a day, by presets, by steps or as typed. */
-export function DateFilter({ title, typed, range, isDisabled = false, put }: Props) {
+export function DateFilter({ title, typed, range, isDisabled = false, hasDefault = false, put }: Props) {
   const text = ({ from, before }: Range) => `${from ?? ""}..${before ?? ""}`;
   const name = PRESETS.find(([id]) => id === typed)?.[1];
   const shown = typed === "all" ? "All time" : `${name ? `${name}: ` : ""}${days(range)}`;
   const step = (count: number, words: string, icon: "left" | "right") => {
+    if (isDisabled) return null;
     const to = shift(range, count);
     return (
-      <button type="button" class="icon" disabled={isDisabled || !to} aria-label={`${title}: ${words}`} title={words} onClick={() => to && put(text(to))}>
+      <button
+        type="button"
+        class="icon"
+        disabled={!to}
+        aria-label={`${title}: ${words}`}
+        title={words}
+        onClick={() => to && put(text(to))}
+      >
         <Icon name={icon} />
       </button>
     );
@@ -31,16 +41,51 @@ export function DateFilter({ title, typed, range, isDisabled = false, put }: Pro
   return (
     <div class="filter date">
       {step(-1, "the days before", "left")}
-      <Popover button={<><span class="of">{title}</span> {shown}<Icon name="down" /></>} isDisabled={isDisabled}>
+      <Popover
+        button={
+          <>
+            <span class="of">{title}</span> {shown}
+            <Icon name="down" />
+          </>
+        }
+        isDisabled={isDisabled}
+      >
         {(close) => (
           <>
             <div class="presets" role="group" aria-label="Presets">
-              <button type="button" aria-pressed={typed === undefined} onClick={() => { put(null); close(); }}>As in the report</button>
+              {hasDefault && (
+                <button
+                  type="button"
+                  aria-pressed={typed === undefined}
+                  onClick={() => {
+                    put(null);
+                    close();
+                  }}
+                >
+                  As in the report
+                </button>
+              )}
               {PRESETS.map(([id, words]) => (
-                <button key={id} type="button" aria-pressed={typed === id} onClick={() => { put(id); close(); }}>{words}</button>
+                <button
+                  key={id}
+                  type="button"
+                  aria-pressed={typed === id}
+                  onClick={() => {
+                    put(id);
+                    close();
+                  }}
+                >
+                  {words}
+                </button>
               ))}
             </div>
-            <Days range={range} put={(to) => { put(text(to)); close(); }} />
+            <Days
+              range={range}
+              put={(to) => {
+                put(text(to));
+                close();
+              }}
+            />
           </>
         )}
       </Popover>
@@ -63,9 +108,17 @@ function Days({ range, put }: { range: Range; put: (range: Range) => void }) {
   };
   return (
     <form class="days" onSubmit={send}>
-      <label class="field">First day<input type="date" value={from} max={last || undefined} onInput={(event) => setFrom(event.currentTarget.value)} /></label>
-      <label class="field">Last day<input type="date" value={last} min={from || undefined} onInput={(event) => setLast(event.currentTarget.value)} /></label>
-      <button type="submit" class="main" disabled={!isRight}>Show</button>
+      <label class="field">
+        First day
+        <input type="date" value={from} max={last || undefined} onInput={(event) => setFrom(event.currentTarget.value)} />
+      </label>
+      <label class="field">
+        Last day
+        <input type="date" value={last} min={from || undefined} onInput={(event) => setLast(event.currentTarget.value)} />
+      </label>
+      <button type="submit" class="main" disabled={!isRight}>
+        Show
+      </button>
     </form>
   );
 }

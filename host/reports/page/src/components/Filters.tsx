@@ -27,11 +27,34 @@ export function Filters({ report, model, look, today, change }: Props) {
             const { [dimension]: _, ...others } = look.dates;
             change({ dates: text === null ? others : { ...others, [dimension]: text } });
           };
-          return <DateFilter key={dimension} title={filter.title} typed={look.dates[dimension]} range={rangeOf(filter, look, today)} isDisabled={source.made !== null} put={put} />;
+          return (
+            <DateFilter
+              key={dimension}
+              title={filter.title}
+              typed={look.dates[dimension]}
+              range={rangeOf(filter, look, today)}
+              isDisabled={source.made !== null}
+              hasDefault
+              put={put}
+            />
+          );
         }
-        return <ValuesFilter key={dimension} filter={filter} model={model} chosen={valuesOf(filter, look)} isDisabled={source.made !== null} put={(values) => change({ values: { ...look.values, [dimension]: values } })} />;
+        return (
+          <ValuesFilter
+            key={dimension}
+            filter={filter}
+            model={model}
+            chosen={valuesOf(filter, look)}
+            isDisabled={source.made !== null}
+            put={(values) => change({ values: { ...look.values, [dimension]: values } })}
+          />
+        );
       })}
-      {isTouched && <button type="button" class="plain" onClick={() => change({ dates: {}, values: {} })}>Reset filters</button>}
+      {isTouched && (
+        <button type="button" class="plain" onClick={() => change({ dates: {}, values: {} })}>
+          Reset filters
+        </button>
+      )}
     </section>
   );
 }

@@ -8,11 +8,16 @@ export function Header({ view, hasModel }: { view: State["view"]; hasModel: bool
   const theme = useTheme();
   const other = theme === "dark" ? "light" : "dark";
   const to = (name: string, state: State, isHere: boolean) => (
-    <a href={link(state)} aria-current={isHere ? "page" : undefined}>{name}</a>
+    <a href={link(state)} aria-current={isHere ? "page" : undefined}>
+      {name}
+    </a>
   );
   return (
     <header class="top">
-      <span class="brand"><Icon name="logo" />Wasmill</span>
+      <span class="brand">
+        <Icon name="logo" />
+        Wasmill
+      </span>
       {!source.made && (
         <nav aria-label="Views">
           {to("Overview", { view: "home" }, view === "home" || view === "report")}
@@ -20,7 +25,13 @@ export function Header({ view, hasModel }: { view: State["view"]; hasModel: bool
           {to("SQL", { view: "sql", typed: TYPED }, view === "sql")}
         </nav>
       )}
-      <button type="button" class="icon theme" onClick={() => choose(other)} aria-label={`Use ${other} colours`} title={`Use ${other} colours`}>
+      <button
+        type="button"
+        class="icon theme"
+        onClick={() => choose(other)}
+        aria-label={`Use ${other} colours`}
+        title={`Use ${other} colours`}
+      >
         <Icon name={theme === "dark" ? "sun" : "moon"} />
       </button>
     </header>

@@ -17,20 +17,26 @@ const EVERY = 15_000;
 export function Home({ reports }: { reports: Answer<Reports> }) {
   const overview = useAnswer("overview", (signal) => source.overview(signal), true);
   useEffect(() => {
+    if (overview.error) return undefined;
     const timer = setInterval(() => document.visibilityState === "visible" && overview.again(), EVERY);
     return () => clearInterval(timer);
-  }, []);
+  }, [overview.error]);
   const { value, error } = overview;
   // Both at once, so that what comes first is not moved by what comes second.
   if ((!value && !error) || (!reports.value && !reports.error)) return <Waiting />;
   return (
     <div class="home">
-      <h1>{value?.pipeline ?? "Overview"}{value && <span class="version"> {value.version}</span>}</h1>
+      <h1>
+        {value?.pipeline ?? "Overview"}
+        {value && <span class="version"> {value.version}</span>}
+      </h1>
       {error ? <NoOverview error={error} again={overview.again} /> : value && <Health overview={value} />}
       <section aria-labelledby="reports">
         <h2 id="reports">Reports</h2>
         {reports.error && <Trouble error={reports.error} again={reports.again} />}
-        {reports.value?.reports.length === 0 && <p class="notice">There is no report yet. Reports are listed in the pipeline’s manifest.</p>}
+        {reports.value?.reports.length === 0 && (
+          <p class="notice">There is no report yet. Reports are listed in the pipeline’s manifest.</p>
+        )}
         <ul class="cards">
           {reports.value?.reports.map(({ id, title, description }) => (
             <li key={id}>
@@ -67,14 +73,20 @@ function Health({ overview }: { overview: Overview }) {
     ["Running", events.running, ""],
     ["Done", events.done, ""],
     ["Given up", events.dead, events.dead > 0 ? "bad" : ""],
-    ["Rejected rows", dead_letters, dead_letters > 0 ? "warn" : ""],
+    ["Dead letters", dead_letters, dead_letters > 0 ? "warn" : ""],
   ];
   return (
     <section class="card health" aria-label="Health">
-      <p class={`pill ${healthy ? "good" : "bad"}`}><Icon name={healthy ? "check" : "alert"} />{healthy ? "Healthy" : "Needs attention"}</p>
+      <p class={`pill ${healthy ? "good" : "bad"}`}>
+        <Icon name={healthy ? "check" : "alert"} />
+        {healthy ? "Healthy" : "Needs attention"}
+      </p>
       <dl>
         {figures.map(([name, count, kind]) => (
-          <div key={name}><dt>{name}</dt><dd class={kind}>{number(count)}</dd></div>
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class={kind}>{number(count)}</dd>
+          </div>
         ))}
       </dl>
     </section>
@@ -86,7 +98,10 @@ function NoOverview({ error, again }: { error: NonNullable<Answer<Overview>["err
   if (error.status === 401 || error.status === 403) {
     return (
       <p class="notice">
-        How the pipeline runs is told to whoever has a key. <button type="button" onClick={() => isLocked.set(true)}>Enter a key</button>
+        How the pipeline runs is told to whoever has a key.{" "}
+        <button type="button" onClick={() => isLocked.set(true)}>
+          Enter a key
+        </button>
       </p>
     );
   }

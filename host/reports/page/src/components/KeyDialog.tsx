@@ -28,14 +28,22 @@ export function KeyDialog() {
     <dialog ref={dialog} aria-labelledby="key-title" onClose={() => isLocked.set(false)}>
       <form onSubmit={send}>
         <h2 id="key-title">The server wants a key</h2>
-        <p>{wasRefused ? "The key that it was given may not read this." : "An API key may be given to read with. It stays in this tab."}</p>
+        <p>
+          {wasRefused
+            ? "The key that it was given may not read this."
+            : "An API key may be given to read with. It stays in this tab."}
+        </p>
         <label class="field">
           Key
           <input type="password" autocomplete="off" value={key} onInput={(event) => setKey(event.currentTarget.value)} />
         </label>
         <p class="buttons">
-          <button type="button" onClick={() => isLocked.set(false)}>Without</button>
-          <button type="submit" class="main" disabled={!key.trim()}>Use it</button>
+          <button type="button" onClick={() => isLocked.set(false)}>
+            Without
+          </button>
+          <button type="submit" class="main" disabled={!key.trim()}>
+            Use it
+          </button>
         </p>
       </form>
     </dialog>

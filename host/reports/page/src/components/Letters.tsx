@@ -1,5 +1,6 @@
 import type { Letter } from "../contract";
 import { NONE, number, when } from "../format";
+import { Words } from "./Words";
 
 const SHOWN = 20;
 
@@ -13,7 +14,11 @@ export function Letters({ letters, count }: { letters: Letter[]; count: number }
     <section aria-labelledby="letters">
       <div class="heading">
         <h2 id="letters">Dead letters</h2>
-        {letters.length < count && <span>The newest {number(letters.length)} of {number(count)}</span>}
+        {letters.length < count && (
+          <span>
+            The newest {number(letters.length)} of {number(count)}
+          </span>
+        )}
       </div>
       {sorted.length === 0 && <p class="notice">None: every row was used.</p>}
       {sorted.length > 0 && (
@@ -21,16 +26,34 @@ export function Letters({ letters, count }: { letters: Letter[]; count: number }
           {sorted.map(([reason, group]) => (
             <details key={reason}>
               <summary>
-                <span class="reason">{reason}</span>
-                <span class="meter" aria-hidden="true"><span class="warn" style={{ width: `${(group.length / most) * 100}%` }} /></span>
+                <span class="reason">
+                  <Words text={reason} />
+                </span>
+                <span class="meter" aria-hidden="true">
+                  <span class="warn" style={{ width: `${(group.length / most) * 100}%` }} />
+                </span>
                 <b>{number(group.length)}</b>
               </summary>
-              <div class="scroll" tabIndex={0} role="region" aria-label={`Rows: ${reason}`}>
+              <div class="scroll" tabIndex={0} role="group" aria-label={`Rows: ${reason}`}>
                 <table class="simple">
-                  <thead><tr><th scope="col">Event</th><th scope="col">Step</th><th scope="col" class="of-number">Row</th><th scope="col">When</th></tr></thead>
+                  <thead>
+                    <tr>
+                      <th scope="col">Event</th>
+                      <th scope="col">Step</th>
+                      <th scope="col" class="of-number">
+                        Row
+                      </th>
+                      <th scope="col">When</th>
+                    </tr>
+                  </thead>
                   <tbody>
                     {group.slice(0, SHOWN).map((letter) => (
-                      <tr key={letter.id}><td>{letter.event}</td><td>{letter.step ?? NONE}</td><td class="of-number">{letter.row == null ? NONE : number(letter.row)}</td><td>{when(letter.at)}</td></tr>
+                      <tr key={letter.id}>
+                        <td>{letter.event}</td>
+                        <td>{letter.step ?? NONE}</td>
+                        <td class="of-number">{letter.row == null ? NONE : number(letter.row)}</td>
+                        <td>{when(letter.at)}</td>
+                      </tr>
                     ))}
                   </tbody>
                 </table>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface Props {
   /** What the button says, and its name for screen readers if that is more. */
@@ -21,9 +21,11 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
     opener.current?.focus();
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return undefined;
-    // To the first thing in it, and into the screen.
+    const { left = 0, right = 0 } = panel.current?.getBoundingClientRect() ?? {};
+    const beside = Math.max(8 - left, Math.min(0, document.documentElement.clientWidth - 8 - right));
+    if (panel.current && beside !== 0) panel.current.style.transform = `translateX(${beside}px)`;
     panel.current?.querySelector<HTMLElement>("input, select, button")?.focus({ preventScroll: true });
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) setOpen(false);
@@ -37,11 +39,32 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
   }, [isOpen]);
 
   return (
-    <div class="popover" ref={box} onKeyDown={(event) => { if (event.key === "Escape" && isOpen) { event.stopPropagation(); close(); } }}>
-      <button type="button" ref={opener} class={kind} disabled={isDisabled} aria-label={name} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+    <div
+      class="popover"
+      ref={box}
+      onKeyDown={(event) => {
+        if (event.key === "Escape" && isOpen) {
+          event.stopPropagation();
+          close();
+        }
+      }}
+    >
+      <button
+        type="button"
+        ref={opener}
+        class={kind}
+        disabled={isDisabled}
+        aria-label={name}
+        aria-expanded={isOpen}
+        onClick={() => setOpen(!isOpen)}
+      >
         {button}
       </button>
-      {isOpen && <div class="panel" ref={panel}>{children(close)}</div>}
+      {isOpen && (
+        <div class="panel" ref={panel}>
+          {children(close)}
+        </div>
+      )}
     </div>
   );
 }

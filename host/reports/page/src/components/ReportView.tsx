@@ -1,6 +1,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 
 import { useAnswer } from "../answer";
+import { dayHere } from "../dates";
 import { days, when } from "../format";
 import { isTime, rangeOf } from "../queries";
 import { go } from "../route";
@@ -33,13 +34,24 @@ export function ReportView({ id, look }: { id: string; look: Look }) {
       <div class="intro">
         <h1>{value.title}</h1>
         {value.description && <p>{value.description}</p>}
-        {date && <p class="only-print">{date.title}: {days(rangeOf(date, look, today))}</p>}
-        {source.made && <p class="made">As of {when(source.made)}. This file has the answers to one question for each tile, so its filters are fixed; tables can be sorted, and everything can be exported.</p>}
+        {date && (
+          <p class="only-print">
+            {date.title}: {days(rangeOf(date, look, today))}
+          </p>
+        )}
+        {source.made && (
+          <p class="made">
+            As of {when(source.made)}. This file has the answers to one question for each tile, so its filters are fixed; tables
+            can be sorted, and everything can be exported.
+          </p>
+        )}
       </div>
       <Filters report={value} model={model.value} look={look} today={today} change={change} />
       <Chips report={value} model={model.value} look={look} change={change} />
       <div class="tiles">
-        {value.tiles.map((tile) => <TileView key={tile.id} report={value} tile={tile} model={model.value!} look={look} today={today} change={change} />)}
+        {value.tiles.map((tile) => (
+          <TileView key={tile.id} report={value} tile={tile} model={model.value!} look={look} today={today} change={change} />
+        ))}
       </div>
     </article>
   );
@@ -50,13 +62,11 @@ function Waiting() {
     <div class="report" aria-busy="true" aria-label="Loading" role="group">
       <div class="skeleton title" />
       <div class="skeleton line" />
-      <div class="tiles">{[1, 2, 3, 4].map((tile) => <div key={tile} class="skeleton kpi" />)}</div>
+      <div class="tiles">
+        {[1, 2, 3, 4].map((tile) => (
+          <div key={tile} class="skeleton kpi" />
+        ))}
+      </div>
     </div>
   );
-}
-
-/** The day that it is where the page is looked at. */
-function dayHere(): string {
-  const now = new Date();
-  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 }

@@ -3,9 +3,14 @@ import { useState } from "preact/hooks";
 import type { Run } from "../contract";
 import { duration, NONE, number, when } from "../format";
 import { Icon } from "./Icon";
+import { Words } from "./Words";
 
 const SHOWN = 10;
-const OUTCOMES = { done: ["check", "Done", "good"], failed: ["alert", "Failed", "bad"], running: ["clock", "Running", ""] } as const;
+const OUTCOMES = {
+  done: ["check", "Done", "good"],
+  failed: ["alert", "Failed", "bad"],
+  running: ["clock", "Running", ""],
+} as const;
 
 /** The newest runs, and how long they took. */
 export function Runs({ runs }: { runs: Run[] }) {
@@ -21,18 +26,47 @@ export function Runs({ runs }: { runs: Run[] }) {
       </div>
       {runs.length === 0 && <p class="notice">Nothing has run yet.</p>}
       {shown.length > 0 && (
-        <div class="card scroll" tabIndex={0} role="region" aria-label="Runs">
+        <div class="card scroll" tabIndex={0} role="group" aria-label="Table of runs">
           <table class="simple">
             <thead>
-              <tr><th scope="col">Event</th><th scope="col">Outcome</th><th scope="col">Started</th><th scope="col">Trigger</th><th scope="col" class="of-number">Rows in</th><th scope="col" class="of-number">Rows out</th><th scope="col" class="of-number">Rejected</th><th scope="col" class="of-time">Duration</th></tr>
+              <tr>
+                <th scope="col">Event</th>
+                <th scope="col">Outcome</th>
+                <th scope="col">Started</th>
+                <th scope="col">Trigger</th>
+                <th scope="col" class="of-number">
+                  Rows in
+                </th>
+                <th scope="col" class="of-number">
+                  Rows out
+                </th>
+                <th scope="col" class="of-number">
+                  Rejected
+                </th>
+                <th scope="col" class="of-time">
+                  Duration
+                </th>
+              </tr>
             </thead>
             <tbody>
               {shown.map((run) => {
                 const [icon, word, kind] = OUTCOMES[run.outcome] ?? OUTCOMES.running;
                 return (
                   <tr key={run.id}>
-                    <th scope="row">{run.event}{run.reason && <span class="reason">{run.reason}</span>}</th>
-                    <td><span class={`outcome ${kind}`}><Icon name={icon} />{word}</span></td>
+                    <th scope="row">
+                      {run.event}
+                      {run.reason && (
+                        <span class="reason">
+                          <Words text={run.reason} />
+                        </span>
+                      )}
+                    </th>
+                    <td>
+                      <span class={`outcome ${kind}`}>
+                        <Icon name={icon} />
+                        {word}
+                      </span>
+                    </td>
                     <td>{when(run.started)}</td>
                     <td>{run.trigger}</td>
                     <td class="of-number">{count(run.rows_in)}</td>
@@ -40,7 +74,9 @@ export function Runs({ runs }: { runs: Run[] }) {
                     <td class={`of-number${run.rejects ? " warn" : ""}`}>{count(run.rejects)}</td>
                     <td class="of-time">
                       <span class="took">{run.milliseconds == null ? NONE : duration(run.milliseconds)}</span>
-                      <span class="meter" aria-hidden="true"><span class={kind} style={{ width: `${((run.milliseconds ?? 0) / longest) * 100}%` }} /></span>
+                      <span class="meter" aria-hidden="true">
+                        <span class={kind} style={{ width: `${((run.milliseconds ?? 0) / longest) * 100}%` }} />
+                      </span>
                     </td>
                   </tr>
                 );
@@ -50,7 +86,9 @@ export function Runs({ runs }: { runs: Run[] }) {
         </div>
       )}
       {runs.length > SHOWN && (
-        <button type="button" class="plain more" aria-expanded={isAll} onClick={() => setAll(!isAll)}>{isAll ? "Show fewer" : `Show all ${number(runs.length)}`}</button>
+        <button type="button" class="plain more" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
+          {isAll ? "Show fewer" : `Show all ${number(runs.length)}`}
+        </button>
       )}
     </section>
   );
@@ -63,7 +101,9 @@ function Durations({ runs, longest }: { runs: Run[]; longest: number }) {
   const middle = all[Math.floor(all.length / 2)] ?? 0;
   return (
     <div class="durations">
-      <span>Typically {duration(middle)}, at most {duration(longest)}</span>
+      <span>
+        Typically {duration(middle)}, at most {duration(longest)}
+      </span>
       <svg viewBox={`0 0 ${last.length * 6} 24`} width={last.length * 6} height="24" aria-hidden="true">
         {last.map(({ id, milliseconds, outcome }, index) => {
           const height = Math.max(2, ((milliseconds ?? 0) / longest) * 24);

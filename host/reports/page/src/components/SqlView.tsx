@@ -26,7 +26,7 @@ export function SqlView({ typed }: { typed: Typed }) {
     return { result, took: performance.now() - asked.current };
   });
   const result = answer.value?.result ?? null;
-  const rows = useMemo(() => (result && sort ? sorted(result.rows, result.columns, sort) : result?.rows ?? []), [result, sort]);
+  const rows = useMemo(() => (result && sort ? sorted(result.rows, result.columns, sort) : (result?.rows ?? [])), [result, sort]);
   const change = (to: Partial<Typed>) => go({ view: "sql", typed: { ...typed, ...to } }, true);
   const start = () => {
     if (!typed.sql.trim()) return;
@@ -37,10 +37,18 @@ export function SqlView({ typed }: { typed: Typed }) {
     <div class="sql-view">
       <h1>SQL</h1>
       <div class="card editor">
-        <label class="unseen" for="sql">SQL</label>
+        <label class="unseen" for="sql">
+          SQL
+        </label>
         <textarea
-          id="sql" spellcheck={false} autocapitalize="off" autocomplete="off" rows={Math.min(16, Math.max(5, typed.sql.split("\n").length + 1))}
-          placeholder="SELECT …" value={typed.sql} onInput={(event) => change({ sql: event.currentTarget.value })}
+          id="sql"
+          spellcheck={false}
+          autocapitalize="off"
+          autocomplete="off"
+          rows={Math.min(16, Math.max(5, typed.sql.split("\n").length + 1))}
+          placeholder="SELECT …"
+          value={typed.sql}
+          onInput={(event) => change({ sql: event.currentTarget.value })}
           onKeyDown={(event) => {
             if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
             event.preventDefault();
@@ -48,29 +56,60 @@ export function SqlView({ typed }: { typed: Typed }) {
           }}
         />
         <div class="bar">
-          {answer.isWaiting
-            ? <button type="button" onClick={() => setRun(null)}>Cancel</button>
-            : <button type="button" class="main" disabled={!typed.sql.trim()} onClick={start}>Run</button>}
+          {answer.isWaiting ? (
+            <button type="button" onClick={() => setRun(null)}>
+              Cancel
+            </button>
+          ) : (
+            <button type="button" class="main" disabled={!typed.sql.trim()} onClick={start}>
+              Run
+            </button>
+          )}
           <span class="soft keys">Ctrl or ⌘ and Enter</span>
-          <label class="pick">At most
+          <label class="pick">
+            At most
             <select value={String(typed.limit)} onChange={(event) => change({ limit: Number(event.currentTarget.value) })}>
-              {[...new Set([...LIMITS, typed.limit])].sort((a, b) => a - b).map((limit) => <option key={limit} value={String(limit)}>{number(limit)} rows</option>)}
+              {[...new Set([...LIMITS, typed.limit])]
+                .sort((a, b) => a - b)
+                .map((limit) => (
+                  <option key={limit} value={String(limit)}>
+                    {number(limit)} rows
+                  </option>
+                ))}
             </select>
           </label>
         </div>
       </div>
       {answer.error && <Trouble error={answer.error} />}
-      {!answer.error && answer.isWaiting && !result && <div class="card"><div class="skeleton table" /></div>}
+      {!answer.error && answer.isWaiting && !result && (
+        <div class="card">
+          <div class="skeleton table" />
+        </div>
+      )}
       {!answer.error && result && (
-        <section class={`card tile answer${answer.isWaiting ? " is-waiting" : ""}`} aria-label="Answer" aria-busy={answer.isWaiting}>
+        <section
+          class={`card tile answer${answer.isWaiting ? " is-waiting" : ""}`}
+          aria-label="Answer"
+          aria-busy={answer.isWaiting}
+        >
           <div class="bar">
             <p class="soft" role="status">
-              {number(result.rows.length)} {result.rows.length === 1 ? "row" : "rows"}{result.truncated ? ", and there are more" : ""} · {number(Math.round(answer.value?.took ?? 0))} ms
+              {number(result.rows.length)} {result.rows.length === 1 ? "row" : "rows"}
+              {result.truncated ? ", and there are more" : ""} · {number(Math.round(answer.value?.took ?? 0))} ms
             </p>
-            <TileMenu title="Query" subtitle="" result={{ ...result, rows }} chart={typed.chart === "none" ? null : handle} isTable={typed.chart === "none"} onTable={null} />
+            <TileMenu
+              title="Query"
+              subtitle=""
+              result={{ ...result, rows }}
+              chart={typed.chart === "none" ? null : handle}
+              isTable={typed.chart === "none"}
+              onTable={null}
+            />
           </div>
           <QuickChart result={result} typed={typed} change={change} handle={handle} />
-          {result.columns.length > 0 && <Grid name="Rows" columns={result.columns} rows={rows} sort={sort} onSort={setSort} isNumbered />}
+          {result.columns.length > 0 && (
+            <Grid name="Rows" columns={result.columns} rows={rows} sort={sort} onSort={setSort} isNumbered />
+          )}
         </section>
       )}
     </div>

@@ -1,7 +1,9 @@
 import type { View } from "vega";
 
+import { colors } from "../charts/style";
 import type { Result } from "../contract";
 import { saveCsv, savePng } from "../save";
+import { useTheme } from "../theme";
 import { Icon } from "./Icon";
 import { Popover } from "./Popover";
 
@@ -17,14 +19,25 @@ interface Props {
 
 /** What can be done with a tile. */
 export function TileMenu({ title, subtitle, result, chart, isTable, onTable }: Props) {
+  const theme = useTheme();
   const picture = async () => {
     const canvas = await chart?.current?.toCanvas(2);
-    if (canvas) savePng(canvas, title, subtitle);
+    if (canvas) savePng(canvas, title, subtitle, colors(theme));
   };
   return (
     <Popover button={<Icon name="more" />} name={`${title}: menu`} kind="icon" isDisabled={!result}>
       {(close) => {
-        const item = (words: string, run: () => unknown) => <button type="button" onClick={() => { close(); run(); }}>{words}</button>;
+        const item = (words: string, run: () => unknown) => (
+          <button
+            type="button"
+            onClick={() => {
+              close();
+              run();
+            }}
+          >
+            {words}
+          </button>
+        );
         return (
           <div class="items">
             {onTable && item(isTable ? "Show as chart" : "Show as table", onTable)}

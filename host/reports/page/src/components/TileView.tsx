@@ -2,14 +2,14 @@ import { useMemo, useRef } from "preact/hooks";
 import type { View } from "vega";
 
 import { useAnswer } from "../answer";
-import { label } from "../charts/points";
 import type { Model, Report, Result, Tile } from "../contract";
 import { pickedBy, sorted } from "../drawing";
-import { cell, days } from "../format";
-import { clickable, column, hasBelow, isTime, levelOf, parts, previousQuery, previousRange, rangeOf, tileQuery } from "../queries";
+import { days } from "../format";
+import { picked } from "../pick";
+import { isTime, previousQuery, previousRange, rangeOf, tileQuery } from "../queries";
 import { source } from "../source";
 import { said } from "../store";
-import type { Chip, Look } from "../state";
+import type { Look } from "../state";
 import { Body } from "./Body";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { Kpi } from "./Kpi";
@@ -32,7 +32,9 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
   const query = tileQuery(report, tile, isSaved ? { ...look, sort: {} } : look, today);
   const before = previousQuery(report, tile, look, today);
   const answer = useAnswer(JSON.stringify([id, query]), (signal) => source.query(query, id, signal));
-  const previous = useAnswer(before ? JSON.stringify([id, before]) : null, (signal) => source.query(before ?? query, `${id}:previous`, signal));
+  const previous = useAnswer(before ? JSON.stringify([id, before]) : null, (signal) =>
+    source.query(before ?? query, `${id}:previous`, signal),
+  );
   const handle = useRef<View | null>(null);
   const sort = look.sort[id] ?? "";
   const own = look.chips.filter((chip) => chip.tile === id);
@@ -46,22 +48,9 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
   const pick = (index: number, isMore: boolean) => {
     const row = result?.rows[index];
     if (!row || !result || answer.isWaiting) return;
-    const values = clickable(tile, look).flatMap((asked) => {
-      const at = result.columns.findIndex(({ name }) => name === column(asked));
-      const of = result.columns[at];
-      return of ? [{ asked, value: row[at] ?? null, text: `${label(of)} ${cell(row[at], of)}` }] : [];
-    });
-    const level = levelOf(tile, look);
-    const down = values.find(({ asked }) => asked === level);
-    const others = look.chips.filter((chip) => chip.tile !== id);
-    if (down && hasBelow(tile, look)) {
-      said.set(`${down.text}, in ${tile.title} by the next level`);
-      return change({ chips: others, drill: { ...look.drill, [id]: [...(look.drill[id] ?? []), down.value] } });
-    }
-    const chips = values.flatMap(({ asked, value }) => toggled(own, { tile: id, asked, values: [value] }, isMore));
-    const isSame = JSON.stringify(chips) === JSON.stringify(own);
-    said.set(isSame ? "The other tiles show everything again" : `The other tiles show ${values.map(({ text }) => text).join(", ")}`);
-    return change({ chips: isSame ? others : [...others, ...chips] });
+    const { to, said: words } = picked(tile, look, result, row, isMore);
+    said.set(words);
+    change(to);
   };
 
   const isTable = kind === "table" || look.tables.includes(id);
@@ -70,12 +59,23 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
   const subtitle = [during && days(rangeOf(during, look, today)), ...(look.drill[id] ?? [])].filter(Boolean).join(" · ");
   const menu = (
     <TileMenu
-      title={tile.title} subtitle={subtitle} result={result} chart={isTable || !canDraw ? null : handle} isTable={isTable}
-      onTable={canDraw ? () => change({ tables: isTable ? look.tables.filter((other) => other !== id) : [...look.tables, id] }) : null}
+      title={tile.title}
+      subtitle={subtitle}
+      result={result}
+      chart={isTable || !canDraw ? null : handle}
+      isTable={isTable}
+      onTable={
+        canDraw ? () => change({ tables: isTable ? look.tables.filter((other) => other !== id) : [...look.tables, id] }) : null
+      }
     />
   );
   return (
-    <section class={`card tile tile-${kind} span-${Math.min(4, Math.max(1, tile.width ?? (kind === "kpi" ? 1 : 2)))}`} aria-label={tile.title} aria-busy={answer.isWaiting} data-tile={id}>
+    <section
+      class={`card tile tile-${kind} span-${Math.min(4, Math.max(1, tile.width ?? (kind === "kpi" ? 1 : 2)))}`}
+      aria-label={tile.title}
+      aria-busy={answer.isWaiting}
+      data-tile={id}
+    >
       <div class="head">
         <div>
           <h2>{tile.title}</h2>
@@ -85,28 +85,32 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
       </div>
       {tile.drill && tile.drill.length > 1 && !isSaved && <Breadcrumbs tile={tile} model={model} look={look} change={change} />}
       <div class={`body${answer.isWaiting && result ? " is-waiting" : ""}`} style={{ height: heightOf(tile) }}>
-        {answer.error ? <Trouble error={answer.error} again={answer.again} />
-          : !result ? <div class="skeleton fill" />
-          : kind === "kpi" ? <Kpi tile={tile} result={result} previous={before ? previous.value : null} range={previousRange(report, tile, look, today)} />
-          : (
-            <Body
-              shape={{ ...tile, kind: isTable ? "table" : kind }} result={result} handle={handle} isPicked={isPicked ?? null} sort={sort}
-              onSort={(to) => change({ sort: { ...look.sort, [id]: to } })} onPick={isSaved || (tile.dimensions ?? []).length === 0 ? undefined : pick}
-            />
-          )}
+        {answer.error ? (
+          <Trouble error={answer.error} again={answer.again} />
+        ) : !result ? (
+          <div class="skeleton fill" />
+        ) : kind === "kpi" ? (
+          <Kpi
+            tile={tile}
+            result={result}
+            previous={before ? previous.value : null}
+            isCompared={previous.value !== null || previous.error !== null}
+            range={previousRange(report, tile, look, today)}
+          />
+        ) : (
+          <Body
+            shape={{ ...tile, kind: isTable ? "table" : kind }}
+            result={result}
+            handle={handle}
+            isPicked={isPicked ?? null}
+            sort={sort}
+            onSort={(to) => change({ sort: { ...look.sort, [id]: to } })}
+            onPick={isSaved || (tile.dimensions ?? []).length === 0 ? undefined : pick}
+          />
+        )}
       </div>
     </section>
   );
-}
-
-/** A chip, or with more the ones before with its value added or taken away. */
-function toggled(own: Chip[], chip: Chip, isMore: boolean): Chip[] {
-  const before = own.find(({ asked }) => asked === chip.asked);
-  // Two periods of time are not one range.
-  if (!isMore || !before || parts(chip.asked).granularity) return [chip];
-  const [value = null] = chip.values;
-  const values = before.values.includes(value) ? before.values.filter((one) => one !== value) : [...before.values, value];
-  return values.length > 0 ? [{ ...chip, values }] : [];
 }
 
 /** Known before there is an answer, so that nothing moves when it comes. */

@@ -24,10 +24,20 @@ interface Props {
 export function ValuesFilter({ filter, model, chosen, isDisabled, put }: Props) {
   const { dimension, title } = filter;
   const names = chosen.map((value) => valueOf(model, dimension, value));
-  const shown = names.length === 0 ? "All" : names.length <= 2 ? names.join(", ") : `${names[0]} and ${number(names.length - 1)} more`;
+  const shown =
+    names.length === 0 ? "All" : names.length <= 2 ? names.join(", ") : `${names[0]} and ${number(names.length - 1)} more`;
   return (
     <div class="filter">
-      <Popover button={<><span class="of">{title}</span> {shown}<Icon name="down" /></>} isDisabled={isDisabled} kind={chosen.length > 0 ? "is-set" : ""}>
+      <Popover
+        button={
+          <>
+            <span class="of">{title}</span> {shown}
+            <Icon name="down" />
+          </>
+        }
+        isDisabled={isDisabled}
+        kind={chosen.length > 0 ? "is-set" : ""}
+      >
         {() => <Choice filter={filter} model={model} chosen={chosen} put={put} />}
       </Popover>
     </div>
@@ -57,7 +67,10 @@ function Choice({ filter: { dimension, kind, title }, model, chosen, put }: Omit
   };
   return (
     <div class="choice">
-      <label class="field"><span class="unseen">Search {title}</span><input type="search" placeholder="Search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} /></label>
+      <label class="field">
+        <span class="unseen">Search {title}</span>
+        <input type="search" placeholder="Search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
+      </label>
       {values.error && <Trouble error={values.error} again={values.again} />}
       <div class="options" role="group" aria-label={title} tabIndex={-1}>
         {!values.value && values.isWaiting && <div class="skeleton line" />}
@@ -70,7 +83,11 @@ function Choice({ filter: { dimension, kind, title }, model, chosen, put }: Omit
         {values.value && found.length === 0 && <p class="soft">Nothing is called so.</p>}
       </div>
       {isCut && !asked && <p class="soft">The first {number(MOST)}; search finds the others.</p>}
-      <p class="buttons"><button type="button" disabled={chosen.length === 0} onClick={() => put([])}>All</button></p>
+      <p class="buttons">
+        <button type="button" disabled={chosen.length === 0} onClick={() => put([])}>
+          All
+        </button>
+      </p>
     </div>
   );
 }
