@@ -7,7 +7,7 @@ FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functi
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo demo-lake serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-query bench-documents data train schema clean
+.PHONY: help setup components components-quick build demo demo-lake reports serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-query bench-documents data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -30,6 +30,10 @@ demo: build ## run a month of real flights through the pipeline, and look at wha
 demo-lake: ## the same flights, joined with tables of PostgreSQL and Delta Lake, into a table of Delta Lake
 	@$(MAKE) --no-print-directory build FEATURES=warehouse
 	@tools/demo-lake.sh
+
+reports: ## the same, with a page of reports on 127.0.0.1:8080
+	@$(MAKE) --no-print-directory build FEATURES=warehouse
+	@tools/demo-lake.sh reports
 
 serve: build ## serve the flights' model over HTTP, on 127.0.0.1:8080
 	@tools/serve.sh
@@ -72,7 +76,11 @@ train: build ## train the demo's model again, from what the pipeline gives
 bench: build data ## the same pipeline by Wasmill, natively and in Python
 	@tools/bench.sh
 
-bench-serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
+bench-reports: ## the same, with a page of reports on 127.0.0.1:8080
+	@$(MAKE) --no-print-directory build FEATURES=warehouse
+	@tools/demo-lake.sh reports
+
+serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
 	@tools/bench-serve.sh
 
 bench-events: build ## small events from HTTP and NATS to documents, and what the journal costs

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The demo with planes and airlines from a PostgreSQL of its own, and the weather and the flights in tables of Delta Lake.
+# The demo with planes and airlines from a PostgreSQL of its own, and the weather and the flights in tables of Delta Lake. With
+# `reports` it stays up, and shows reports of them until Ctrl-C.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=manifests/flights-lake
@@ -39,6 +40,12 @@ sql -c '\copy airlines FROM STDIN (FORMAT csv, HEADER)' <manifests/flights/data/
 zcat manifests/flights/data/planes.csv.gz | sql -c "\\copy planes FROM STDIN (FORMAT csv, HEADER, NULL 'NA')"
 
 bin/wasmill run $here/weather.toml
+if [ "${1:-}" = reports ]; then
+  echo "open http://127.0.0.1:8080/reports when it says that it is there; Ctrl-C ends it" >&2
+  # A job of its own gets Ctrl-C by itself, before the database.
+  bin/wasmill up $here --access $here/access.toml || true
+  exit
+fi
 status=0
 bin/wasmill run $here || status=$?
 # 1 means rejected rows, which this data has; anything above is a failure.
@@ -47,4 +54,5 @@ echo
 bin/wasmill tables list $here
 echo
 echo "Next: bin/wasmill tables history $here/.wasmill/lake/flights"
+echo "      make reports"
 echo "      bin/wasmill query $here \"SELECT carrier, avg(risk) AS risk FROM flights GROUP BY carrier ORDER BY risk DESC\""

@@ -8,6 +8,7 @@ put() { cmp -s "$1" "$2" || cp "$1" "$2"; }
 put "$cache/host/release/wasmill" bin/wasmill
 release=$cache/components/release
 for component in "$release"/*.wasm "$release"/{endpoint,documents}/*.wasm; do put "$component" "bin/components${component#"$release"}"; done
+[ ! -e "$release/reports.html" ] || put "$release/reports.html" bin/components/reports.html
 
 # Looking at a component compiles it, so it is done once for each build of them.
 looked=$cache/components/release/.inspected

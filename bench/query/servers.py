@@ -1,10 +1,8 @@
 """Servers that speak PostgreSQL's protocol: `wasmill up --sql`, and PostgreSQL itself with two of the tables."""
 
 import asyncio
-import hashlib
 import io
 import os
-import secrets
 import shlex
 import shutil
 import socket
@@ -40,14 +38,12 @@ class Server:
     process: int | None = None
 
 
-def access(file: Path, user: str) -> str:
-    """Writes who may ask, as `wasmill access new-key` makes it; the password is the key. This is all that is known here of what
-    `--access` takes."""
-    key = f"wm_{secrets.token_hex(32)}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    file.write_text(f'[access]\n\n[[access.key]]\nprincipal = "{user}"\nsha256 = "{digest}"\n')
+def access(wasmill: str, file: Path, user: str) -> str:
+    """Writes who may ask what, and gives the password, which is the key."""
+    made = subprocess.run([wasmill, "access", "new-key", "--principal", user], check=True, capture_output=True, text=True)
+    file.write_text(f'{made.stderr}\n[[access.sql]]\ntables = ["*"]\nprincipals = ["{user}"]\n')
     file.chmod(0o600)
-    return key
+    return made.stdout.strip()
 
 
 @contextmanager
@@ -64,10 +60,10 @@ def wasmill(arguments):
     file = arguments.access
     if file is None:
         file = arguments.folder / "access.toml"
-        address["password"] = access(file, arguments.user)
+        address["password"] = access(arguments.wasmill, file, arguments.user)
     port = free_port()
     command = [arguments.wasmill, "up", arguments.folder, "--addr", "127.0.0.1:0", "--sql", f"127.0.0.1:{port}"]
-    command += ["--access", file, *shlex.split(arguments.up)]
+    command += ["--access", file, "--sql-memory", str(arguments.memory), *shlex.split(arguments.up)]
     with started(command, port, arguments.folder / "server.log") as process:
         yield Server("Wasmill", address | {"host": "127.0.0.1", "port": port}, process.pid)
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
+use wasmill_model::Attributes;
 use wasmill_runtime::diagnostics::{Diagnostics, Reporter};
 use wasmill_runtime::toml_file;
 
@@ -13,6 +14,8 @@ use crate::config::{Config, File, Jwt, Key, Limits};
 use crate::key::{self, Stored};
 use crate::path::Pattern;
 use crate::reading::{self, Caller, Readable, Rule};
+use crate::scram::{Exchange, ScramError, Verifier};
+use crate::tables::{self, Rows};
 use crate::token::Tokens;
 
 /// What needs no credentials unless the rules say otherwise.
@@ -32,6 +35,7 @@ pub struct Access {
     tokens: Option<Tokens>,
     allow: Option<BTreeMap<String, Vec<Pattern>>>,
     read: Vec<Rule>,
+    sql: Vec<tables::Rule>,
     limits: Option<Limits>,
     origins: Vec<String>,
     audit: Option<PathBuf>,
@@ -68,12 +72,40 @@ impl Access {
             Some(tokens) if !credentials.starts_with(key::PREFIX) => tokens.caller(credentials).map_err(Refused::Token),
             _ => {
                 let key = key::find(&self.keys, credentials).ok_or(Refused::Unknown)?;
-                if key.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+                if key.is_over() {
                     return Err(Refused::Expired);
                 }
                 Ok(key.caller.clone())
             }
         }
+    }
+
+    /// Who has shown to have a key of the principal of this name, by the last message of an exchange; and the answer to it.
+    /// A key whose time is over is as one that is not known.
+    pub fn shown(&self, name: &str, exchange: &Exchange, last: &str) -> Result<(Caller, String), ScramError> {
+        let keys = self.keys.iter().filter(|key| key.caller.principal.as_str() == name && !key.is_over());
+        let (key, answer) = exchange.finish(last, keys.filter_map(|key| Some((key, key.scram.as_ref()?))))?;
+        Ok((key.caller.clone(), answer))
+    }
+
+    /// Whether a caller that has shown to have a key is still let in.
+    pub fn still_has(&self, caller: &Caller) -> bool {
+        self.keys.iter().any(|key| key.caller == *caller && key.scram.is_some() && !key.is_over())
+    }
+
+    /// Which rows of a table a caller may query; without a caller, those that anyone may.
+    pub fn rows(&self, caller: Option<&Caller>, table: &str) -> Rows {
+        tables::rows(&self.sql, caller, table)
+    }
+
+    /// What is known of a caller, for conditions on rows.
+    pub fn attributes(caller: Option<&Caller>) -> Attributes {
+        tables::attributes(caller)
+    }
+
+    /// Whether there is a rule by which tables are queried.
+    pub fn has_sql(&self) -> bool {
+        !self.sql.is_empty()
     }
 
     /// Whether a principal may call a path.
@@ -121,7 +153,12 @@ impl Check<'_> {
         let read: Vec<Rule> = read
             .map(|(index, rule)| Rule::check(rule, &["access", "read", &index.to_string()], self.reporter))
             .collect();
-        if typed.key.is_empty() && typed.jwt.is_none() && !read.iter().any(Rule::is_for_anyone) {
+        let sql = typed.sql.drain(..).enumerate();
+        let sql: Vec<tables::Rule> = sql
+            .map(|(index, rule)| tables::Rule::check(rule, &["access", "sql", &index.to_string()], self.reporter))
+            .collect();
+        let is_for_anyone = read.iter().any(Rule::is_for_anyone) || sql.iter().any(tables::Rule::is_for_anyone);
+        if typed.key.is_empty() && typed.jwt.is_none() && !is_for_anyone {
             let message = "nobody may call: there is neither a key nor `jwt`\n\
                            hint: `wasmill access new-key --principal NAME` makes a key";
             self.reporter.at(&["access"], message);
@@ -150,7 +187,7 @@ impl Check<'_> {
         }
         let folder = self.file.parent().unwrap_or(Path::new(""));
         let audit = typed.audit.as_ref().map(|file| folder.join(file));
-        Access { public, keys, tokens, allow, read, limits: typed.limits, origins: typed.origins, audit }
+        Access { public, keys, tokens, allow, read, sql, limits: typed.limits, origins: typed.origins, audit }
     }
 
     fn patterns(&mut self, place: &[&str], typed: &[String]) -> Vec<Pattern> {
@@ -190,6 +227,18 @@ impl Check<'_> {
             } else if !seen.insert(sha256.clone()) {
                 self.reporter.at(&["access", "key", &index, "sha256"], "this key is here twice");
             }
+            let scram = key.scram.as_deref().and_then(|typed| {
+                let verifier = typed.parse().ok().filter(|verifier: &Verifier| verifier.is_of(&key.principal));
+                if verifier.is_none() {
+                    let message = format!(
+                        "this is not the SCRAM-SHA-256 verifier of a key of `{}`\n\
+                         hint: `wasmill access new-key --principal NAME` makes a key and prints it",
+                        key.principal
+                    );
+                    self.reporter.at(&["access", "key", &index, "scram"], message);
+                }
+                verifier
+            });
             let expires = key.expires.as_deref().and_then(|typed| {
                 let time = time(typed);
                 if time.is_none() {
@@ -199,7 +248,7 @@ impl Check<'_> {
                 time
             });
             let caller = Caller { principal: key.principal, claims: key.claims.into_iter().collect() };
-            keys.push(Stored { caller, sha256, expires });
+            keys.push(Stored { caller, sha256, scram, expires });
         }
         keys
     }

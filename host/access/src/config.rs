@@ -21,6 +21,10 @@
 //! [[access.read]]                       # documents, of `wasmill up`
 //! collections = ["orders"]
 //! partitions = ["{tenant}"]             # a claim of the token, or of the key
+//!
+//! [[access.sql]]                        # tables, of `wasmill up --sql` and of its queries over HTTP
+//! tables = ["flights"]
+//! rows = "carrier IN {carriers}"
 //! ```
 
 use std::collections::BTreeMap;
@@ -56,6 +60,9 @@ pub struct Config {
     /// Which documents may be read, by whom: what no rule allows, nobody may read. `allow` says nothing of documents.
     #[serde(default)]
     pub read: Vec<Read>,
+    /// Which tables may be queried, by whom: what no rule allows, is not there for whoever asks.
+    #[serde(default)]
+    pub sql: Vec<Sql>,
     /// How much each caller may ask for.
     pub limits: Option<Limits>,
     /// The pages that may read documents in a browser, by their origin, as in `"https://app.example"`; `"*"` for all.
@@ -85,6 +92,26 @@ pub struct Read {
     pub partitions: Option<Vec<String>>,
 }
 
+/// A rule that allows callers to query tables.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Sql {
+    /// The tables and views, by their names in SQL; `"*"` for all.
+    #[serde(default)]
+    pub tables: Vec<String>,
+    /// Whether no credentials are needed, over HTTP. PostgreSQL's protocol needs them always.
+    #[serde(default)]
+    pub anyone: bool,
+    /// The principals that it is for; every one if there is none.
+    #[serde(default)]
+    pub principals: Vec<Principal>,
+    /// What the caller's claims must say, each of them: a claim is the value, or a list that has it.
+    #[serde(default)]
+    pub claims: BTreeMap<String, serde_json::Value>,
+    /// Only rows for which this is true, SQL over the table's columns: `tenant = '{tenant}'`, `region IN {regions}`, where
+    /// `{CLAIM}` stands for a claim of the caller, `{principal}` for the caller's name.
+    pub rows: Option<String>,
+}
+
 /// How much each caller may ask for: each principal, and without credentials each address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Limits {
@@ -101,6 +128,9 @@ pub struct Key {
     pub principal: Principal,
     /// The SHA-256 of the key, in hexadecimal.
     pub sha256: String,
+    /// What shows over PostgreSQL's protocol that a caller has the key: its SCRAM-SHA-256 verifier. A key without one is not
+    /// taken there.
+    pub scram: Option<String>,
     /// When it ends, as in `"2027-01-01T00:00:00Z"`; never if not given.
     pub expires: Option<String>,
     /// What it says of its principal, as the claims of a token do.

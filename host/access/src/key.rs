@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
 use crate::Caller;
+use crate::scram::Verifier;
 
 /// What every key begins with, so that scanners for secrets know one.
 pub const PREFIX: &str = "wm_";
@@ -36,8 +37,17 @@ pub struct Stored {
     pub caller: Caller,
     /// Its SHA-256, in hexadecimal.
     pub sha256: String,
+    /// What shows that somebody has it who does not tell it.
+    pub scram: Option<Verifier>,
     /// When it ends.
     pub expires: Option<SystemTime>,
+}
+
+impl Stored {
+    /// Whether its time is over.
+    pub fn is_over(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= SystemTime::now())
+    }
 }
 
 /// The stored key that a given one is. All are compared, in a time that does not depend on what is given.
@@ -79,7 +89,7 @@ mod tests {
         assert_ne!(one, two);
         let stored = |key: &str, name: &str| {
             let caller = Caller { principal: name.parse().unwrap(), claims: Default::default() };
-            Stored { caller, sha256: sha256(key), expires: None }
+            Stored { caller, sha256: sha256(key), scram: None, expires: None }
         };
         let keys = [stored(&one, "one"), stored(&two, "two"), stored("password", "three"), stored("", "four")];
         let find = |given: &str| find(&keys, given).map(|key| key.caller.principal.to_string());

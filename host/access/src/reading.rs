@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use wasmill_runtime::diagnostics::Reporter;
 
 use crate::Principal;
+use crate::audience::Audience;
 use crate::config::Read;
 
 /// Stands for every collection.
@@ -49,10 +50,8 @@ impl Readable {
 /// A rule that allows something.
 #[derive(Debug)]
 pub struct Rule {
-    anyone: bool,
     collections: Vec<String>,
-    principals: Vec<Principal>,
-    claims: Map<String, Value>,
+    audience: Audience,
     partitions: Option<Vec<Template>>,
 }
 
@@ -65,10 +64,7 @@ impl Rule {
                 "a rule names the collections that may be read\nhint: `collections = [\"NAME\"]`, or `[\"*\"]` for all";
             reporter.at(place, message);
         }
-        let claims: Map<String, Value> = claims.into_iter().collect();
-        if anyone && (!principals.is_empty() || !claims.is_empty()) {
-            reporter.at(place, "`anyone` needs no principal and no claims\nhint: remove one or the other");
-        }
+        let audience = Audience::check(anyone, principals, claims, place, reporter);
         let templates = |partitions: Vec<String>| {
             let parsed = partitions.iter().enumerate().map(|(index, typed)| {
                 let template = Template::parse(typed);
@@ -82,12 +78,12 @@ impl Rule {
             parsed.collect()
         };
         let partitions = partitions.map(templates);
-        Self { anyone, collections, principals, claims, partitions }
+        Self { collections, audience, partitions }
     }
 
     /// Whether somebody without credentials may read something by it.
     pub fn is_for_anyone(&self) -> bool {
-        self.anyone
+        self.audience.is_anyone()
     }
 
     /// What of a collection a caller may read by it.
@@ -95,21 +91,8 @@ impl Rule {
         if !self.collections.iter().any(|name| name == ALL || name == collection) {
             return Readable::Nothing;
         }
-        let is_meant = match caller {
-            _ if self.anyone => true,
-            None => false,
-            Some(caller) => {
-                let has = |(name, wanted): (&String, &Value)| match caller.claims.get(name) {
-                    Some(Value::Array(values)) => values.contains(wanted),
-                    Some(value) => value == wanted,
-                    None => false,
-                };
-                (self.principals.is_empty() || self.principals.contains(&caller.principal))
-                    && self.claims.iter().all(has)
-            }
-        };
         match &self.partitions {
-            _ if !is_meant => Readable::Nothing,
+            _ if !self.audience.has(caller) => Readable::Nothing,
             None => Readable::All,
             Some(templates) => {
                 let partitions: BTreeSet<String> =

@@ -16,12 +16,27 @@ use wasmill_access::{Access, Readable};
 use wasmill_serve::access::Gate;
 use wasmill_serve::server::Peer;
 
-use crate::Shared;
-use crate::audit::Entry;
+use crate::audit::{Audit, Entry};
+use crate::limit::Limiter;
 use crate::problem::Problem;
 
 /// The longest path with its query, in bytes.
 const URI_LIMIT: usize = 8 << 10;
+
+/// What every request comes through.
+pub struct Door {
+    /// Who may ask what.
+    pub gate: Gate,
+    limiter: Limiter,
+    audit: Audit,
+}
+
+impl Door {
+    /// By a gate's rules.
+    pub fn new(gate: Gate) -> Self {
+        Self { gate, limiter: Limiter::default(), audit: Audit::default() }
+    }
+}
 
 /// Who asks.
 #[derive(Clone)]
@@ -43,7 +58,7 @@ impl Caller {
     /// What of a collection they may read; an error if it is nothing. Whether there is such a collection is of no
     /// consequence, so that nobody can find out.
     pub fn scope(&self, collection: &str) -> Result<Scope, Problem> {
-        match self.access.readable(self.known.as_ref().map(|(caller, _)| caller), collection) {
+        match self.access.readable(self.known(), collection) {
             Readable::All => Ok(Scope(None)),
             Readable::Partitions(partitions) => Ok(Scope(Some(partitions.into_iter().collect()))),
             Readable::Nothing if self.known.is_none() => Err(Problem::no_credentials()),
@@ -52,8 +67,8 @@ impl Caller {
     }
 
     /// The same by the rules and the time of now: what was allowed when a request began need not be for ever.
-    pub fn scope_now(&self, shared: &Shared, collection: &str) -> Option<Scope> {
-        let access = shared.gate.rules()?;
+    pub fn scope_now(&self, door: &Door, collection: &str) -> Option<Scope> {
+        let access = door.gate.rules()?;
         let known = match &self.known {
             None => None,
             Some((_, credentials)) => Some((access.caller(credentials).ok()?, credentials.clone())),
@@ -61,8 +76,13 @@ impl Caller {
         Self { access, known }.scope(collection).ok()
     }
 
+    /// The caller with credentials; none without any.
+    pub fn known(&self) -> Option<&wasmill_access::Caller> {
+        self.known.as_ref().map(|(caller, _)| caller)
+    }
+
     fn name(&self) -> Option<&str> {
-        self.known.as_ref().map(|(caller, _)| caller.principal.as_str())
+        self.known().map(|caller| caller.principal.as_str())
     }
 }
 
@@ -104,12 +124,12 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 }
 
 /// Lets a request go on, once it is known whose it is and that they did not ask for too much.
-pub async fn admit(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+pub async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let audit = shared.gate.rules().and_then(|rules| rules.audit().map(Path::to_owned));
-    let (caller, mut response) = match identify(&shared, &mut request, address) {
+    let audit = door.gate.rules().and_then(|rules| rules.audit().map(Path::to_owned));
+    let (caller, mut response) = match identify(&door, &mut request, address) {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             (Some(caller), next.run(request).await)
@@ -117,7 +137,7 @@ pub async fn admit(State(shared): State<Arc<Shared>>, mut request: Request, next
         Err(refusal) => (None, refusal),
     };
     if let Some(file) = audit {
-        shared.audit.record(
+        door.audit.record(
             &file,
             &Entry {
                 principal: caller.as_ref().and_then(Caller::name),
@@ -138,13 +158,13 @@ pub async fn admit(State(shared): State<Arc<Shared>>, mut request: Request, next
 }
 
 #[expect(clippy::result_large_err, reason = "it is the answer")]
-fn identify(shared: &Shared, request: &mut Request, address: Option<IpAddr>) -> Result<Caller, Response> {
+fn identify(door: &Door, request: &mut Request, address: Option<IpAddr>) -> Result<Caller, Response> {
     if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > URI_LIMIT) {
         let message = format!("a URL has at most {URI_LIMIT} bytes");
         return Err(Problem { status: StatusCode::URI_TOO_LONG, message }.into_response());
     }
-    let Some(access) = shared.gate.rules() else {
-        let message = "nothing may be read without a rule that allows it\nhint: start `wasmill up` with `--access FILE`, in which `[[access.read]]` allows it";
+    let Some(access) = door.gate.rules() else {
+        let message = "nothing may be read without a rule that allows it\nhint: start `wasmill up` with `--access FILE`, in which `[[access.read]]` allows documents and `[[access.sql]]` tables";
         return Err(Problem { status: StatusCode::FORBIDDEN, message: message.into() }.into_response());
     };
     let known = Gate::caller(&access, request).map_err(|refusal| refusal.map(Body::new));
@@ -154,7 +174,7 @@ fn identify(shared: &Shared, request: &mut Request, address: Option<IpAddr>) -> 
         _ => format!("@ {}", address.map_or_else(String::new, |address| address.to_string())),
     };
     if let Some(limits) = access.limits()
-        && let Err(wait) = shared.limiter.check(limits, name)
+        && let Err(wait) = door.limiter.check(limits, name)
     {
         let message =
             format!("more than {} requests a second\nhint: send this again after {wait} s", limits.requests_per_second);

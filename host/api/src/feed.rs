@@ -203,7 +203,7 @@ impl Following {
         let until = Instant::now() + HEARTBEAT;
         loop {
             // A key may have been withdrawn, and a token have expired.
-            let scope = self.caller.scope_now(&self.shared, &self.start.collection)?;
+            let scope = self.caller.scope_now(&self.shared.door, &self.start.collection)?;
             let Scope(partitions) = scope.narrow(self.partition.clone()).ok()?;
             let Ok(changes) = self.start.changes(&self.shared, self.after, partitions, self.limit).await else {
                 // The client connects again, and goes on from where it was.

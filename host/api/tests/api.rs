@@ -457,7 +457,7 @@ async fn without_rules_nothing_is_readable() {
     let database = Arc::new(Database::open(&folder.path().join("documents.db")).unwrap());
     database.upsert_batch("orders", 1, &[document("", "a", 1, Some(json!({})))]).unwrap();
     let (_stop, stopped) = watch::channel(());
-    let api = Api::new(database, Gate::new(None), stopped).unwrap();
+    let api = Api::new(Some(database), None, Gate::new(None), stopped).unwrap();
     for (method, path, body) in routes("orders", "a", "") {
         let mut request = Request::builder().method(method).uri(&path);
         if method == "POST" {

@@ -12,9 +12,12 @@ macro_rules! say {
     };
 }
 
+#[cfg(feature = "warehouse")]
+mod analysis;
 mod commands;
 mod log;
 mod objects;
+mod page;
 mod registry;
 mod session;
 mod tables;

@@ -38,17 +38,21 @@ pub fn sinks(pipeline: &Pipeline) -> Result<Sinks> {
     }
 }
 
-/// An error if one of the views of a pipeline is no query, or cannot be planned. Tables that are not there yet are no mistake.
+/// An error if one of the views of a pipeline is no query, or cannot be planned, or if something is wrong with the semantic
+/// model or a report. Tables that are not there yet are no mistake.
 #[cfg(feature = "warehouse")]
-pub fn check_views(plan: &Plan, args: &PipelineArgs) -> Result<()> {
+pub fn check_queries(plan: &Plan, args: &PipelineArgs) -> Result<()> {
     use wasmill_runtime::diagnostics::Reporter;
+    use wasmill_warehouse::measures::Measures;
     use wasmill_warehouse::query::{Session, memory};
 
+    let asked = plan::query_of(&plan.file)?;
+    Measures::read(&asked)?;
     if plan.views.is_empty() {
         return Ok(());
     }
     let objects = object_tables(Some(plan.file.clone()), args.components.clone(), args.parameters.clone());
-    let session = Session::new(plan::query_of(&plan.file)?, objects, memory::default_limit())?;
+    let session = Session::new(asked, objects, memory::default_limit())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut reporter = Reporter::new(&plan.file, &plan.text);
     for name in plan.views.keys() {
@@ -61,7 +65,7 @@ pub fn check_views(plan: &Plan, args: &PipelineArgs) -> Result<()> {
 
 /// A program without queries can still tell that the manifest is well.
 #[cfg(not(feature = "warehouse"))]
-pub fn check_views(_: &Plan, _: &PipelineArgs) -> Result<()> {
+pub fn check_queries(_: &Plan, _: &PipelineArgs) -> Result<()> {
     Ok(())
 }
 

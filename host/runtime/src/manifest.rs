@@ -53,6 +53,11 @@ pub struct Manifest {
     /// Databases that `wasmill query` knows as schemas, by the name they have in SQL.
     #[serde(default)]
     pub databases: BTreeMap<TableName, AttachedDatabase>,
+    /// The semantic model: a file of measures and dimensions, relative to the manifest. It is asked by its name.
+    pub semantic_model: Option<String>,
+    /// Reports on the semantic model's measures: files, relative to the manifest.
+    #[serde(default)]
+    pub reports: Vec<String>,
     /// Where it is kept what became of every event.
     pub journal: Option<Journal>,
     /// How events are delivered.

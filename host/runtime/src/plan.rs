@@ -69,6 +69,10 @@ pub struct Plan {
     pub views: BTreeMap<TableName, ViewPlan>,
     /// Databases that are asked together with the rest.
     pub databases: BTreeMap<TableName, DatabasePlace>,
+    /// The file of the semantic model.
+    pub semantic_model: Option<PathBuf>,
+    /// The files of reports on it.
+    pub reports: Vec<PathBuf>,
     /// The pipeline's own tests.
     pub tests: Vec<TestPlan>,
 }
@@ -163,6 +167,13 @@ pub enum TablePlace {
         /// The table or view.
         table: String,
     },
+    /// A view of a manifest.
+    View {
+        /// The manifest.
+        manifest: PathBuf,
+        /// The view.
+        view: TableName,
+    },
 }
 
 impl std::fmt::Display for TablePlace {
@@ -171,6 +182,7 @@ impl std::fmt::Display for TablePlace {
             Self::Delta(location) => write!(f, "`{location}`"),
             Self::Postgres { url, table } | Self::Mysql { url, table } => write!(f, "`{table}` at `{url}`"),
             Self::Sqlite { file, table } => write!(f, "`{table}` in `{}`", file.display()),
+            Self::View { manifest, view } => write!(f, "view `{view}` of `{}`", manifest.display()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+pub use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,8 +18,11 @@ use tokio_rustls::rustls::{Error, InconsistentKeys, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use wasmill_access::live::Live;
 
-/// What a client may choose from, by preference.
+/// What a client of HTTP may choose from, by preference.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// What a client of PostgreSQL's protocol chooses (<https://www.postgresql.org/docs/17/protocol-flow.html>).
+const POSTGRES: [&[u8]; 1] = [b"postgresql"];
 
 /// The first byte of a client that speaks TLS: a record of the handshake.
 const HANDSHAKE: u8 = 22;
@@ -80,16 +83,7 @@ impl Tls {
     /// or SEC1. They are read again after each interval, for connections that come then; files that do not fit
     /// together leave the ones before in use, which is said on standard error.
     pub fn read(certificate: &Path, key: &Path, interval: Duration) -> Result<Self, TlsError> {
-        let unusable = |source| TlsError::Unusable { certificate: certificate.into(), key: key.into(), source };
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
-        let config = config.with_safe_default_protocol_versions().map_err(unusable)?.with_no_client_auth();
-        let newest = {
-            let (certificate, key) = (certificate.to_owned(), key.to_owned());
-            Live::read(interval, move || pair(&certificate, &key))?
-        };
-        let mut config = config.with_cert_resolver(Arc::new(Newest(newest)));
-        config.alpn_protocols = PROTOCOLS.map(Vec::from).to_vec();
-        Ok(Self(Arc::new(config).into()))
+        Ok(Self(acceptor(certificate, key, interval, &PROTOCOLS)?))
     }
 
     /// Shakes hands with a client. One that speaks HTTP without TLS is told so.
@@ -103,6 +97,29 @@ impl Tls {
         }
         self.0.accept(stream).await
     }
+}
+
+/// TLS for PostgreSQL's protocol, with what [`Tls::read`] reads.
+pub fn for_postgres(certificate: &Path, key: &Path, interval: Duration) -> Result<TlsAcceptor, TlsError> {
+    acceptor(certificate, key, interval, &POSTGRES)
+}
+
+fn acceptor(
+    certificate: &Path,
+    key: &Path,
+    interval: Duration,
+    protocols: &[&[u8]],
+) -> Result<TlsAcceptor, TlsError> {
+    let unusable = |source| TlsError::Unusable { certificate: certificate.into(), key: key.into(), source };
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(unusable)?.with_no_client_auth();
+    let newest = {
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        Live::read(interval, move || pair(&certificate, &key))?
+    };
+    let mut config = config.with_cert_resolver(Arc::new(Newest(newest)));
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(Arc::new(config).into())
 }
 
 fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {

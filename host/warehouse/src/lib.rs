@@ -5,16 +5,18 @@
 //! - [`delta`]: tables of Delta Lake, by the crate `deltalake`: as sinks of pipelines, and looked after;
 //! - `postgres`: tables of PostgreSQL as sinks;
 //! - [`Tables`]: tables that transforms join with, of a lake or of `databases`; `extract`: the same as objects to run;
-//! - [`query`]: all of it asked in SQL;
+//! - [`query`]: all of it asked in SQL; [`wire`]: by PostgreSQL's clients; [`measures`]: by the names of a semantic model;
 //! - `wait`: asynchronous work where nothing else is.
 
 mod databases;
 pub mod delta;
 mod extract;
+pub mod measures;
 mod postgres;
 pub mod query;
 mod tables;
 mod wait;
+pub mod wire;
 
 use std::sync::Arc;
 

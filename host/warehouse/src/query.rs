@@ -20,26 +20,37 @@
 //! # Layout
 //! - [`Session`]: from a text to rows; `statement`: what may be asked; `travel`: versions;
 //! - `names`: what a name means, and the tables that it takes; `files`: files and folders as tables;
-//! - [`memory`]: how much of it there is, and what becomes of the rest; [`mod@write`]: rows in the form that is asked for.
+//! - [`seen`]: what somebody may read of it, as a schema; `fence`: of some rows only; `cube`: a semantic model as a table,
+//!   `measured`: what may be asked of it;
+//! - [`memory`]: how much of it there is, and what becomes of the rest; [`mod@write`]: rows in the form that is asked for; [`json`]:
+//!   for pages.
 
-mod error;
+mod cube;
+pub(crate) mod error;
+mod fence;
 mod files;
+pub mod json;
+mod measured;
 pub mod memory;
-mod names;
+pub(crate) mod names;
+pub mod seen;
 mod statement;
 mod travel;
 pub mod write;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use deltalake_core::datafusion::catalog::TableProvider;
 use deltalake_core::datafusion::execution::SendableRecordBatchStream;
 use deltalake_core::datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use wasmill_runtime::plan::{DatabasePlace, QueryPlan};
+use wasmill_model::Model;
+use wasmill_runtime::plan::{self, DatabasePlace, QueryPlan};
 
 pub use error::QueryError;
 pub use names::{Known, KnownKind};
@@ -54,6 +65,7 @@ pub struct Session {
     objects: ObjectTables,
     memory: usize,
     runtime: Arc<RuntimeEnv>,
+    model: Option<Arc<Model>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -71,20 +83,49 @@ impl Answer {
     }
 }
 
+/// A view of a manifest, as a table.
+pub(crate) async fn view(manifest: &Path, name: &str) -> io::Result<Arc<dyn TableProvider>> {
+    let plan = plan::query_of(manifest).map_err(io::Error::other)?;
+    let none: ObjectTables = Arc::new(|name| {
+        let message = format!("table `{name}` is read by a function, which a view that becomes events cannot have");
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    });
+    let session = Session::new(plan, none, memory::default_limit()).map_err(io::Error::other)?;
+    let context = session.context();
+    names::Names::new(&session, &context).view(name).await.map_err(io::Error::other)
+}
+
 impl Session {
     /// A session that knows what is in `plan`, and takes at most `memory` bytes for what operators hold; what does not fit
     /// is put into files in the system's folder for temporary ones.
     pub fn new(plan: QueryPlan, objects: ObjectTables, memory: usize) -> Result<Self, QueryError> {
         let runtime = memory::runtime(memory).map_err(QueryError::run)?;
-        Ok(Self { plan, objects, memory, runtime, warnings: Mutex::default() })
+        Ok(Self { plan, objects, memory, runtime, model: None, warnings: Mutex::default() })
+    }
+
+    /// With a semantic model, which is a schema of its name for those who see it.
+    pub fn with_model(mut self, model: Option<Arc<Model>>) -> Self {
+        self.model = model;
+        self
     }
 
     /// Plans a query and starts it. Each query sees tables as they are when it begins.
     pub async fn ask(&self, sql: &str) -> Result<Answer, QueryError> {
+        let (context, plan) = self.plan(sql).await?;
+        self.start(&context, plan).await
+    }
+
+    /// Plans a query, in a context of its own.
+    async fn plan(&self, sql: &str) -> Result<(SessionContext, LogicalPlan), QueryError> {
         let statement = statement::parse_one(sql)?;
         let context = self.context();
         names::Names::new(self, &context).resolve_all(&statement).await?;
         let planned = context.state().statement_to_plan(statement).await.map_err(QueryError::plan)?;
+        Ok((context, planned))
+    }
+
+    /// Starts what was planned.
+    async fn start(&self, context: &SessionContext, planned: LogicalPlan) -> Result<Answer, QueryError> {
         let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         reads.verify_plan(&planned).map_err(|_| QueryError::Writes)?;
         let is_plan = matches!(planned, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));

@@ -19,7 +19,7 @@ use wasmill_runtime::plan::{ExtractPlan, ForeignTable, TablePlace};
 use wasmill_runtime::table_source::{Extracted, TableSource};
 
 use crate::wait::wait;
-use crate::{databases, delta, extract};
+use crate::{databases, delta, extract, query};
 
 /// Tables of Delta Lake, PostgreSQL, MySQL and SQLite.
 pub struct Tables;
@@ -48,6 +48,7 @@ pub async fn provider(place: &TablePlace, context: &SessionContext) -> io::Resul
         TablePlace::Postgres { url, table } => databases::postgres(url, table).await,
         TablePlace::Mysql { url, table } => databases::mysql(url, table).await,
         TablePlace::Sqlite { file, table } => databases::sqlite(file, table).await,
+        TablePlace::View { manifest, view } => query::view(manifest, view.as_str()).await,
     }
 }
 

@@ -15,7 +15,7 @@
 //!   - [`nats`]: messages of a broker, pulled, kept and acknowledged when their effects are [`durable`].
 //! - [`attempt`]: one attempt at an event; [`sinks`]: its rows on their way into tables.
 //! - [`holding`]: what is held until its end is heard of.
-//! - [`metrics`]: what `/metrics` says; [`telemetry`]: traces; [`clock`]: what time it is.
+//! - [`metrics`]: what `/metrics` says; [`overview`]: what people are told; [`telemetry`]: traces; [`clock`]: what time it is.
 
 pub mod attempt;
 pub mod clock;
@@ -26,6 +26,7 @@ pub mod job;
 pub mod leases;
 pub mod metrics;
 pub mod nats;
+pub mod overview;
 pub mod sinks;
 pub mod telemetry;
 pub mod trigger;

@@ -20,8 +20,8 @@ fn everything_that_is_wrong_with_rules_is_said_with_its_line() {
         (key.clone(), ""),
         (
             format!("[access]\npublik = []\n{key}expire = \"2027\"\n"),
-            "access.toml:2: there is no key `publik` here\n    hint: the keys are `public`, `key`, `jwt`, `allow`, `read`, `limits`, `origins`, `audit`\n\
-             access.toml:6: there is no key `expire` here\n    hint: the keys are `principal`, `sha256`, `expires`, `claims`",
+            "access.toml:2: there is no key `publik` here\n    hint: the keys are `public`, `key`, `jwt`, `allow`, `read`, `sql`, `limits`, `origins`, `audit`\n\
+             access.toml:6: there is no key `expire` here\n    hint: the keys are `principal`, `sha256`, `scram`, `expires`, `claims`",
         ),
         (
             "[access]\n".into(),

@@ -88,7 +88,7 @@ impl Case {
         let file = folder.path().join("access.toml");
         let rules = Live::read(READ_AGAIN, move || Access::read(&file)).unwrap_or_else(|err| panic!("{err}"));
         let (stop, stopped) = watch::channel(());
-        let api = Arc::new(Api::new(database.clone(), Gate::new(Some(rules)), stopped).unwrap());
+        let api = Arc::new(Api::new(Some(database.clone()), None, Gate::new(Some(rules)), stopped).unwrap());
         Self { folder, database, api, issuer, auditor, old, nobody, stop }
     }
 

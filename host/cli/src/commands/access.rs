@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
+use wasmill_access::scram::Verifier;
 use wasmill_access::{Principal, access, key};
 
 use super::Exit;
@@ -36,6 +37,7 @@ impl Access {
         eprintln!("[[access.key]]");
         eprintln!("principal = {}", toml_text(principal.as_str()));
         eprintln!("sha256 = \"{}\"", key::sha256(&key));
+        eprintln!("scram = \"{}\"", Verifier::of(&principal, &key));
         if let Some(expires) = expires {
             eprintln!("expires = \"{expires}\"");
         }

@@ -9,7 +9,7 @@ use clap::Args;
 use wasmill_access::Access;
 use wasmill_access::live::Live;
 use wasmill_serve::access::Gate;
-use wasmill_serve::tls::Tls;
+use wasmill_serve::tls::{self, Tls};
 
 use crate::log::{self, LogFormat, LogLevel};
 
@@ -58,9 +58,22 @@ impl ListenArgs {
         }
     }
 
+    /// The same for PostgreSQL's protocol.
+    #[cfg(feature = "warehouse")]
+    pub fn tls_for_postgres(&self) -> Result<Option<tls::TlsAcceptor>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(tls::for_postgres(certificate, key, READ_AGAIN)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The rules of who may call, if there are any.
+    pub fn rules(&self) -> Result<Option<Live<Access>>> {
+        Ok(self.access.clone().map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?)
+    }
+
     /// Lets in whom the rules let in.
     pub fn gate(&self) -> Result<Gate> {
-        let rules = self.access.clone().map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?;
-        Ok(Gate::new(rules))
+        Ok(Gate::new(self.rules()?))
     }
 }

@@ -10,10 +10,12 @@ mod graph;
 mod infer;
 mod inspect;
 mod listen;
+mod model;
 mod new;
 mod pull;
 mod push;
 mod query;
+mod report;
 mod run;
 mod runs;
 mod schema;
@@ -58,6 +60,8 @@ enum Command {
     Access(access::Access),
     Documents(documents::Documents),
     Query(query::Query),
+    Model(model::Model),
+    Report(report::Report),
     #[cfg(feature = "warehouse")]
     Tables(tables::Tables),
     Inspect(inspect::Inspect),
@@ -86,6 +90,8 @@ impl Cli {
             Command::Access(command) => command.run(),
             Command::Documents(command) => command.run(),
             Command::Query(command) => command.run(),
+            Command::Model(command) => command.run(),
+            Command::Report(command) => command.run(),
             #[cfg(feature = "warehouse")]
             Command::Tables(command) => command.run(),
             Command::Inspect(command) => command.run(),

@@ -1,5 +1,8 @@
 //! `wasmill up`.
 
+mod sql;
+mod web;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,6 +37,8 @@ use super::{Exit, PipelineArgs};
 use crate::session::Session;
 use crate::tables;
 use crate::telemetry::Telemetry;
+use sql::{Sql, SqlArgs};
+use web::Web;
 
 /// How often the manifest is looked at, and with --drain the journal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -72,6 +77,9 @@ pub struct Up {
 
     #[command(flatten)]
     listen: ListenArgs,
+
+    #[command(flatten)]
+    sql: SqlArgs,
 
     /// The worker's name in the history [default: `HOST-PID`].
     #[arg(long, value_name = "NAME")]
@@ -140,6 +148,7 @@ impl Up {
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         say!("{scheme}://{}", listener.local_addr()?)?;
+        let sql = Sql::start(&self.sql, &self.listen, &self.pipeline, &session.plan).await?;
         let intake = Intake {
             journal: common.journal.clone(),
             accepted: common.accepted.clone(),
@@ -147,16 +156,14 @@ impl Up {
         };
         let events = Arc::new(Events::new(endpoints(&session.plan), intake.clone(), gate.clone()));
         let (stop_server, mut stopped) = watch::channel(());
-        let documents = self.documents(&common, &gate, &stopped)?;
-        let answering = events.clone();
+        let api = self.api(&common, &sql, &gate, &stopped)?;
+        let web = Arc::new(Web::new(events.clone(), api, self.pipeline.components.as_deref()));
+        if web.has_page() {
+            tracing::info!("reports are at {scheme}://{}/reports", listener.local_addr()?);
+        }
         let answer = move |request: Request<Incoming>| {
-            let (events, documents) = (answering.clone(), documents.clone());
-            async move {
-                match &documents {
-                    Some(documents) if Api::is_at(request.uri().path()) => documents.answer(request).await,
-                    _ => events.answer(request).await,
-                }
-            }
+            let web = web.clone();
+            async move { web.answer(request).await }
         };
         let settings = Settings::default();
         let server = tokio::spawn(async move {
@@ -210,6 +217,7 @@ impl Up {
                 tracing::info!("stopping: what is worked on is finished");
                 extracts.tasks.shutdown().await;
                 drop(stop_server);
+                sql.stop();
                 // It was asked to stop, and does.
                 let _ = server.await;
                 drop(stop);
@@ -222,25 +230,37 @@ impl Up {
             committers.join_all().await;
             if let Some(next) = next {
                 (session, pipeline, sinks) = next;
+                sql.take_up(&session.plan);
             }
         };
         let counts = common.journal.counts().await?;
         Ok(if counts.dead > 0 || counts.letters > 0 || !are_in { Exit::Failures } else { Exit::Done })
     }
 
-    /// What answers requests for documents, if there are any.
-    fn documents(&self, common: &Common, gate: &Gate, stopped: &watch::Receiver<()>) -> Result<Option<Arc<Api>>> {
-        let Some(database) = &common.database else { return Ok(None) };
-        let Some(database) = database.clone().reader() else {
-            tracing::info!("documents are read with the database's own clients, not here");
+    /// What answers requests for documents and tables, if there are any.
+    fn api(
+        &self,
+        common: &Common,
+        sql: &Sql,
+        gate: &Gate,
+        stopped: &watch::Receiver<()>,
+    ) -> Result<Option<Arc<Api>>> {
+        let documents = common.database.as_ref().and_then(|database| {
+            let reader = database.clone().reader();
+            if reader.is_none() {
+                tracing::info!("documents are read with the database's own clients, not here");
+            } else if !gate.rules().is_some_and(|rules| rules.has_readers()) {
+                tracing::info!(
+                    "nobody may read documents over HTTP\nhint: `--access FILE`, in which `[[access.read]]` says who may; see README, \"Documents for apps\""
+                );
+            }
+            reader
+        });
+        let tables = sql.http();
+        if documents.is_none() && tables.is_none() {
             return Ok(None);
-        };
-        if !gate.rules().is_some_and(|rules| rules.has_readers()) {
-            tracing::info!(
-                "nobody may read documents over HTTP\nhint: `--access FILE`, in which `[[access.read]]` says who may; see README, \"Documents for apps\""
-            );
         }
-        let api = tokio::task::block_in_place(|| Api::new(database, gate.clone(), stopped.clone()))?;
+        let api = tokio::task::block_in_place(|| Api::new(documents, tables, gate.clone(), stopped.clone()))?;
         Ok(Some(Arc::new(api)))
     }
 

@@ -32,7 +32,7 @@ impl Validate {
         if cfg!(feature = "warehouse") {
             tables::sinks(&pipeline)?;
         }
-        tables::check_views(&session.plan, &self.pipeline)?;
+        tables::check_queries(&session.plan, &self.pipeline)?;
         match self.format {
             Format::Text => {
                 for step in &pipeline.steps {

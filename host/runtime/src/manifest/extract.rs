@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Id;
+use super::{Id, TableName};
 
-/// Rows of a table of Delta Lake or a database, which are read again and again: all of them, or those that are new. What was
+/// Rows of a table of Delta Lake or a database, or of a view, which are read again and again: all of them, or those that are new. What was
 /// read each time becomes an object of Parquet in a store, and the object is run. `wasmill run` reads once. How far it has
 /// read is in the journal.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,6 +56,8 @@ pub struct ExtractFrom {
     pub url: Option<String>,
     /// The table or view in the database, `NAME` or `SCHEMA.NAME`.
     pub table: Option<String>,
+    /// The view of the manifest. What it reads is in a lake or in databases.
+    pub view: Option<TableName>,
     /// The columns that are read; all if not given.
     #[serde(default)]
     pub columns: Vec<String>,
@@ -75,6 +77,8 @@ pub enum ExtractType {
     Mysql,
     /// A table or view of a file of SQLite.
     Sqlite,
+    /// A view of the manifest.
+    View,
 }
 
 /// Where objects go.

@@ -137,7 +137,8 @@ pub enum SinkMode {
     /// A row replaces the one of its key, or is added.
     Merge,
     /// The rows of an event replace all that is in the partitions that they are in; of an event without rows nothing comes.
-    /// Nothing of an event is to be seen before all of it is.
+    /// Nothing of an event is to be seen before all of it is. Where every trigger is an extract in full, a table may have no
+    /// partitions, and is replaced as a whole.
     Overwrite,
 }
 

@@ -32,7 +32,7 @@ pub use query::query;
 const KEEP_DAYS: f64 = 30.0;
 
 /// Paths of URLs that `wasmill up` answers itself.
-const RESERVED_PATHS: [&str; 4] = ["/metrics", "/health", "/healthz", "/ready"];
+const RESERVED_PATHS: [&str; 6] = ["/metrics", "/health", "/healthz", "/ready", "/reports", "/v1/overview"];
 
 /// Makes the plan. What is missing in it was reported.
 pub fn plan(
@@ -46,7 +46,7 @@ pub fn plan(
     let folder = folder(file)?;
     let parameters = parameters::chosen(&manifest.parameters, sources.parameters, reporter);
     let stores = BTreeMap::new();
-    let mut check = Check { manifest, folder: &folder, sources, stores, parameters, files, reporter };
+    let mut check = Check { manifest, file, folder: &folder, sources, stores, parameters, files, reporter };
     if manifest.version != 1 {
         check
             .reporter
@@ -62,6 +62,7 @@ pub fn plan(
     let steps = check.steps();
     let sinks = check.sinks();
     let (views, databases) = (check.views(), check.databases());
+    let (semantic_model, reports) = (check.semantic_model(), check.reports());
     let tests = check.tests();
     let delivery = check.delivery()?;
     let files = check.files;
@@ -82,6 +83,8 @@ pub fn plan(
         sinks,
         views,
         databases,
+        semantic_model,
+        reports,
         tests,
     })
 }
@@ -118,6 +121,7 @@ pub fn journal(manifest: &Manifest, folder: &Path, reporter: &mut Reporter) -> O
 /// A manifest, while it is checked.
 pub(super) struct Check<'a> {
     pub(super) manifest: &'a Manifest,
+    file: &'a Path,
     folder: &'a Path,
     sources: Sources<'a>,
     stores: BTreeMap<&'a Id, Location>,

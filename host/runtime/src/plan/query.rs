@@ -21,6 +21,10 @@ pub struct QueryPlan {
     pub views: BTreeMap<TableName, ViewPlan>,
     /// The databases.
     pub databases: BTreeMap<TableName, DatabasePlace>,
+    /// The file of the semantic model.
+    pub semantic_model: Option<PathBuf>,
+    /// The files of reports on it.
+    pub reports: Vec<PathBuf>,
 }
 
 /// A reference table that is asked.

@@ -104,7 +104,7 @@ impl QueryError {
 }
 
 /// What went wrong, without the names of DataFusion's kinds of errors before it.
-fn text(err: &DataFusionError) -> String {
+pub(crate) fn text(err: &DataFusionError) -> String {
     let text = err.strip_backtrace();
     let kinds = ["Error during planning: ", "Schema error: ", "SQL error: ", "External error: ", "Execution error: "];
     let mut rest = text.as_str();

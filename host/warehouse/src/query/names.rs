@@ -26,7 +26,7 @@ pub const CATALOG: &str = "wasmill";
 pub const SCHEMA: &str = "public";
 
 /// The schema that describes the others.
-const INFORMATION: &str = "information_schema";
+pub const INFORMATION: &str = "information_schema";
 
 /// Something that is known by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -188,7 +188,8 @@ impl<'a> Names<'a> {
         opened.map_err(|why| QueryError::Table { name: name.to_string(), why })
     }
 
-    async fn named(&mut self, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
+    /// The table of a name without a schema.
+    pub async fn named(&mut self, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
         let (table, moment) = match Moment::split(name) {
             Some((table, moment)) => (table, Some(moment)),
             None => (name, None),

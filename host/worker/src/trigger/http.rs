@@ -17,8 +17,8 @@ use wasmill_serve::service::{problem, text};
 use wasmtime_wasi_http::WasiBody;
 
 use super::Intake;
-use crate::clock;
 use crate::cloud_events::{self, CloudEvent, Received};
+use crate::{clock, overview};
 
 /// Names a request so that it can be sent again (the IETF's draft `httpapi-idempotency-key-header`).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -65,6 +65,7 @@ impl Events {
             "/health" | "/healthz" => return text("text/plain", "ok\n".into()),
             "/ready" => return self.ready().await,
             "/metrics" => return self.metrics().await,
+            "/v1/overview" => return self.overview().await,
             _ => {}
         }
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -99,6 +100,13 @@ impl Events {
                 self.intake.metrics.stand(&counts);
                 text(content_type, self.intake.metrics.text())
             }
+            Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
+        }
+    }
+
+    async fn overview(&self) -> Response<WasiBody> {
+        match overview::overview(&self.intake).await {
+            Ok(overview) => text("application/json", overview.to_string()),
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
         }
     }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::tables::Keys;
 use super::{Check, as_path};
-use crate::manifest::{ExtractFrom, ExtractMode, ExtractTrigger, ExtractType, Rewrites, TableType, Trigger};
-use crate::plan::{ExtractPlan, ExtractRows};
+use crate::manifest::{
+    ExtractFrom, ExtractMode, ExtractTrigger, ExtractType, Rewrites, TableName, TableType, Trigger,
+};
+use crate::plan::{ExtractPlan, ExtractRows, TablePlace};
 
 /// How old a row must be before it is read, if the manifest does not say.
 const LAG_SECONDS: f64 = 10.0;
@@ -29,23 +31,36 @@ impl Check<'_> {
         let rows = self.rows_of(trigger, &at);
         let what = format!("extract `{id}`");
         let [table, index, key] = at("from");
-        let ExtractFrom { kind, store, path, url, table: name, columns, filter } = from;
+        let ExtractFrom { kind, store, path, url, table: name, view, columns, filter } = from;
         let kind = match kind {
-            ExtractType::Delta => TableType::Delta,
-            ExtractType::Postgres => TableType::Postgres,
-            ExtractType::Mysql => TableType::Mysql,
-            ExtractType::Sqlite => TableType::Sqlite,
+            ExtractType::Delta => Some(TableType::Delta),
+            ExtractType::Postgres => Some(TableType::Postgres),
+            ExtractType::Mysql => Some(TableType::Mysql),
+            ExtractType::Sqlite => Some(TableType::Sqlite),
+            ExtractType::View => None,
         };
-        let useless = match kind {
-            TableType::Delta => [("url", url.is_some()), ("table", name.is_some())],
-            _ => [("store", store.is_some()), ("path", path.is_some())],
-        };
-        for (useless, _) in useless.into_iter().filter(|(_, is_given)| *is_given) {
-            let message = format!("{what} has no use for `{useless}`\nhint: remove it, or set another `type`");
-            self.reporter.at(&[&table, &index, &key, useless], message);
+        let (in_store, in_database) =
+            (kind == Some(TableType::Delta), !matches!(kind, None | Some(TableType::Delta)));
+        for (useless, is_useless) in [
+            ("store", store.is_some() && !in_store),
+            ("path", path.is_some() && !in_store),
+            ("url", url.is_some() && !in_database),
+            ("table", name.is_some() && !in_database),
+            ("view", view.is_some() && kind.is_some()),
+        ] {
+            if is_useless {
+                let message = format!("{what} has no use for `{useless}`\nhint: remove it, or set another `type`");
+                self.reporter.at(&[&table, &index, &key, useless], message);
+            }
         }
-        let keys = Keys { kind, store: store.as_ref(), path: path.as_ref(), url: url.as_ref(), table: name.as_ref() };
-        let place = self.place(&what, keys, &[&table, &index, &key]);
+        let place = match kind {
+            Some(kind) => {
+                let (store, path, url, table_name) = (store.as_ref(), path.as_ref(), url.as_ref(), name.as_ref());
+                let keys = Keys { kind, store, path, url, table: table_name };
+                self.place(&what, keys, &[&table, &index, &key])
+            }
+            None => self.view(&what, view.as_ref(), &[&table, &index, &key]),
+        };
         let store = self.store(&to.store, &as_path(&at("to")));
         let folder = store.and_then(|store| {
             let folder = store.join(&to.path);
@@ -66,6 +81,27 @@ impl Check<'_> {
             every: every?,
             to: folder?,
         })
+    }
+
+    /// A view of the manifest.
+    fn view(&mut self, what: &str, view: Option<&TableName>, at: &[&str]) -> Option<TablePlace> {
+        let views = &self.manifest.views;
+        match view {
+            Some(view) if views.contains_key(view) => {
+                Some(TablePlace::View { manifest: self.file.to_owned(), view: view.clone() })
+            }
+            Some(view) => {
+                let known: Vec<String> = views.keys().map(|name| format!("`{name}`")).collect();
+                let message =
+                    format!("{what}: there is no view `{view}`\nhint: the views are {}", known.join(", "));
+                self.reporter.at(&[at, &["view"]].concat(), message);
+                None
+            }
+            None => {
+                self.reporter.at(at, format!("{what} does not say which view it reads\nhint: add `view = \"NAME\"`"));
+                None
+            }
+        }
     }
 
     fn rows_of(&mut self, trigger: &ExtractTrigger, at: &impl Fn(&'static str) -> [String; 3]) -> Option<ExtractRows> {

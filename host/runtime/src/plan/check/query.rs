@@ -1,7 +1,7 @@
 //! What of a manifest can be asked in SQL.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Check, folder};
 use crate::diagnostics::Reporter;
@@ -14,7 +14,7 @@ pub fn query(manifest: &Manifest, file: &Path, reporter: &mut Reporter) -> Optio
     let registry = |_: &str| Err("no registry is asked here".to_owned());
     let sources = Sources { bundled: Path::new(""), registry: &registry, parameters: &[] };
     let (stores, parameters, files) = (BTreeMap::new(), BTreeMap::new(), Files::default());
-    let mut check = Check { manifest, folder: &folder, sources, stores, parameters, files, reporter };
+    let mut check = Check { manifest, file, folder: &folder, sources, stores, parameters, files, reporter };
     check.stores();
     Some(check.query())
 }
@@ -47,7 +47,34 @@ impl Check<'_> {
         }
         plan.views = self.views();
         plan.databases = self.databases();
+        (plan.semantic_model, plan.reports) = (self.semantic_model(), self.reports());
         plan
+    }
+
+    pub(super) fn semantic_model(&mut self) -> Option<PathBuf> {
+        let named = self.manifest.semantic_model.as_deref()?;
+        self.file(named, &["semantic_model"])
+    }
+
+    pub(super) fn reports(&mut self) -> Vec<PathBuf> {
+        let manifest = self.manifest;
+        if manifest.semantic_model.is_none() && !manifest.reports.is_empty() {
+            let message = "reports are of the measures of a semantic model\nhint: `semantic_model = \"model.toml\"`";
+            self.reporter.at(&["reports"], message);
+        }
+        let reports = manifest.reports.iter().enumerate();
+        reports.filter_map(|(index, named)| self.file(named, &["reports", &index.to_string()])).collect()
+    }
+
+    /// A file that is looked at when it is needed, and must be there.
+    fn file(&mut self, named: &str, at: &[&str]) -> Option<PathBuf> {
+        let file = self.folder.join(named);
+        self.files.add(&file);
+        if !file.is_file() {
+            self.reporter.at(at, format!("there is no file `{named}`"));
+            return None;
+        }
+        Some(file)
     }
 
     pub(super) fn views(&mut self) -> BTreeMap<TableName, ViewPlan> {

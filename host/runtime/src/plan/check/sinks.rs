@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::tables::Keys;
 use super::{Check, as_path};
-use crate::manifest::{DeltaSink, FromSteps, Id, PostgresSink, Sink, SinkColumns, SinkMode, TableType};
+use crate::manifest::{
+    DeltaSink, ExtractMode, FromSteps, Id, PostgresSink, Sink, SinkColumns, SinkMode, TableType, Trigger,
+};
 use crate::plan::{SinkPlan, SinkTable};
 
 impl Check<'_> {
@@ -42,9 +44,12 @@ impl Check<'_> {
 
     fn delta(&mut self, sink: &DeltaSink, written: &Written<'_>, at: &At<'_>) -> Option<SinkPlan> {
         let DeltaSink { id, partition_by, .. } = sink;
-        if sink.mode == SinkMode::Overwrite && partition_by.is_empty() {
+        // A table that is always read whole is always replaced whole.
+        let is_whole = |trigger: &Trigger| matches!(trigger, Trigger::Extract(extract) if extract.mode == ExtractMode::Full);
+        let are_whole = self.manifest.trigger.iter().all(is_whole) && !self.manifest.trigger.is_empty();
+        if sink.mode == SinkMode::Overwrite && partition_by.is_empty() && !are_whole {
             let message = format!(
-                "sink `{id}` overwrites partitions, and its table has none\nhint: add `partition_by = [\"COLUMN\"]`"
+                "sink `{id}` overwrites partitions, and its table has none\nhint: add `partition_by = [\"COLUMN\"]`; without, all triggers must be extracts in full"
             );
             self.report(&at("mode"), message);
         }

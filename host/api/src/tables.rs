@@ -1,0 +1,149 @@
+//! Tables and measures over HTTP: queries in SQL, and by the names of a semantic model. Who may ask what is decided by
+//! `[[access.sql]]`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wasmill_access::Caller as Known;
+use wasmill_serve::service;
+
+use crate::caller::{Caller, Delivered};
+use crate::problem::Problem;
+
+/// The most rows of an answer, and how many it has unless it is said.
+const MOST: u64 = 100_000;
+const ROWS: u64 = 10_000;
+
+/// What queries are asked of.
+#[async_trait]
+pub trait AskTables: Send + Sync {
+    /// Asks in SQL, of what somebody may read.
+    async fn sql(&self, caller: Option<&Known>, sql: String, most: u64) -> Result<Rows, Refused>;
+
+    /// Asks by measures and dimensions.
+    async fn measures(&self, caller: Option<&Known>, query: Value, most: u64) -> Result<Rows, Refused>;
+
+    /// The semantic model, if there is one and somebody may ask it.
+    fn model(&self, caller: Option<&Known>) -> Option<Value>;
+
+    /// The reports that somebody may look at.
+    fn reports(&self, caller: Option<&Known>) -> Vec<Value>;
+}
+
+/// Rows, as JSON: `{"columns": […], "rows": [[…]], "truncated": false, "sql": "…"}`.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The JSON.
+    pub json: String,
+    /// How many rows.
+    pub count: u64,
+}
+
+/// Why there are no rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// No rule allows it.
+    Forbidden,
+    /// The query is wrong, or took too long.
+    Bad(String),
+    /// Something does not work.
+    Away(String),
+}
+
+impl Refused {
+    fn problem(self, caller: &Caller) -> Problem {
+        match self {
+            Self::Forbidden if caller.known().is_none() => Problem::no_credentials(),
+            Self::Forbidden => {
+                let message = "no rule lets you ask this\nhint: rules are `[[access.sql]]` in the file of `--access`";
+                Problem { status: StatusCode::FORBIDDEN, message: message.into() }
+            }
+            Self::Bad(message) => Problem { status: StatusCode::BAD_REQUEST, message },
+            Self::Away(message) => Problem { status: StatusCode::SERVICE_UNAVAILABLE, message },
+        }
+    }
+}
+
+/// A query in SQL.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sql {
+    sql: String,
+    limit: Option<u64>,
+}
+
+type Answer = Result<Response, Problem>;
+
+fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    let Json(body) = body.map_err(|err| Problem { status: err.status(), message: err.body_text() })?;
+    Ok(body)
+}
+
+fn most(limit: Option<u64>) -> Result<u64, Problem> {
+    match limit {
+        Some(limit) if limit > MOST => Err(Problem::bad(format!("`limit` is at most {MOST}"))),
+        limit => Ok(limit.unwrap_or(ROWS)),
+    }
+}
+
+fn answer(json: String, count: u64) -> Response {
+    let mut response = service::text("application/json", json).map(Body::new);
+    response.extensions_mut().insert(Delivered(count));
+    response
+}
+
+/// Rows of a query in SQL.
+pub async fn sql(
+    State(tables): State<Arc<dyn AskTables>>,
+    caller: Caller,
+    asked: Result<Json<Sql>, JsonRejection>,
+) -> Answer {
+    let Sql { sql, limit } = body(asked)?;
+    let rows = tables.sql(caller.known(), sql, most(limit)?).await.map_err(|err| err.problem(&caller))?;
+    Ok(answer(rows.json, rows.count))
+}
+
+/// Rows of a query by measures and dimensions.
+pub async fn query(
+    State(tables): State<Arc<dyn AskTables>>,
+    caller: Caller,
+    asked: Result<Json<Value>, JsonRejection>,
+) -> Answer {
+    let query = body(asked)?;
+    let limit = most(query.get("limit").and_then(Value::as_u64))?;
+    let rows = tables.measures(caller.known(), query, limit).await.map_err(|err| err.problem(&caller))?;
+    Ok(answer(rows.json, rows.count))
+}
+
+/// The semantic model.
+pub async fn model(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -> Answer {
+    let model = tables.model(caller.known()).ok_or_else(|| Refused::Forbidden.problem(&caller))?;
+    Ok(answer(model.to_string(), 0))
+}
+
+/// The reports, without what they show.
+pub async fn reports(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -> Answer {
+    let reports = tables.reports(caller.known());
+    let short = |report: &Value| json!({ "id": report["id"], "title": report["title"], "description": report["description"] });
+    let list: Vec<Value> = reports.iter().map(short).collect();
+    let has_model = tables.model(caller.known()).is_some();
+    Ok(answer(json!({ "reports": list, "has_model": has_model }).to_string(), 0))
+}
+
+/// A report.
+pub async fn report(State(tables): State<Arc<dyn AskTables>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let found = tables.reports(caller.known()).into_iter().find(|report| report["id"] == id.as_str());
+    match found {
+        Some(report) => Ok(answer(report.to_string(), 0)),
+        None if tables.model(caller.known()).is_none() => Err(Refused::Forbidden.problem(&caller)),
+        None => Err(Problem { status: StatusCode::NOT_FOUND, message: format!("there is no report `{id}`") }),
+    }
+}

@@ -1,0 +1,96 @@
+//! `COPY (SELECT …) TO STDOUT (FORMAT binary)`: rows in PostgreSQL's binary form
+//! (<https://www.postgresql.org/docs/16/sql-copy.html>), which some drivers read by.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{BufMut, Bytes, BytesMut};
+use datafusion_postgres::QueryHook;
+use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
+use datafusion_postgres::hooks::HookClient;
+use datafusion_postgres::pgwire::api::ClientInfo;
+use datafusion_postgres::pgwire::api::portal::Format;
+use datafusion_postgres::pgwire::api::results::{CopyResponse, Response};
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::copy::CopyData;
+use datafusion_postgres::pgwire::messages::data::DataRow;
+use deltalake_core::datafusion::common::{DFSchema, ParamValues};
+use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use deltalake_core::datafusion::prelude::SessionContext;
+use deltalake_core::datafusion::sql::sqlparser::ast::{CopyOption, CopySource, CopyTarget, Query, Statement};
+use futures_util::{StreamExt, stream};
+
+/// What comes first: a signature, no flags, and no more of a header.
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// In the place of a row's number of columns: there are no more.
+const END: &[u8] = &[0xff, 0xff];
+
+/// Answers copies.
+#[derive(Debug)]
+pub struct Copies;
+
+/// The query whose rows a statement copies to the client; none if it does something else.
+pub fn copied(statement: &Statement) -> Option<&Query> {
+    let Statement::Copy { source: CopySource::Query(query), to: true, target: CopyTarget::Stdout, options, .. } =
+        statement
+    else {
+        return None;
+    };
+    let is_binary = |option: &CopyOption| {
+        matches!(option, CopyOption::Format(format) if format.value.eq_ignore_ascii_case("binary"))
+    };
+    (!options.is_empty() && options.iter().all(is_binary)).then_some(&**query)
+}
+
+async fn copy(query: &Query, context: &SessionContext) -> PgWireResult<Response> {
+    let frame = context.sql(&query.to_string()).await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    let rows = encode_dataframe(frame, &Format::UnifiedBinary, None).await?;
+    let columns = rows.row_schema.len();
+    let header = stream::once(async { Ok(CopyData::new(Bytes::from_static(HEADER))) });
+    let rows = rows.data_rows.map(|row| row.map(tuple));
+    let end = stream::once(async { Ok(CopyData::new(Bytes::from_static(END))) });
+    Ok(Response::CopyOut(CopyResponse::new(1, columns, Box::pin(header.chain(rows).chain(end)))))
+}
+
+/// A row of a copy is one of a query, with the number of its columns before it.
+fn tuple(row: DataRow) -> CopyData {
+    let mut bytes = BytesMut::with_capacity(2 + row.data.len());
+    bytes.put_i16(row.field_count);
+    bytes.put_slice(&row.data);
+    CopyData::new(bytes.freeze())
+}
+
+#[async_trait]
+impl QueryHook for Copies {
+    async fn handle_simple_query(
+        &self,
+        statement: &Statement,
+        context: &SessionContext,
+        _: &mut dyn HookClient,
+    ) -> Option<PgWireResult<Response>> {
+        Some(copy(copied(statement)?, context).await)
+    }
+
+    async fn handle_extended_parse_query(
+        &self,
+        statement: &Statement,
+        _: &SessionContext,
+        _: &(dyn ClientInfo + Send + Sync),
+    ) -> Option<PgWireResult<LogicalPlan>> {
+        copied(statement)?;
+        let schema = Arc::new(DFSchema::empty());
+        Some(Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema })))
+    }
+
+    async fn handle_extended_query(
+        &self,
+        statement: &Statement,
+        _: &LogicalPlan,
+        _: &ParamValues,
+        context: &SessionContext,
+        _: &mut dyn HookClient,
+    ) -> Option<PgWireResult<Response>> {
+        Some(copy(copied(statement)?, context).await)
+    }
+}

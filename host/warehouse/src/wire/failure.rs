@@ -1,0 +1,119 @@
+//! Errors, with the SQLSTATEs by which PostgreSQL's clients know them
+//! (<https://www.postgresql.org/docs/16/errcodes-appendix.html>).
+
+use std::error::Error;
+
+use arrow_schema::ArrowError;
+use datafusion_postgres::pgwire::api::{ClientInfo, ErrorHandler};
+use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError};
+use deltalake_core::datafusion::common::SchemaError;
+use deltalake_core::datafusion::error::DataFusionError;
+use deltalake_core::datafusion::sql::sqlparser::parser::ParserError;
+
+use crate::query::{QueryError, error as query_error};
+
+/// An error of a statement.
+pub fn error(code: &str, message: &str) -> PgWireError {
+    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message.to_owned())))
+}
+
+/// An error that ends the connection.
+pub fn fatal(code: &str, message: &str) -> PgWireError {
+    PgWireError::UserError(Box::new(ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned())))
+}
+
+/// Says errors as PostgreSQL does.
+pub struct Failures;
+
+impl ErrorHandler for Failures {
+    fn on_error<C: ClientInfo>(&self, _: &C, err: &mut PgWireError) {
+        match err {
+            PgWireError::QueryCanceled => *err = error("57014", "canceling statement due to user request"),
+            PgWireError::PortalNotFound(name) => *err = error("34000", &format!("portal \"{name}\" does not exist")),
+            PgWireError::ApiError(cause) => {
+                let (code, message) = known(cause.as_ref());
+                // A hint is a line of its own with us.
+                let (message, hint) = match message.split_once("\nhint: ") {
+                    Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+                    None => (message, None),
+                };
+                let mut info = ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message);
+                info.hint = hint;
+                *err = PgWireError::UserError(Box::new(info));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn known(cause: &(dyn Error + Send + Sync + 'static)) -> (&'static str, String) {
+    if let Some(err) = cause.downcast_ref::<DataFusionError>() {
+        return (code(err), text(err));
+    }
+    if let Some(err) = cause.downcast_ref::<ArrowError>() {
+        return (arrow_code(err), err.to_string());
+    }
+    if let Some(err) = cause.downcast_ref::<ParserError>() {
+        return ("42601", parser_text(err));
+    }
+    if let Some(err) = cause.downcast_ref::<Box<DataFusionError>>() {
+        return (code(err), text(err));
+    }
+    ("XX000", cause.to_string())
+}
+
+/// The text without the names of DataFusion's kinds of errors before it.
+fn text(err: &DataFusionError) -> String {
+    match err.find_root() {
+        DataFusionError::SQL(err, _) => parser_text(err),
+        _ => query_error::text(err),
+    }
+}
+
+fn parser_text(err: &ParserError) -> String {
+    match err {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => format!("syntax error: {text}"),
+        ParserError::RecursionLimitExceeded => "the statement is nested too deeply".to_owned(),
+    }
+}
+
+fn code(err: &DataFusionError) -> &'static str {
+    match err.find_root() {
+        DataFusionError::SQL(..) => "42601",
+        DataFusionError::SchemaError(err, _) => match **err {
+            SchemaError::FieldNotFound { .. } => "42703",
+            SchemaError::AmbiguousReference { .. } => "42702",
+            _ => "42701",
+        },
+        DataFusionError::NotImplemented(_) => "0A000",
+        DataFusionError::ResourcesExhausted(_) => "53200",
+        DataFusionError::ArrowError(err, _) => arrow_code(err),
+        DataFusionError::Plan(text) => plan_code(text),
+        DataFusionError::External(err) if err.downcast_ref::<QueryError>().is_some() => "55000",
+        DataFusionError::Execution(_) => "22000",
+        _ => "XX000",
+    }
+}
+
+/// DataFusion tells some kinds apart by their text only.
+fn plan_code(text: &str) -> &'static str {
+    if text.starts_with("table '") && text.ends_with("not found") {
+        "42P01"
+    } else if text.starts_with("Invalid function '") || text.starts_with("table function '") {
+        "42883"
+    } else if text.contains("No field named") {
+        "42703"
+    } else {
+        "42000"
+    }
+}
+
+fn arrow_code(err: &ArrowError) -> &'static str {
+    match err {
+        ArrowError::DivideByZero => "22012",
+        ArrowError::ArithmeticOverflow(_) => "22003",
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
+        ArrowError::ExternalError(err) => err.downcast_ref::<DataFusionError>().map_or("XX000", code),
+        _ => "XX000",
+    }
+}

@@ -1,0 +1,142 @@
+//! Who connects: a principal of the rules, that shows to have one of its keys.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use datafusion_postgres::pgwire::api::auth::{
+    DefaultServerParameterProvider, ServerParameterProvider, StartupHandler, finish_authentication,
+    protocol_negotiation, save_startup_parameters_to_metadata,
+};
+use datafusion_postgres::pgwire::api::{
+    ClientInfo, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator, RandomPidSecretKeyGenerator,
+};
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::startup::Authentication;
+use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use futures_util::{Sink, SinkExt};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use wasmill_access::Caller;
+use wasmill_access::scram::{Exchange, MECHANISM, ScramError};
+
+use super::Shared;
+use super::failure::fatal;
+
+/// The version of PostgreSQL whose protocol and catalog this is; clients go by it.
+const VERSION: &str = "16.6";
+
+/// Lets a client in.
+pub struct Login {
+    shared: Arc<Shared>,
+    caller: Arc<OnceLock<Caller>>,
+    at: Mutex<At>,
+}
+
+/// How far it is.
+enum At {
+    Beginning,
+    Named(OwnedSemaphorePermit),
+    Answered(OwnedSemaphorePermit, Exchange),
+    /// The connection's permit is kept as long as it is.
+    In(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit),
+}
+
+impl Login {
+    /// For a connection; `caller` is set once it is known.
+    pub fn new(shared: Arc<Shared>, caller: Arc<OnceLock<Caller>>) -> Self {
+        Self { shared, caller, at: Mutex::new(At::Beginning) }
+    }
+}
+
+#[async_trait]
+impl StartupHandler for Login {
+    async fn on_startup<C>(&self, client: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let mut at = self.at.lock().await;
+        match (std::mem::replace(&mut *at, At::Beginning), message) {
+            (At::Beginning, PgWireFrontendMessage::Startup(startup)) => {
+                protocol_negotiation(client, &startup).await?;
+                save_startup_parameters_to_metadata(client, &startup);
+                if self.shared.has_tls && !client.is_secure() {
+                    return Err(fatal("28000", "connections are encrypted here: connect with sslmode=require"));
+                }
+                let Ok(permit) = self.shared.connections.clone().try_acquire_owned() else {
+                    return Err(fatal("53300", "sorry, too many clients already"));
+                };
+                client.set_state(PgWireConnectionState::AuthenticationInProgress);
+                let offered = Authentication::SASL(vec![MECHANISM.to_owned()]);
+                client.send(PgWireBackendMessage::Authentication(offered)).await?;
+                *at = At::Named(permit);
+            }
+            (At::Named(permit), PgWireFrontendMessage::PasswordMessageFamily(message)) => {
+                let message = message.into_sasl_initial_response()?;
+                let first = message.data.as_deref().and_then(|first| std::str::from_utf8(first).ok());
+                let (MECHANISM, Some(first)) = (message.auth_method.as_str(), first) else {
+                    return Err(refused(name(client), ScramError::Malformed));
+                };
+                let begun = Exchange::begin(name(client), first);
+                let (exchange, answer) = begun.map_err(|err| refused(name(client), err))?;
+                let answer = Authentication::SASLContinue(answer.into());
+                client.send(PgWireBackendMessage::Authentication(answer)).await?;
+                *at = At::Answered(permit, exchange);
+            }
+            (At::Answered(permit, exchange), PgWireFrontendMessage::PasswordMessageFamily(message)) => {
+                let message = message.into_sasl_response()?;
+                let last = std::str::from_utf8(&message.data).unwrap_or_default();
+                let shown = self.shared.rules.get().shown(name(client), &exchange, last);
+                let (caller, answer) = shown.map_err(|err| refused(name(client), err))?;
+                tracing::debug!(principal = %caller.principal, "connected for SQL");
+                // Nobody logs in twice.
+                let _ = self.caller.set(caller);
+                let answer = Authentication::SASLFinal(answer.into());
+                client.send(PgWireBackendMessage::Authentication(answer)).await?;
+                let (pid, key) = RandomPidSecretKeyGenerator::generate(&self.shared.cancels.pids, client);
+                client.set_pid_and_secret_key(pid, key.clone());
+                client.session_extensions().insert(self.shared.cancels.register(pid, &key));
+                finish_authentication(client, &Parameters::new()).await?;
+                *at = At::In(permit);
+            }
+            _ => return Err(fatal("08P01", "this is not what comes next")),
+        }
+        Ok(())
+    }
+}
+
+/// Who the client says to be.
+fn name<C: ClientInfo>(client: &C) -> &str {
+    client.metadata().get(METADATA_USER).map_or("", String::as_str)
+}
+
+/// The same whether the name, the key or its time is wrong.
+fn refused(name: &str, err: ScramError) -> PgWireError {
+    match err {
+        ScramError::Refused => {
+            fatal("28P01", &format!("password authentication failed for user \"{}\"", name.escape_debug()))
+        }
+        other => fatal("08P01", &other.to_string()),
+    }
+}
+
+/// What a client is told of the server.
+struct Parameters(DefaultServerParameterProvider);
+
+impl Parameters {
+    fn new() -> Self {
+        let mut parameters = DefaultServerParameterProvider::default();
+        parameters.server_version = VERSION.to_owned();
+        parameters.is_superuser = false;
+        parameters.default_transaction_read_only = true;
+        Self(parameters)
+    }
+}
+
+impl ServerParameterProvider for Parameters {
+    fn server_parameters<C: ClientInfo>(&self, client: &C) -> Option<HashMap<String, String>> {
+        self.0.server_parameters(client)
+    }
+}
