@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests/wire/run.py with the clients that it needs, from Debian's packages and Python's: tools/wire.sh [OPTIONS] HOST PORT
 # With `reference` as the first word, against a real PostgreSQL: tools/wire.sh reference [OPTIONS]
+# With `wasmill`, against one that is started for it, WASMILL_PROGRAM: tools/wire.sh wasmill [OPTIONS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(tools/python.sh wire tests/wire/requirements.txt)/python
@@ -41,5 +42,9 @@ case $postgres in "${dir%/*}"/*) LD_LIBRARY_PATH+=:${postgres%/usr/lib/postgresq
 if [ "${1:-}" = reference ]; then
   shift
   exec "$python" tests/wire/postgres.py "$postgres" -- "$python" tests/wire/run.py "$@"
+fi
+if [ "${1:-}" = wasmill ]; then
+  shift
+  exec "$python" tests/wire/wasmill.py "$WASMILL_PROGRAM" -- "$python" tests/wire/run.py "$@"
 fi
 exec "$python" tests/wire/run.py "$@"

@@ -23,7 +23,7 @@
 //! - [`seen`]: what somebody may read of it, as a schema; `fence`: of some rows only; `cube`: a semantic model as a table,
 //!   `measured`: what may be asked of it;
 //! - [`memory`]: how much of it there is, and what becomes of the rest; [`mod@write`]: rows in the form that is asked for; [`json`]:
-//!   for pages.
+//!   for pages; `yielding`: the end of those that take too long.
 
 mod cube;
 pub(crate) mod error;
@@ -37,6 +37,7 @@ pub mod seen;
 mod statement;
 mod travel;
 pub mod write;
+mod yielding;
 
 use std::io;
 use std::path::Path;
@@ -46,6 +47,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use deltalake_core::datafusion::catalog::TableProvider;
 use deltalake_core::datafusion::execution::SendableRecordBatchStream;
+use deltalake_core::datafusion::execution::SessionStateBuilder;
 use deltalake_core::datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -55,6 +57,7 @@ use wasmill_runtime::plan::{self, DatabasePlace, QueryPlan};
 pub use error::QueryError;
 pub use names::{Known, KnownKind};
 pub use travel::Moment;
+use yielding::Yielding;
 
 /// Reads a reference table whose rows are in an object, by its name. It waits for whoever has the rows.
 pub type ObjectTables = Arc<dyn Fn(&str) -> io::Result<RecordBatch> + Send + Sync>;
@@ -183,7 +186,17 @@ impl Session {
             .with_information_schema(true)
             .with_default_catalog_and_schema(names::CATALOG, names::SCHEMA);
         memory::fit(&mut config, self.memory);
-        SessionContext::new_with_config_rt(config, self.runtime.clone())
+        self.engine(config)
+    }
+
+    /// A context with this configuration.
+    fn engine(&self, config: SessionConfig) -> SessionContext {
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(self.runtime.clone())
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(Yielding));
+        SessionContext::new_with_state(state.build())
     }
 
     fn failed(&self, err: deltalake_core::datafusion::error::DataFusionError) -> QueryError {

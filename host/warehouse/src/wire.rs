@@ -10,16 +10,23 @@
 //!   they share fairly, and files for what does not fit.
 //!
 //! # Layout
-//! - [`Server`]: connections; `login`: who connects; `asked`: statements and their rows; `allowed`: what may be asked; `copy`: rows as drivers
-//!   copy them;
+//! - [`Server`]: connections; `login`: who connects; `asked`: statements and their rows; `allowed`: what may be asked; `dialect`: in whose
+//!   words; `copy`, `cursor`: rows as drivers take them; `transaction`: what else they send;
+//! - `catalog`, `functions`, `settings`: what PostgreSQL tells of itself;
 //! - `stop`: when a statement ends before it is done; `failure`: errors as PostgreSQL's clients know them.
 
 mod allowed;
 mod asked;
+mod catalog;
 mod copy;
+mod cursor;
+mod dialect;
 mod failure;
+mod functions;
 mod login;
+mod settings;
 mod stop;
+mod transaction;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

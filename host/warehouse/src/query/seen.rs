@@ -67,7 +67,7 @@ impl Seen {
             .with_default_catalog_and_schema(CATALOG, SCHEMA)
             .set_str("datafusion.sql_parser.dialect", "postgresql");
         memory::fit(&mut config, session.memory);
-        let context = SessionContext::new_with_config_rt(config, session.runtime.clone());
+        let context = session.engine(config);
         let listing = Arc::new(MemoryCatalogProviderList::new());
         let listed = Arc::new(MemoryCatalogProvider::new());
         listed.register_schema(SCHEMA, Arc::new(Self { is_listing: true, ..self.clone() }))?;
@@ -75,9 +75,7 @@ impl Seen {
         let information = Arc::new(InformationSchemaProvider::new(listing.clone()));
         let catalog = Arc::new(MemoryCatalogProvider::new());
         catalog.register_schema(SCHEMA, Arc::new(self.clone()))?;
-        for catalog in [&listed, &catalog] {
-            catalog.register_schema(INFORMATION, information.clone())?;
-        }
+        catalog.register_schema(INFORMATION, information)?;
         if let Some(model) = session.model.as_ref().filter(|model| (self.rights)(&model.name) == Rows::All) {
             let cube = Arc::new(Cube::new(session.clone(), model.clone(), self.whose.clone()));
             let schema = Arc::new(MemorySchemaProvider::new());

@@ -44,7 +44,10 @@ fn verdict(statement: &Statement) -> Verdict {
         }
         Statement::Copy { .. } if copied(statement).is_some() => copied(statement).map_or(Verdict::Go, of_query),
         Statement::Set(set) => of_set(set),
-        Statement::Fetch { .. }
+        Statement::Prepare { statement, .. } => verdict(statement),
+        Statement::Execute { .. }
+        | Statement::Deallocate { .. }
+        | Statement::Fetch { .. }
         | Statement::Close { .. }
         | Statement::ShowVariable { .. }
         | Statement::ShowCatalogs { .. }
@@ -55,8 +58,7 @@ fn verdict(statement: &Statement) -> Verdict {
         Statement::Savepoint { .. } => Verdict::Done("SAVEPOINT"),
         Statement::ReleaseSavepoint { .. } => Verdict::Done("RELEASE"),
         Statement::Discard { .. } => Verdict::Done("DISCARD ALL"),
-        Statement::Deallocate { .. } => Verdict::Done("DEALLOCATE"),
-        Statement::Reset(_) => Verdict::Done("RESET"),
+        Statement::Reset(reset) if !reset.to_string().contains('.') => Verdict::Done("RESET"),
         Statement::UNLISTEN { .. } => Verdict::Done("UNLISTEN"),
         _ => Verdict::Refused(read_only(statement)),
     }
@@ -197,6 +199,8 @@ mod tests {
             "EXPLAIN ANALYZE SELECT 1",
             "DECLARE c CURSOR FOR SELECT 1",
             "COPY (SELECT 1) TO STDOUT (FORMAT binary)",
+            "PREPARE p AS SELECT 1",
+            "EXECUTE p",
             "FETCH 10 FROM c",
             "CLOSE c",
             "SHOW server_version",
@@ -227,7 +231,7 @@ mod tests {
             "EXPLAIN INSERT INTO a VALUES (1)",
             "SELECT 1 FROM a FOR UPDATE",
             "DECLARE c CURSOR FOR SELECT 1 INTO a",
-            "PREPARE p AS SELECT 1",
+            "PREPARE p AS DELETE FROM a",
             "CALL p()",
         ] {
             check(sql, "25006");

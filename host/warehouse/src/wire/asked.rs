@@ -5,10 +5,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
-use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
-    PgCatalogSchemaProvider, PgCatalogStaticTables, setup_pg_catalog,
-};
 use datafusion_postgres::hooks::cursor::CursorStatementHook;
 use datafusion_postgres::hooks::set_show::SetShowHook;
 use datafusion_postgres::hooks::transactions::TransactionStatementHook;
@@ -16,30 +12,31 @@ use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use datafusion_postgres::pgwire::api::stmt::QueryParser;
-use datafusion_postgres::pgwire::api::store::PortalStore;
-use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, Type};
+use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
+use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
+use datafusion_postgres::pgwire::messages::extendedquery::Execute;
+use datafusion_postgres::pgwire::messages::simplequery::Query;
 use datafusion_postgres::{DfSessionService, QueryHook};
 use deltalake_core::datafusion::error::DataFusionError;
+use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 use futures_util::Sink;
 use wasmill_access::{Access, Caller};
 
-use super::Shared;
 use super::allowed::Allowed;
+use super::{Shared, catalog, dialect, functions, transaction};
 use super::copy::Copies;
+use super::cursor::Declared;
 use super::failure::{error, fatal};
+use super::settings::Shown;
 use super::stop::{Line, Stop};
 use crate::query::seen::Seen;
-use crate::query::names::CATALOG;
 
 /// Where `datafusion-postgres` keeps what `SET statement_timeout` said, in milliseconds.
-const TIMEOUT: &str = "statement_timeout_ms";
-
-/// The schema of PostgreSQL's catalog.
-const PG_CATALOG: &str = "pg_catalog";
+pub const TIMEOUT: &str = "statement_timeout_ms";
 
 /// A statement as `datafusion-postgres` keeps it.
 type Prepared = <DfSessionService as ExtendedQueryHandler>::Statement;
@@ -89,18 +86,15 @@ impl Service {
         let (rules, whose) = (self.shared.rules.clone(), caller.clone());
         let rights = Arc::new(move |table: &str| rules.get().rows(Some(&whose), table));
         let (context, listing) = Seen::new(self.shared.session.clone(), rights, Access::attributes(Some(caller))).context()?;
-        let roles = Roles(caller.principal.to_string());
-        setup_pg_catalog(&context, CATALOG, roles.clone()).map_err(|err| *err)?;
-        // Its functions are taken as they are; its tables list what can be listed.
-        let fixed = Arc::new(PgCatalogStaticTables::try_new()?);
-        let tables = Arc::new(PgCatalogSchemaProvider::try_new(listing.clone(), fixed, roles)?);
-        for catalog in [listing.catalog(CATALOG), context.catalog(CATALOG)].into_iter().flatten() {
-            catalog.register_schema(PG_CATALOG, tables.clone())?;
-        }
+        let user = caller.principal.as_str();
+        catalog::register(&context, &listing, user)?;
+        functions::register(&context, user);
         let hooks: Vec<Arc<dyn QueryHook>> = vec![
             Arc::new(Allowed),
             Arc::new(Copies),
+            Arc::new(Declared),
             Arc::new(CursorStatementHook),
+            Arc::new(Shown),
             Arc::new(SetShowHook),
             Arc::new(TransactionStatementHook),
         ];
@@ -108,33 +102,21 @@ impl Service {
     }
 }
 
-/// Whoever asks is the only one there is.
-#[derive(Debug, Clone)]
-struct Roles(String);
-
-#[async_trait]
-impl PgCatalogContextProvider for Roles {
-    async fn roles(&self) -> Vec<String> {
-        vec![self.0.clone()]
-    }
-
-    async fn role(&self, name: &str) -> Option<Role> {
-        (name == self.0).then(|| Role {
-            name: self.0.clone(),
-            is_superuser: false,
-            can_login: true,
-            can_create_db: false,
-            can_create_role: false,
-            can_create_user: false,
-            can_replication: false,
-            grants: Vec::new(),
-            inherited_roles: Vec::new(),
-        })
-    }
-}
-
 #[async_trait]
 impl SimpleQueryHandler for Asked {
+    async fn on_query<C>(&self, client: &mut C, query: Query) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        if transaction::goes_back(&query.query) {
+            transaction::resume(client);
+        }
+        self._on_query(client, query).await
+    }
+
     async fn do_query<C>(&self, client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -144,8 +126,14 @@ impl SimpleQueryHandler for Asked {
     {
         let service = self.service.get()?;
         let mut stop = self.stop(client);
-        let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, query)).await?;
-        Ok(responses.into_iter().map(|response| stop.rows(response)).collect())
+        let fetch = transaction::goes_on(query);
+        if let Some((fetch, true)) = &fetch {
+            let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, fetch)).await?;
+            return transaction::counted(responses).await;
+        }
+        let query = fetch.map_or_else(|| dialect::rewritten(query), |(fetch, _)| fetch);
+        let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, &query)).await?;
+        Ok(responses.into_iter().map(|response| dialect::unmarked(stop.rows(response))).collect())
     }
 }
 
@@ -156,6 +144,24 @@ impl ExtendedQueryHandler for Asked {
 
     fn query_parser(&self) -> Arc<Reader> {
         Arc::new(Reader(self.service.clone()))
+    }
+
+    async fn on_execute<C>(&self, client: &mut C, message: Execute) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
+        let goes_back = match client.portal_store().get_portal(name) {
+            Some(Entry::Value(portal)) => transaction::goes_back(&portal.statement.statement.0),
+            _ => false,
+        };
+        if goes_back {
+            transaction::resume(client);
+        }
+        self._on_execute(client, message).await
     }
 
     async fn do_query<C>(
@@ -173,7 +179,7 @@ impl ExtendedQueryHandler for Asked {
         let service = self.service.get()?;
         let mut stop = self.stop(client);
         let response = stop.wait(ExtendedQueryHandler::do_query(&*service, client, portal, most)).await?;
-        Ok(stop.rows(response))
+        Ok(dialect::unmarked(stop.rows(response)))
     }
 }
 
@@ -192,7 +198,8 @@ impl QueryParser for Reader {
         if Parser::parse_sql(&PostgreSqlDialect {}, sql).is_ok_and(|statements| statements.len() > 1) {
             return Err(error("42601", "cannot insert multiple commands into a prepared statement"));
         }
-        self.0.get()?.query_parser().parse_sql(client, sql, types).await
+        let text = transaction::goes_on(sql).map_or_else(|| dialect::rewritten(sql), |(fetch, _)| fetch);
+        self.0.get()?.query_parser().parse_sql(client, &text, types).await
     }
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
@@ -200,6 +207,10 @@ impl QueryParser for Reader {
     }
 
     fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
-        self.0.get()?.query_parser().get_result_schema(statement, format)
+        if let (_, Some((Statement::Declare { .. }, _))) = statement {
+            return Ok(Vec::new());
+        }
+        let fields = self.0.get()?.query_parser().get_result_schema(statement, format)?;
+        Ok(dialect::unmarked_fields(&fields))
     }
 }

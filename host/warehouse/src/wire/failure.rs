@@ -64,8 +64,22 @@ fn known(cause: &(dyn Error + Send + Sync + 'static)) -> (&'static str, String) 
 
 /// The text without the names of DataFusion's kinds of errors before it.
 fn text(err: &DataFusionError) -> String {
-    match err.find_root() {
+    let root = err.find_root();
+    match root {
         DataFusionError::SQL(err, _) => parser_text(err),
+        DataFusionError::ArrowError(err, _) if matches!(**err, ArrowError::DivideByZero) => "division by zero".to_owned(),
+        DataFusionError::SchemaError(err, _) => match &**err {
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                let known: Vec<String> = valid_fields.iter().map(|field| field.name.clone()).collect();
+                format!("column \"{}\" does not exist\nhint: there are {}", field.name, known.join(", "))
+            }
+            _ => query_error::text(root),
+        },
+        DataFusionError::Plan(text) if plan_code(text) == "42P01" => {
+            let name = text.trim_start_matches("table '").split('\'').next().unwrap_or_default();
+            let name = name.trim_start_matches("wasmill.").trim_start_matches("public.");
+            format!("relation \"{name}\" does not exist")
+        }
         _ => query_error::text(err),
     }
 }

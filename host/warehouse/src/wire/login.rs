@@ -10,7 +10,7 @@ use datafusion_postgres::pgwire::api::auth::{
     protocol_negotiation, save_startup_parameters_to_metadata,
 };
 use datafusion_postgres::pgwire::api::{
-    ClientInfo, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator, RandomPidSecretKeyGenerator,
+    ClientInfo, METADATA_DATABASE, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator, RandomPidSecretKeyGenerator,
 };
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::startup::Authentication;
@@ -21,10 +21,10 @@ use wasmill_access::Caller;
 use wasmill_access::scram::{Exchange, MECHANISM, ScramError};
 
 use super::Shared;
+use super::asked::TIMEOUT;
 use super::failure::fatal;
-
-/// The version of PostgreSQL whose protocol and catalog this is; clients go by it.
-const VERSION: &str = "16.6";
+use super::functions::VERSION;
+use crate::query::names::CATALOG;
 
 /// Lets a client in.
 pub struct Login {
@@ -68,6 +68,9 @@ impl StartupHandler for Login {
                 let Ok(permit) = self.shared.connections.clone().try_acquire_owned() else {
                     return Err(fatal("53300", "sorry, too many clients already"));
                 };
+                if let Some(time) = statement_timeout(client) {
+                    client.metadata_mut().insert(TIMEOUT.to_owned(), time.to_string());
+                }
                 client.set_state(PgWireConnectionState::AuthenticationInProgress);
                 let offered = Authentication::SASL(vec![MECHANISM.to_owned()]);
                 client.send(PgWireBackendMessage::Authentication(offered)).await?;
@@ -90,6 +93,12 @@ impl StartupHandler for Login {
                 let last = std::str::from_utf8(&message.data).unwrap_or_default();
                 let shown = self.shared.rules.get().shown(name(client), &exchange, last);
                 let (caller, answer) = shown.map_err(|err| refused(name(client), err))?;
+                let database = client.metadata().get(METADATA_DATABASE).map_or("", String::as_str);
+                // Without one it is the user's name.
+                if database != CATALOG && !(database.is_empty() || database == name(client)) {
+                    let message = format!("database \"{}\" does not exist", database.escape_debug());
+                    return Err(fatal("3D000", &message));
+                }
                 tracing::debug!(principal = %caller.principal, "connected for SQL");
                 // Nobody logs in twice.
                 let _ = self.caller.set(caller);
@@ -112,6 +121,23 @@ fn name<C: ClientInfo>(client: &C) -> &str {
     client.metadata().get(METADATA_USER).map_or("", String::as_str)
 }
 
+/// The time of each statement that a client wants from the start, in milliseconds: by itself, or among `options`.
+fn statement_timeout<C: ClientInfo>(client: &C) -> Option<u64> {
+    const NAME: &str = "statement_timeout";
+    let options = client.metadata().get("options").map_or("", String::as_str);
+    let among = options.split_whitespace().filter_map(|option| option.trim_start_matches("--").strip_prefix(NAME)).last();
+    let typed = among.and_then(|rest| rest.strip_prefix('=')).or_else(|| client.metadata().get(NAME).map(String::as_str));
+    let typed = typed?.trim_matches('\'');
+    let digits = typed.trim_end_matches(char::is_alphabetic);
+    let unit = match typed.get(digits.len()..)? {
+        "" | "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|time| *time > 0)
+}
+
 /// The same whether the name, the key or its time is wrong.
 fn refused(name: &str, err: ScramError) -> PgWireError {
     match err {
@@ -131,6 +157,7 @@ impl Parameters {
         parameters.server_version = VERSION.to_owned();
         parameters.is_superuser = false;
         parameters.default_transaction_read_only = true;
+        parameters.date_style = "ISO, MDY".to_owned();
         Self(parameters)
     }
 }

@@ -1,0 +1,123 @@
+//! Functions of PostgreSQL's that clients call when they connect, and that tell of the server
+//! (<https://www.postgresql.org/docs/16/functions-info.html>). None of them reads anything of the machine.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use deltalake_core::datafusion::common::{Result, ScalarValue, exec_err};
+use deltalake_core::datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
+use deltalake_core::datafusion::prelude::SessionContext;
+
+use super::settings::setting;
+
+/// The version of PostgreSQL whose protocol and catalog this is; clients go by it.
+pub const VERSION: &str = "16.6";
+
+/// Has a context know them, for whoever is called so.
+pub fn register(context: &SessionContext, user: &str) {
+    let version = format!("PostgreSQL {VERSION} (Wasmill {} on DataFusion)", env!("CARGO_PKG_VERSION"));
+    let text = |text: &str| ScalarValue::Utf8(Some(text.to_owned()));
+    let nothing = ScalarValue::Utf8(None);
+    for (names, value) in [
+        (&["version"][..], text(&version)),
+        (&["current_user", "session_user", "current_role", "user"], text(user)),
+        (&["pg_is_in_recovery", "pg_is_wal_replay_paused"], ScalarValue::from(false)),
+        (
+            &["pg_type_is_visible", "pg_function_is_visible", "pg_operator_is_visible", "pg_conversion_is_visible", "pg_collation_is_visible", "pg_opclass_is_visible"],
+            ScalarValue::from(true),
+        ),
+        // Nothing is described, and nothing is locked.
+        (&["obj_description", "col_description", "shobj_description", "pg_get_indexdef", "pg_get_viewdef"], nothing.clone()),
+        (&["pg_get_function_result", "pg_get_function_arguments", "pg_get_serial_sequence", "pg_get_triggerdef"], nothing.clone()),
+        (&["to_regtype", "to_regclass", "to_regnamespace", "set_config"], nothing.clone()),
+        (&["pg_size_pretty", "pg_advisory_unlock_all", "pg_tablespace_location"], text("")),
+    ] {
+        for name in names {
+            let function = Told { name: (*name).to_owned(), value: value.clone(), signature: any() };
+            context.register_udf(ScalarUDF::new_from_impl(function));
+        }
+    }
+    context.register_udf(ScalarUDF::new_from_impl(Setting { signature: any() }));
+}
+
+fn any() -> Signature {
+    Signature::one_of(
+        vec![
+            TypeSignature::Nullary,
+            TypeSignature::VariadicAny,
+        ],
+        Volatility::Stable,
+    )
+}
+
+/// A function that always tells the same.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Told {
+    name: String,
+    value: ScalarValue,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Told {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.value.data_type())
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(ColumnarValue::Scalar(self.value.clone()))
+    }
+}
+
+/// `current_setting(name, missing_ok)`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Setting {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Setting {
+    fn name(&self) -> &str {
+        "current_setting"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let missing_is_ok = match arguments.args.get(1) {
+            Some(ColumnarValue::Scalar(ScalarValue::Boolean(is_ok))) => is_ok.unwrap_or(false),
+            _ => false,
+        };
+        let Some(names) = arguments.args.first() else { return exec_err!("current_setting needs a name") };
+        let names = cast(&names.to_array(arguments.number_rows)?, &DataType::Utf8)?;
+        let Some(names) = names.as_any().downcast_ref::<StringArray>() else {
+            return exec_err!("current_setting needs the name of a setting");
+        };
+        let mut values = Vec::with_capacity(names.len());
+        for name in names {
+            let known = name.and_then(setting).map(|(_, value)| value);
+            if known.is_none() && !missing_is_ok {
+                return exec_err!("unrecognized configuration parameter \"{}\"", name.unwrap_or_default());
+            }
+            values.push(known);
+        }
+        let values: ArrayRef = Arc::new(StringArray::from(values));
+        Ok(ColumnarValue::Array(values))
+    }
+}
