@@ -65,7 +65,9 @@ impl Seen {
         let mut config = SessionConfig::new()
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, SCHEMA)
-            .set_str("datafusion.sql_parser.dialect", "postgresql");
+            .set_str("datafusion.sql_parser.dialect", "postgresql")
+            // What a `timestamptz` without a zone is in.
+            .set_str("datafusion.execution.time_zone", "+00:00");
         memory::fit(&mut config, session.memory);
         let context = session.engine(config);
         let listing = Arc::new(MemoryCatalogProviderList::new());

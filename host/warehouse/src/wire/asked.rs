@@ -10,7 +10,7 @@ use datafusion_postgres::hooks::set_show::SetShowHook;
 use datafusion_postgres::hooks::transactions::TransactionStatementHook;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
+use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
 use datafusion_postgres::pgwire::api::stmt::QueryParser;
 use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
@@ -29,7 +29,7 @@ use wasmill_access::{Access, Caller};
 use super::allowed::Allowed;
 use super::{Shared, catalog, dialect, functions, transaction};
 use super::copy::Copies;
-use super::cursor::Declared;
+use super::cursor::{self, Declared};
 use super::failure::{error, fatal};
 use super::settings::Shown;
 use super::stop::{Line, Stop};
@@ -133,7 +133,8 @@ impl SimpleQueryHandler for Asked {
         }
         let query = fetch.map_or_else(|| dialect::rewritten(query), |(fetch, _)| fetch);
         let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, &query)).await?;
-        Ok(responses.into_iter().map(|response| dialect::unmarked(stop.rows(response))).collect())
+        let responses = responses.into_iter().map(|response| dialect::unmarked(stop.rows(response)));
+        Ok(responses.map(|response| transaction::told(response, &query)).collect())
     }
 }
 
@@ -164,6 +165,34 @@ impl ExtendedQueryHandler for Asked {
         self._on_execute(client, message).await
     }
 
+    async fn do_describe_portal<C>(
+        &self,
+        client: &mut C,
+        portal: &Portal<Prepared>,
+    ) -> PgWireResult<DescribePortalResponse>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let statement = &portal.statement.statement;
+        match statement {
+            (_, Some((Statement::Fetch { name, .. }, _))) => {
+                let fields = match client.portal_store().get_portal(&name.value) {
+                    Some(Entry::Value(cursor)) => cursor::fields(&cursor).await,
+                    _ => Vec::new(),
+                };
+                return Ok(DescribePortalResponse::new(fields));
+            }
+            // A cursor is kept as a portal.
+            (_, None) => return Ok(DescribePortalResponse::new(cursor::fields(portal).await)),
+            _ => {}
+        }
+        let fields = self.query_parser().get_result_schema(statement, Some(&portal.result_column_format))?;
+        Ok(DescribePortalResponse::new(fields))
+    }
+
     async fn do_query<C>(
         &self,
         client: &mut C,
@@ -179,7 +208,7 @@ impl ExtendedQueryHandler for Asked {
         let service = self.service.get()?;
         let mut stop = self.stop(client);
         let response = stop.wait(ExtendedQueryHandler::do_query(&*service, client, portal, most)).await?;
-        Ok(dialect::unmarked(stop.rows(response)))
+        Ok(transaction::told(dialect::unmarked(stop.rows(response)), &portal.statement.statement.0))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_schema::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
@@ -9,9 +10,10 @@ use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
 };
 use deltalake_core::datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};
 use deltalake_core::datafusion::common::Result;
+use deltalake_core::datafusion::datasource::MemTable;
 use deltalake_core::datafusion::prelude::SessionContext;
 
-use crate::query::names::CATALOG;
+use crate::query::names::{CATALOG, INFORMATION};
 
 /// The catalog's schema.
 const SCHEMA: &str = "pg_catalog";
@@ -29,6 +31,9 @@ pub fn register(context: &SessionContext, listing: &Arc<dyn CatalogProviderList>
     let tables = Arc::new(Catalog(Arc::new(tables)));
     for catalog in [listing.catalog(CATALOG), context.catalog(CATALOG)].into_iter().flatten() {
         catalog.register_schema(SCHEMA, tables.clone())?;
+        if let Some(information) = catalog.schema(INFORMATION) {
+            catalog.register_schema(INFORMATION, Arc::new(Information(information)))?;
+        }
     }
     Ok(())
 }
@@ -74,5 +79,58 @@ impl PgCatalogContextProvider for Roles {
             grants: Vec::new(),
             inherited_roles: Vec::new(),
         })
+    }
+}
+
+/// Views of `information_schema` that DataFusion lacks, of what no table here has, and their columns, texts all
+/// (<https://www.postgresql.org/docs/16/information-schema.html>).
+const NOTHING: [(&str, &[&str]); 8] = [
+    (
+        "table_constraints",
+        &["constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name", "constraint_type", "is_deferrable", "initially_deferred", "enforced"],
+    ),
+    (
+        "referential_constraints",
+        &["constraint_catalog", "constraint_schema", "constraint_name", "unique_constraint_catalog", "unique_constraint_schema", "unique_constraint_name", "match_option", "update_rule", "delete_rule"],
+    ),
+    (
+        "key_column_usage",
+        &["constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "position_in_unique_constraint"],
+    ),
+    (
+        "constraint_column_usage",
+        &["table_catalog", "table_schema", "table_name", "column_name", "constraint_catalog", "constraint_schema", "constraint_name"],
+    ),
+    (
+        "character_sets",
+        &["character_set_catalog", "character_set_schema", "character_set_name", "character_repertoire", "form_of_use", "default_collate_catalog", "default_collate_schema", "default_collate_name"],
+    ),
+    ("triggers", &["trigger_catalog", "trigger_schema", "trigger_name", "event_object_schema", "event_object_table"]),
+    ("sequences", &["sequence_catalog", "sequence_schema", "sequence_name", "data_type"]),
+    ("table_privileges", &["grantor", "grantee", "table_catalog", "table_schema", "table_name", "privilege_type", "is_grantable", "with_hierarchy"]),
+];
+
+/// `information_schema` with what it lacks.
+#[derive(Debug)]
+struct Information(Arc<dyn SchemaProvider>);
+
+#[async_trait]
+impl SchemaProvider for Information {
+    fn table_names(&self) -> Vec<String> {
+        let mut names = self.0.table_names();
+        names.extend(NOTHING.iter().map(|(name, _)| (*name).to_owned()));
+        names
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some((_, columns)) = NOTHING.iter().find(|(known, _)| *known == name) else {
+            return self.0.table(name).await;
+        };
+        let fields: Vec<Field> = columns.iter().map(|column| Field::new(*column, DataType::Utf8, true)).collect();
+        Ok(Some(Arc::new(MemTable::try_new(Arc::new(Schema::new(fields)), vec![Vec::new()])?)))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        NOTHING.iter().any(|(known, _)| *known == name) || self.0.table_exist(name)
     }
 }

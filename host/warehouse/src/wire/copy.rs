@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use datafusion_postgres::QueryHook;
 use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
 use datafusion_postgres::hooks::HookClient;
@@ -13,7 +13,6 @@ use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{CopyResponse, Response};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::copy::CopyData;
-use datafusion_postgres::pgwire::messages::data::DataRow;
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
@@ -47,18 +46,22 @@ async fn copy(query: &Query, context: &SessionContext) -> PgWireResult<Response>
     let frame = context.sql(&query.to_string()).await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
     let rows = encode_dataframe(frame, &Format::UnifiedBinary, None).await?;
     let columns = rows.row_schema.len();
-    let header = stream::once(async { Ok(CopyData::new(Bytes::from_static(HEADER))) });
-    let rows = rows.data_rows.map(|row| row.map(tuple));
-    let end = stream::once(async { Ok(CopyData::new(Bytes::from_static(END))) });
-    Ok(Response::CopyOut(CopyResponse::new(1, columns, Box::pin(header.chain(rows).chain(end)))))
-}
-
-/// A row of a copy is one of a query, with the number of its columns before it.
-fn tuple(row: DataRow) -> CopyData {
-    let mut bytes = BytesMut::with_capacity(2 + row.data.len());
-    bytes.put_i16(row.field_count);
-    bytes.put_slice(&row.data);
-    CopyData::new(bytes.freeze())
+    // As PostgreSQL sends it, and a driver takes it: what comes first is in one message with the first row, or with the end.
+    let mut first = Some(HEADER);
+    let rows = rows.data_rows.map(Some).chain(stream::once(async { None }));
+    let copy = rows.map(move |row| {
+        let mut bytes = BytesMut::from(first.take().unwrap_or_default());
+        match row {
+            Some(row) => {
+                let row = row?;
+                bytes.put_i16(row.field_count);
+                bytes.put_slice(&row.data);
+            }
+            None => bytes.put_slice(END),
+        }
+        Ok(CopyData::new(bytes.freeze()))
+    });
+    Ok(Response::CopyOut(CopyResponse::new(1, columns, Box::pin(copy))))
 }
 
 #[async_trait]

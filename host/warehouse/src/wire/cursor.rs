@@ -7,8 +7,8 @@ use datafusion_postgres::QueryHook;
 use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::ClientInfo;
-use datafusion_postgres::pgwire::api::portal::{Format, Portal};
-use datafusion_postgres::pgwire::api::results::{Response, Tag};
+use datafusion_postgres::pgwire::api::portal::{Format, Portal, PortalExecutionState};
+use datafusion_postgres::pgwire::api::results::{FieldInfo, Response, Tag};
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::api::store::PortalStore;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
@@ -19,6 +19,8 @@ use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::parser::Statement as Parsed;
 use deltalake_core::datafusion::sql::sqlparser::ast::{Query, Statement};
 
+use super::dialect;
+
 /// Declares cursors.
 #[derive(Debug)]
 pub struct Declared;
@@ -28,6 +30,14 @@ fn declared(statement: &Statement) -> Option<(&str, &Query)> {
     let Statement::Declare { stmts } = statement else { return None };
     let [declared] = stmts.as_slice() else { return None };
     Some((&declared.names.first()?.value, declared.for_query.as_deref()?))
+}
+
+/// The columns of a cursor's rows.
+pub async fn fields<S>(cursor: &Portal<S>) -> Vec<FieldInfo> {
+    match &*cursor.state.lock().await {
+        PortalExecutionState::Suspended(rows) => dialect::unmarked_fields(&rows.row_schema),
+        _ => Vec::new(),
+    }
 }
 
 fn failed(err: DataFusionError) -> PgWireError {

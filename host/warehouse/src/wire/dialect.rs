@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem, SetExpr,
+    Array, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem, SetExpr,
     Statement, Value, VisitMut, VisitorMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -177,6 +177,9 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
+/// Columns of the catalog that list columns.
+const LISTS: [&str; 4] = ["indkey", "conkey", "confkey", "indoption"];
+
 /// Changes words.
 struct Words;
 
@@ -221,6 +224,26 @@ impl VisitorMut for Words {
                     *expr = (**inner).clone();
                 }
             }
+            Expr::Like { pattern, escape_char: escape @ Some(_), .. } => {
+                // DataFusion's is the backslash.
+                if let Expr::Value(pattern) = &mut **pattern
+                    && let Value::SingleQuotedString(text) = &mut pattern.value
+                    && let Some(Value::SingleQuotedString(by)) = escape.as_ref().map(|by| &by.value)
+                    && by != "\\"
+                {
+                    *text = text.replace('\\', "\\\\").replace(by.as_str(), "\\");
+                    *escape = None;
+                }
+            }
+            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("unnest") => {
+                // Lists of columns are texts in the catalog, and there are no keys that would have any.
+                if let FunctionArguments::List(list) = &mut function.args
+                    && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] = list.args.as_mut_slice()
+                    && name_of(of).is_some_and(|name| LISTS.contains(&name.as_str()))
+                {
+                    *of = Expr::Array(Array { elem: vec![of.clone()], named: true });
+                }
+            }
             Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("to_timestamp") => {
                 // A time as ISO 8601 has it needs no pattern.
                 if let FunctionArguments::List(list) = &mut function.args
@@ -253,6 +276,8 @@ mod tests {
         check("TABLE orders", "SELECT * FROM \"orders\"");
         check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE typreceive <> '-'");
         check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
+        check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
+        check("SELECT unnest(i.indkey) AS a FROM i", "SELECT unnest(ARRAY[i.indkey]) AS a FROM i");
         check("SELECT no SQL at all", "SELECT no SQL at all");
     }
 }

@@ -27,6 +27,7 @@ pub struct Failures;
 
 impl ErrorHandler for Failures {
     fn on_error<C: ClientInfo>(&self, _: &C, err: &mut PgWireError) {
+        tracing::debug!("a statement of SQL failed: {err}");
         match err {
             PgWireError::QueryCanceled => *err = error("57014", "canceling statement due to user request"),
             PgWireError::PortalNotFound(name) => *err = error("34000", &format!("portal \"{name}\" does not exist")),

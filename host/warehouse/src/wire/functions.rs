@@ -33,7 +33,9 @@ pub fn register(context: &SessionContext, user: &str) {
         // Nothing is described, and nothing is locked.
         (&["obj_description", "col_description", "shobj_description", "pg_get_indexdef", "pg_get_viewdef"], nothing.clone()),
         (&["pg_get_function_result", "pg_get_function_arguments", "pg_get_serial_sequence", "pg_get_triggerdef"], nothing.clone()),
-        (&["to_regtype", "to_regclass", "to_regnamespace", "set_config"], nothing.clone()),
+        (&["to_regtype", "to_regclass", "to_regnamespace", "set_config", "json_build_object"], nothing.clone()),
+        (&["pg_my_temp_schema", "pg_char_to_encoding"], ScalarValue::from(0_i64)),
+        (&["pg_table_size", "pg_database_size", "pg_indexes_size"], ScalarValue::Int64(None)),
         (&["pg_size_pretty", "pg_advisory_unlock_all", "pg_tablespace_location"], text("")),
     ] {
         for name in names {

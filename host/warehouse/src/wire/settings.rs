@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use arrow_schema::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion_postgres::QueryHook;
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Response, Tag};
 use datafusion_postgres::pgwire::api::{ClientInfo, Type};
-use datafusion_postgres::pgwire::error::PgWireResult;
-use deltalake_core::datafusion::common::ParamValues;
-use deltalake_core::datafusion::logical_expr::LogicalPlan;
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use deltalake_core::datafusion::common::{DFSchema, ParamValues};
+use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::{Expr, Set, Statement};
 
+use super::asked::TIMEOUT;
 use super::functions::VERSION;
 
 /// Settings and what they are unless a client says otherwise.
-pub const SETTINGS: [(&str, &str); 21] = [
+pub const SETTINGS: [(&str, &str); 23] = [
     ("application_name", ""),
     ("bytea_output", "hex"),
     ("client_encoding", "UTF8"),
@@ -36,6 +38,8 @@ pub const SETTINGS: [(&str, &str); 21] = [
     ("server_version", VERSION),
     ("server_version_num", "160006"),
     ("standard_conforming_strings", "on"),
+    ("statement_timeout", "0"),
+    ("TimeZone", "UTC"),
     ("transaction_isolation", "read committed"),
     ("transaction_read_only", "on"),
 ];
@@ -62,7 +66,7 @@ impl Shown {
         let words: Vec<String> = variable.iter().map(|word| word.value.to_lowercase()).collect();
         match words.join(" ").as_str() {
             "transaction isolation level" => setting("transaction_isolation"),
-            "timezone" | "time zone" | "statement_timeout" => None,
+            "time zone" => setting("TimeZone"),
             name => setting(name),
         }
     }
@@ -70,6 +74,10 @@ impl Shown {
     fn answer(statement: &Statement, client: &mut dyn HookClient) -> Option<PgWireResult<Response>> {
         if let Some((name, default)) = Self::shown(statement) {
             let lower = name.to_lowercase();
+            if lower == "statement_timeout" {
+                let time = client.metadata().get(TIMEOUT).and_then(|time| time.parse().ok());
+                return Some(one(name, &time.map_or("0".to_owned(), time_as_text)));
+            }
             let kept = client.metadata().get(&format!("{KEPT}{lower}")).or_else(|| client.metadata().get(&lower));
             let value = kept.map_or(default, String::as_str);
             return Some(one(name, value));
@@ -87,6 +95,16 @@ impl Shown {
             }
         }
         None
+    }
+}
+
+/// A time of so many milliseconds, as PostgreSQL tells it.
+fn time_as_text(milliseconds: u64) -> String {
+    match milliseconds {
+        0 => "0".to_owned(),
+        time if time % 60_000 == 0 => format!("{}min", time / 60_000),
+        time if time % 1000 == 0 => format!("{}s", time / 1000),
+        time => format!("{time}ms"),
     }
 }
 
@@ -114,11 +132,14 @@ impl QueryHook for Shown {
 
     async fn handle_extended_parse_query(
         &self,
-        _: &Statement,
+        statement: &Statement,
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        None
+        let (name, _) = Self::shown(statement)?;
+        let schema = DFSchema::try_from(Schema::new(vec![Field::new(name, DataType::Utf8, false)]));
+        let plan = |schema| LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(schema) });
+        Some(schema.map(plan).map_err(|err| PgWireError::ApiError(Box::new(err))))
     }
 
     async fn handle_extended_query(

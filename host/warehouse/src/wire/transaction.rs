@@ -41,6 +41,18 @@ pub fn goes_on(sql: &str) -> Option<(String, bool)> {
     Some((format!("FETCH {by} FROM {cursor}"), what.eq_ignore_ascii_case("MOVE")))
 }
 
+/// The answer to a statement by the statement's name, which drivers look at.
+pub fn told(response: Response, sql: &str) -> Response {
+    let Response::Query(mut query) = response else { return response };
+    let word = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
+    match word.as_str() {
+        "PREPARE" | "DEALLOCATE" if query.row_schema.is_empty() => return Response::Execution(Tag::new(&word)),
+        "FETCH" => query.set_command_tag(&word),
+        _ => {}
+    }
+    Response::Query(query)
+}
+
 /// The answer to a `MOVE`, of that to its `FETCH`.
 pub async fn counted(responses: Vec<Response>) -> PgWireResult<Vec<Response>> {
     let mut answers = Vec::new();
