@@ -134,7 +134,8 @@ impl SimpleQueryHandler for Asked {
         let query = fetch.map_or_else(|| dialect::rewritten(query), |(fetch, _)| fetch);
         let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, &query)).await?;
         let responses = responses.into_iter().map(|response| dialect::unmarked(stop.rows(response)));
-        Ok(responses.map(|response| transaction::told(response, &query)).collect())
+        let told = responses.zip(dialect::each(&query)).map(|(response, statement)| transaction::told(response, &statement));
+        Ok(told.collect())
     }
 }
 

@@ -37,6 +37,13 @@ pub fn rewritten(sql: &str) -> String {
     statements.iter().map(Statement::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// The statements of a text, and then nothing for as long as somebody asks.
+pub fn each(sql: &str) -> impl Iterator<Item = String> {
+    let statements = COMPATIBLE.parse(sql).unwrap_or_default();
+    let texts: Vec<String> = statements.iter().map(Statement::to_string).collect();
+    texts.into_iter().chain(std::iter::repeat(String::new()))
+}
+
 /// An answer with the names that clients see.
 pub fn unmarked(response: Response) -> Response {
     match response {
