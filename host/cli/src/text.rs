@@ -41,18 +41,16 @@ pub fn quantity(number: f64, unit: &str) -> String {
     format!("{} {}", significant(number), one.unwrap_or(unit))
 }
 
-/// An amount of money: by hundredths, or with three digits that matter if it is less than that tells: `4.20`, `0.0046`.
+/// An amount of money: by hundredths, or with three digits that matter if it is less than ten of them: `4.20`, `0.00458`.
 pub fn money(amount: f64) -> String {
-    let hundredths = format!("{amount:.2}");
-    let (whole, fraction) = hundredths.split_once('.').unwrap_or((hundredths.as_str(), ""));
     if amount == 0.0 || !amount.is_finite() {
-        amount.to_string()
-    } else if (hundredths.parse().unwrap_or(0.0) - amount).abs() <= amount.abs() * 0.005 {
-        format!("{}.{fraction}", whole.parse().map_or_else(|_| whole.to_owned(), count))
-    } else {
-        let digits = (2.0 - amount.abs().log10().floor()).clamp(2.0, 15.0) as usize;
-        format!("{amount:.digits$}").trim_end_matches('0').to_owned()
+        return amount.to_string();
     }
+    let digits = if amount.abs() < 0.1 { (2.0 - amount.abs().log10().floor()).clamp(2.0, 15.0) as usize } else { 2 };
+    let text = format!("{amount:.digits$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((text.as_str(), ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    format!("{whole}.{fraction}")
 }
 
 /// A time with three digits that matter: `0.35 s`, `12.1 s`.
@@ -92,8 +90,9 @@ mod tests {
             (0.0, "0"),
             (4.2, "4.20"),
             (0.5, "0.50"),
-            (0.234_375, "0.234"),
-            (0.004_575, "0.00458"),
+            (0.234_375, "0.23"),
+            (0.07, "0.0700"),
+            (0.004_576, "0.00458"),
             (16.251_3, "16.25"),
             (2_628.004, "2,628.00"),
         ] {

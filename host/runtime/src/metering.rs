@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::documents::Document;
 
@@ -23,6 +23,7 @@ pub const GIGABYTE: f64 = (1_u64 << 30) as f64;
 pub struct Used {
     /// Time of a processor, in seconds: of the threads that work on events, in functions and in the host, and of those that do
     /// something on their behalf: adapters of document databases, the ledger of totals, what encodes rows for tables.
+    #[serde(serialize_with = "to_nine_places")]
     pub cpu_seconds: f64,
     /// The same of all other threads of the program, with what failed events used, as this event's share: network, commits of
     /// tables and of the journal, deadlines. Only `wasmill run` knows it, whose threads all work on its events.
@@ -30,6 +31,7 @@ pub struct Used {
     pub cpu_beside_seconds: Option<f64>,
     /// The linear memory of sandboxes, each at its largest, times how long it was there; in gigabytes of 2^30 bytes, times seconds.
     /// That of an adapter, which stays, counts while it is called.
+    #[serde(serialize_with = "to_nine_places")]
     pub memory_gb_seconds: f64,
     /// Requests to a store over the network, for objects.
     pub store_reads: u64,
@@ -42,6 +44,7 @@ pub struct Used {
     /// The bodies of these, in bytes of JSON.
     pub document_bytes: u64,
     /// What the document database charged, in its own unit (Cosmos DB: request units).
+    #[serde(serialize_with = "to_nine_places")]
     pub request_units: f64,
 }
 
@@ -72,6 +75,11 @@ impl Used {
             request_units: (self.request_units - before.request_units).max(0.0),
         }
     }
+}
+
+/// Sums of fractions have noise after that.
+fn to_nine_places<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((number * 1e9).round() / 1e9)
 }
 
 impl Default for Used {

@@ -443,7 +443,7 @@ mod tests {
         };
         let one = measured(vec![sample()]);
         // 60 MB / 1,024 × 0.25 s = 0.0146484375 GB-s.
-        let plain = "0.01465 GB-s × 1,000,000 = 14,648 GB-s × 0.000016 USD = 0.234 USD";
+        let plain = "0.01465 GB-s × 1,000,000 = 14,648 GB-s × 0.000016 USD = 0.23 USD";
         check(&one, memory(0.0, 0.0, 0.0), MILLION, &[("memory", Some(0.234_375), plain)]);
         // 128 MB / 1,024 × 0.25 s = 0.03125 GB-s.
         let rounded = "0.01465 GB-s, each event rounded up to 128 MB, for at least 100 ms: 0.03125 GB-s × 1,000,000 = 31,250 GB-s \

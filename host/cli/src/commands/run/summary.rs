@@ -57,6 +57,7 @@ impl Summary {
             self.events.iter_mut().filter_map(|ended| ended.outcome.as_mut().ok()).collect();
         let known: f64 = reports.iter().filter_map(|report| Some(report.used?.cpu_seconds)).sum();
         let share = (all.as_secs_f64() - known).max(0.0) / reports.len().max(1) as f64;
+        let share = (share * 1e9).round() / 1e9;
         for report in &mut reports {
             report.add(Used { cpu_beside_seconds: Some(share), ..Used::default() });
         }
