@@ -15,6 +15,7 @@ macro_rules! say {
 #[cfg(feature = "warehouse")]
 mod analysis;
 mod commands;
+mod cost;
 mod log;
 mod objects;
 mod page;

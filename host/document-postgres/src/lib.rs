@@ -25,6 +25,7 @@ use postgres::{Client, Statement};
 use wasmill_postgres::Server;
 use wasmill_runtime::documents::{Document, DocumentCounts, Documents, ReadDocuments};
 use wasmill_runtime::failure::Failure;
+use wasmill_runtime::metering;
 use wasmill_runtime::permits::Permits;
 use wasmill_runtime::plan::PostgresPlan;
 
@@ -174,6 +175,7 @@ impl Postgres {
 
 impl Documents for Postgres {
     fn upsert_batch(&self, collection: &str, pipeline: i64, documents: &[Document]) -> Result<DocumentCounts, Failure> {
+        metering::give(documents);
         let counts = self.with(|connection| match documents {
             [] => table::ensure(&mut connection.client, &self.plan, collection).map(|()| Default::default()),
             documents => write::write(connection, &self.clock, collection, pipeline, documents),

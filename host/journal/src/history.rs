@@ -9,12 +9,21 @@ use crate::event::Sequence;
 use crate::journal::{Journal, JournalError};
 use crate::sql::{Db, Row, values};
 
+/// Who works on events that were run without being accepted.
+const BY_COMMAND: &str = "wasmill run";
+
+/// How many of those are remembered: `wasmill run` is no service that would look after what is old.
+const MOST_RUNS: i64 = 10_000;
+
+/// The most that are recorded at once.
+const AT_ONCE: usize = 1000;
+
 /// An attempt at an event.
 #[derive(Debug, Clone, Serialize)]
 pub struct Run {
     /// The event.
     pub event: String,
-    /// From 1 on.
+    /// From 1 on; 0 if `wasmill run` made it.
     pub attempt: u32,
     /// Who worked on it.
     pub worker: String,
@@ -24,12 +33,27 @@ pub struct Run {
     pub started: i64,
     /// None while it runs.
     pub ended: Option<i64>,
-    /// `done`, `retried`, `dead`, `released` or `expired`; none while it runs.
+    /// `done`, `retried`, `dead`, `released` or `expired`, of `wasmill run` `done` or `failed`; none while it runs.
     pub outcome: Option<String>,
     /// Why it came to nothing.
     pub reason: Option<String>,
     /// What each step did.
     pub report: Option<Box<RawValue>>,
+}
+
+/// An event that was run without being accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// The event.
+    pub event: EventId,
+    /// The digest of what was done with it.
+    pub plan: String,
+    /// In microseconds since 1970-01-01T00:00:00Z.
+    pub started: i64,
+    /// In microseconds since 1970-01-01T00:00:00Z.
+    pub ended: i64,
+    /// What each step did, as JSON; or why it came to nothing.
+    pub outcome: Result<String, String>,
 }
 
 /// How the events of a journal stand.
@@ -116,13 +140,44 @@ impl Journal {
     pub async fn runs(&self, event: Option<&str>, limit: u32) -> Result<Vec<Run>, JournalError> {
         let event = event.map(str::to_owned);
         self.read(move |db, pipeline| {
-            let select = "SELECT e.id, a.number, a.worker, a.plan, a.started, a.ended, a.outcome, a.reason, a.report
+            let select = "SELECT e.id AS event, a.number AS attempt, a.worker, a.plan, a.started, a.ended, a.outcome, a.reason, a.report
                 FROM attempts a JOIN events e ON e.sequence = a.event
-                WHERE e.pipeline = $1 AND e.id = coalesce($2, e.id) ORDER BY a.started DESC, a.number DESC LIMIT $3";
-            let rows = db.query(select, values![pipeline, event.as_deref(), limit])?;
+                WHERE e.pipeline = $1 AND e.id = coalesce($2, e.id)
+                UNION ALL
+                SELECT r.event, CAST(0 AS BIGINT), CAST($4 AS TEXT), r.plan, r.started, r.ended, r.outcome, r.reason, r.report
+                FROM runs r WHERE r.pipeline = $1 AND r.event = coalesce($2, r.event)
+                ORDER BY started DESC, attempt DESC LIMIT $3";
+            let rows = db.query(select, values![pipeline, event.as_deref(), limit, BY_COMMAND])?;
             rows.into_iter().map(|row| run(db, row)).collect()
         })
         .await
+    }
+
+    /// Records events that were run without being accepted. Only the last of all that were recorded so are remembered.
+    pub async fn record_runs(&self, runs: Vec<NewRun>) -> Result<(), JournalError> {
+        let mut runs = runs.into_iter().peekable();
+        while runs.peek().is_some() {
+            let some: Vec<NewRun> = runs.by_ref().take(AT_ONCE).collect();
+            self.write_on_the_way("record-runs", move |db, pipeline| {
+                for NewRun { event, plan, started, ended, outcome } in &some {
+                    let insert = "INSERT INTO runs (pipeline, event, plan, started, ended, outcome, reason, report)
+                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                    let (started, ended) = (started.saturating_add(db.skew()), ended.saturating_add(db.skew()));
+                    let (name, reason, report) = match outcome {
+                        Ok(report) => ("done", None, Some(report.as_str())),
+                        Err(reason) => ("failed", Some(reason.as_str()), None),
+                    };
+                    let (event, plan) = (event.as_str(), plan.as_str());
+                    db.execute(insert, values![pipeline, event, plan, started, ended, name, reason, report])?;
+                }
+                let forget = "DELETE FROM runs WHERE pipeline = $1 AND id <= (
+                    SELECT r.id FROM runs r WHERE r.pipeline = $1 ORDER BY r.id DESC LIMIT 1 OFFSET $2)";
+                db.execute(forget, values![pipeline, MOST_RUNS])?;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// How the events stand.

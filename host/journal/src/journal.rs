@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmill_runtime::event::{EventId, Object};
 use wasmill_runtime::manifest::Id;
+use wasmill_runtime::metering;
 use wasmill_runtime::plan::JournalPlan;
 use wasmill_runtime::sqlite::FileError;
 
@@ -218,7 +219,7 @@ impl Journal {
         self.writer.transact(name, false, self.on_the_way, move |db| work(db, &pipeline)).await
     }
 
-    /// The same for whoever is no task: it waits for the answer.
+    /// The same for whoever is no task: it waits for the answer, and what the work used is on its account.
     pub(crate) fn write_waiting<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -227,8 +228,14 @@ impl Journal {
         work: impl FnOnce(&mut dyn Db, &str) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let pipeline = self.pipeline.clone();
-        let answer = self.writer.begin(name, settles, durability, move |db| work(db, &pipeline))?;
-        answer.blocking_recv().unwrap_or(Err(JournalError::Closed))
+        let work = move |db: &mut dyn Db| {
+            let (done, used) = metering::metered(|| work(db, &pipeline));
+            Ok((done?, used))
+        };
+        let answer = self.writer.begin(name, settles, durability, work)?;
+        let (done, used) = answer.blocking_recv().unwrap_or(Err(JournalError::Closed))?;
+        metering::add(used);
+        Ok(done)
     }
 
     /// How durable is what is written on the way.

@@ -9,7 +9,8 @@ const AT_ONCE: i64 = 1000;
 impl Journal {
     /// Forgets events that ended before a time and left no dead letter, a bounded number of them; whether there may be
     /// more. Of events about objects only the attempts are forgotten: an object that is still there must be known. Of a
-    /// schedule the last event stays. Which rows of an event were written is forgotten with it.
+    /// schedule the last event stays. Which rows of an event were written is forgotten with it, and so are
+    /// runs without one.
     pub async fn prune(&self, before: i64) -> Result<bool, JournalError> {
         self.write("prune", move |db, pipeline| {
             let before = before.saturating_add(db.skew());
@@ -34,7 +35,9 @@ impl Journal {
                         AND NOT EXISTS (SELECT 1 FROM events e WHERE e.pipeline = w.pipeline AND e.id = w.event)
                     LIMIT $3)";
             let written = db.execute(written, values![pipeline, before, AT_ONCE])?;
-            Ok(attempts + events + written > 0)
+            let runs = "DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.pipeline = $1 AND r.started < $2 LIMIT $3)";
+            let runs = db.execute(runs, values![pipeline, before, AT_ONCE])?;
+            Ok(attempts + events + written + runs > 0)
         })
         .await
     }

@@ -1,10 +1,10 @@
 //! The tables, of both kinds of databases.
 
 /// The migrations of a file of SQLite.
-pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH];
+pub const SQLITE: &[&str] = &[FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH];
 
 /// The migrations of a database of PostgreSQL.
-pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND, POSTGRES_THIRD, POSTGRES_FOURTH];
+pub const POSTGRES: &[&str] = &[POSTGRES_FIRST, POSTGRES_SECOND, POSTGRES_THIRD, POSTGRES_FOURTH, POSTGRES_FIFTH];
 
 /// Times are microseconds since 1970-01-01T00:00:00Z.
 const FIRST: &str = "
@@ -228,6 +228,23 @@ const FIFTH: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+const SIXTH: &str = "
+    -- Events that were run without being accepted, by `wasmill run`.
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        pipeline TEXT NOT NULL,
+        event TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        started INTEGER NOT NULL,
+        ended INTEGER NOT NULL,
+        outcome TEXT NOT NULL CHECK (outcome IN ('done', 'failed')),
+        reason TEXT,
+        -- What each step did, as JSON.
+        report TEXT
+    ) STRICT;
+    CREATE INDEX runs_by_start ON runs (pipeline, started);
+";
+
 /// The same as what the first migrations of SQLite come to.
 const POSTGRES_FIRST: &str = "
     CREATE TABLE events (
@@ -410,4 +427,20 @@ const POSTGRES_FOURTH: &str = "
         source TEXT NOT NULL,
         PRIMARY KEY (pipeline, collection)
     );
+";
+
+/// The same as the sixth migration of SQLite.
+const POSTGRES_FIFTH: &str = "
+    CREATE TABLE runs (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        pipeline TEXT NOT NULL,
+        event TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        started BIGINT NOT NULL,
+        ended BIGINT NOT NULL,
+        outcome TEXT NOT NULL CHECK (outcome IN ('done', 'failed')),
+        reason TEXT,
+        report TEXT
+    );
+    CREATE INDEX runs_by_start ON runs (pipeline, started);
 ";

@@ -57,7 +57,7 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
     let (pipeline, place) = (Id::try_from("numbers".to_owned()).unwrap(), JournalPlan::Sqlite(file.clone()));
     drop(Journal::open(&place, &pipeline, Box::new(|| Ok(()))).unwrap());
     // As the first version left it: without what later ones added, and with what they dropped.
-    let back = "DROP TABLE contributions; DROP TABLE totals; DROP TABLE contributors; DROP TABLE total_rules;
+    let back = "DROP TABLE runs; DROP TABLE contributions; DROP TABLE totals; DROP TABLE contributors; DROP TABLE total_rules;
         DROP TABLE extracts; DROP TABLE sinks; DROP TABLE staged; DROP TABLE written; CREATE TABLE batches (number INTEGER) STRICT;
         DROP TABLE backfills; DROP INDEX events_that_wait; DROP INDEX backfills_that_wait;
         ALTER TABLE events DROP COLUMN trace; PRAGMA user_version = 1;

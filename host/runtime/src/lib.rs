@@ -14,6 +14,7 @@
 //! - [`event`]: what a pipeline runs for; [`documents`]: the embedded document database, one of our
 //!   files of [`sqlite`].
 //! - [`outbound`]: where functions may send requests, and what sends them.
+//! - [`metering`]: what events use that is paid for.
 //! - [`backoff`]: how long to wait before another attempt; [`permits`]: how many may do something at once.
 //! - [`crash`]: points at which tests end the process.
 //! - [`portable`]: whether a component runs on other hosts.
@@ -35,6 +36,7 @@ pub mod event;
 pub mod failure;
 pub mod function;
 pub mod manifest;
+pub mod metering;
 pub mod outbound;
 pub mod permits;
 pub mod pipeline;

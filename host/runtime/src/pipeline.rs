@@ -82,6 +82,11 @@ pub struct Step {
 }
 
 impl Pipeline {
+    /// The digest as journals have it.
+    pub fn digest_text(&self) -> String {
+        format!("{:016x}", self.digest)
+    }
+
     /// Compiles the functions, reads the tables, and starts every step once, so that whatever does not fit
     /// is found. Documents go to `database`. A plan whose tables are not all objects needs [`Pipeline::load_with`].
     pub fn load(engine: &Engine, plan: &Plan, database: Option<Arc<dyn Documents>>) -> Result<Self, Diagnostics> {

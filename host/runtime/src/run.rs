@@ -33,6 +33,7 @@ use crate::event::{Event, EventId};
 use crate::failure::Failure;
 use crate::function::ingest::{Ingest, Part};
 use crate::manifest::Id;
+use crate::metering::Tally;
 use crate::pipeline::Pipeline;
 use crate::rows::{Reject, Rows};
 
@@ -143,6 +144,20 @@ impl Pipeline {
         progress: &Progress,
         chunks: &mut ChunkSink<'_>,
     ) -> Result<EventReport, RunError> {
+        let tally = Tally::default();
+        let report = tally.of(|| self.run_counting(event, options, progress, chunks, &tally))?;
+        Ok(EventReport { used: Some(tally.total()), ..report })
+    }
+
+    /// The same; what other threads than this one use is added to `tally`.
+    fn run_counting(
+        &self,
+        event: &Event,
+        options: &RunOptions<'_>,
+        progress: &Progress,
+        chunks: &mut ChunkSink<'_>,
+        tally: &Tally,
+    ) -> Result<EventReport, RunError> {
         let started = Instant::now();
         let timeout = Timeout::new(options.timeout);
         let error = |what: &str, cause| RunError::Io { event: event.id.clone(), what: what.to_owned(), cause };
@@ -169,15 +184,17 @@ impl Pipeline {
             let to_collector = outcomes.clone();
             thread("ingest")
                 .spawn_scoped(scope, move || {
-                    let read = self.read_in_parts(event, object, options.skip, lanes, timeout, progress);
-                    hand_out(options.skip, read, &tickets, &batches, &to_collector);
+                    tally.of(|| {
+                        let read = self.read_in_parts(event, object, options.skip, lanes, timeout, progress);
+                        hand_out(options.skip, read, &tickets, &batches, &to_collector);
+                    });
                 })
                 .map_err(|err| error("cannot start a thread", err))?;
             for _ in 0..lanes {
                 let (incoming, outcomes) = (incoming.clone(), outcomes.clone());
                 let lane = Lane { pipeline: self, event, timeout, progress, ingest: None };
                 thread("lane")
-                    .spawn_scoped(scope, move || lane.work(options, &incoming, &outcomes))
+                    .spawn_scoped(scope, move || tally.of(|| lane.work(options, &incoming, &outcomes)))
                     .map_err(|err| error("cannot start a thread", err))?;
             }
             drop((incoming, outcomes));

@@ -18,6 +18,7 @@ use crate::capability::{clock, documents, http, io, objects, settings};
 use crate::engine::{Engine, TICK};
 use crate::event::Event;
 use crate::failure::{Cause, Failure, Fault};
+use crate::metering;
 use crate::rows::{self, Reject, cut};
 
 /// The most that one answer of a function may hold, in bytes.
@@ -132,9 +133,11 @@ impl Sandbox {
         Self::with(engine, limits, grants, wasi, time)
     }
 
-    /// A sandbox of an adapter, which knows what time it is.
+    /// A sandbox of an adapter, which knows what time it is. What its memory comes to over time, whoever calls it counts.
     pub fn of_adapter(engine: &Engine, limits: Limits, grants: Grants) -> Self {
-        Self::with(engine, limits, grants, WasiCtxBuilder::new(), EventTime::default())
+        let mut sandbox = Self::with(engine, limits, grants, WasiCtxBuilder::new(), EventTime::default());
+        sandbox.store.data_mut().memory.since = None;
+        sandbox
     }
 
     fn with(engine: &Engine, limits: Limits, mut grants: Grants, mut wasi: WasiCtxBuilder, time: EventTime) -> Self {
@@ -143,7 +146,8 @@ impl Sandbox {
         let opened = Opened::default();
         let standard = |stream| Standard { stream, output: output.clone(), opened: opened.clone() };
         let wasi = wasi.stdin(standard(Stream::In)).stdout(standard(Stream::Out)).stderr(standard(Stream::Err)).build();
-        let memory = MemoryLimit { limit: limits.memory, used: 0, growing: 0, denied: false };
+        let memory =
+            MemoryLimit { limit: limits.memory, used: 0, growing: 0, denied: false, since: Some(Instant::now()) };
         let mut table = ResourceTable::new();
         table.set_max_capacity(HELD_LIMIT);
         let mut store = Store::new(engine.inner(), State { wasi, table, grants, memory, until: Instant::now() });
@@ -220,6 +224,11 @@ impl Sandbox {
         (self.store.data().memory.used as u64, self.printed())
     }
 
+    /// How much memory the function has, in bytes.
+    pub fn memory(&self) -> usize {
+        self.store.data().memory.used
+    }
+
     /// The first setting that the function asked for.
     pub fn setting_asked(&self) -> Option<&str> {
         self.store.data().grants.settings.asked.as_deref()
@@ -290,6 +299,17 @@ struct MemoryLimit {
     /// By how much the memory that grows at the moment was allowed to.
     growing: usize,
     denied: bool,
+    /// Since when it is there, if it is counted.
+    since: Option<Instant>,
+}
+
+/// What it came to is known when it goes.
+impl Drop for MemoryLimit {
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            metering::held(self.used, since.elapsed());
+        }
+    }
 }
 
 impl ResourceLimiter for MemoryLimit {

@@ -22,8 +22,20 @@ where
             return reporter.finish(None);
         }
     };
-    let mut reporter = Reporter::new(file, &text);
-    let value = parse(&text, &mut reporter).and_then(|typed| check(typed, &text, &mut reporter));
+    read_text(file, &text, check)
+}
+
+/// The same of a file whose text is known.
+pub fn read_text<T, V>(
+    file: &Path,
+    text: &str,
+    check: impl FnOnce(T, &str, &mut Reporter) -> Option<V>,
+) -> Result<V, Diagnostics>
+where
+    T: DeserializeOwned + JsonSchema,
+{
+    let mut reporter = Reporter::new(file, text);
+    let value = parse(text, &mut reporter).and_then(|typed| check(typed, text, &mut reporter));
     reporter.finish(value)
 }
 

@@ -11,6 +11,7 @@ use wasmill_journal::letters::Letter;
 use wasmill_journal::staging::{Origin, Staged};
 use wasmill_runtime::event::{Event, Object};
 use wasmill_runtime::failure::Failure;
+use wasmill_runtime::metering;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::run::{Chunk, EventReport, Progress, RunError, RunOptions};
 
@@ -105,10 +106,13 @@ pub fn attempt(bench: &Bench<'_>, job: &Job) -> Outcome {
         beside: VecDeque::new(),
     };
     let outcome = pipeline.run_here(&job.event, &options, &Progress::default(), &mut |chunk| teller.take(chunk));
-    match outcome.map(|report| (report, teller.finish())) {
-        Ok((report, Ok(staged))) => Outcome::Done { report: Box::new(report), letters: teller.letters, staged },
-        Ok((_, Err(_))) if held.is_lost() => Outcome::Lost,
-        Ok((_, Err(err))) => failed(unstaged(&job.event, err)),
+    match outcome.map(|report| (report, metering::metered(|| teller.finish()))) {
+        Ok((mut report, (Ok(staged), used))) => {
+            report.add(used);
+            Outcome::Done { report: Box::new(report), letters: teller.letters, staged }
+        }
+        Ok((_, (Err(_), _))) if held.is_lost() => Outcome::Lost,
+        Ok((_, (Err(err), _))) => failed(unstaged(&job.event, err)),
         Err(_) if held.is_lost() => Outcome::Lost,
         Err(err) => failed(err),
     }

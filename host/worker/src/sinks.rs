@@ -17,6 +17,7 @@ use roaring::RoaringTreemap;
 use wasmill_journal::staging::{Known, Origin, Staged, Written};
 use wasmill_journal::{Journal, JournalError, Lease};
 use wasmill_runtime::manifest::{Id, SinkMode};
+use wasmill_runtime::metering::{self, Used};
 use wasmill_runtime::rows::{Rows, without_numbers};
 use wasmill_runtime::sink::{BoundSink, Sink};
 
@@ -129,7 +130,7 @@ impl<'a> Staging<'a> {
     /// The same on a thread of its own, while more rows come. The journal is to hear of what is flushed in this order.
     pub fn flush_beside(&mut self) -> io::Result<Flush> {
         let taken = self.taken()?;
-        let stage = move || taken.into_iter().map(Taken::stage).collect();
+        let stage = move || metering::metered(|| taken.into_iter().map(Taken::stage).collect());
         let thread = std::thread::Builder::new().name("stage".to_owned());
         Ok(Flush(thread.spawn(stage)?))
     }
@@ -184,7 +185,7 @@ impl Taken {
 }
 
 /// Rows that are being staged.
-pub struct Flush(JoinHandle<io::Result<Vec<Staged>>>);
+pub struct Flush(JoinHandle<(io::Result<Vec<Staged>>, Used)>);
 
 impl Flush {
     /// How many there should be at once: each has as many rows in memory as do not wait for more.
@@ -192,9 +193,11 @@ impl Flush {
         std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 3))
     }
 
-    /// Waits for it.
+    /// Waits for it; what it used is on the account of who waits.
     pub fn wait(self) -> io::Result<Vec<Staged>> {
-        self.0.join().unwrap_or_else(|_| Err(io::Error::other("a thread that staged rows panicked")))
+        let (staged, used) = self.0.join().map_err(|_| io::Error::other("a thread that staged rows panicked"))?;
+        metering::add(used);
+        staged
     }
 }
 

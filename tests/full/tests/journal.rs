@@ -2,6 +2,8 @@
 
 #[path = "../../../host/journal/tests/common/machine.rs"]
 mod machine;
+#[path = "../../../host/journal/tests/common/runs.rs"]
+mod runs;
 #[path = "../../../host/journal/tests/common/postgres.rs"]
 mod server;
 #[path = "../../../host/journal/tests/common/totals.rs"]
@@ -46,6 +48,18 @@ fn totals_are_of_what_is_newest_whatever_happens() {
         Ok(())
     });
     outcome.unwrap_or_else(|err| panic!("{err}"));
+}
+
+#[test]
+fn runs_are_listed_among_attempts_and_the_last_of_many_are_remembered() {
+    let server = Postgres::start();
+    let (place, pipeline) = (JournalPlan::Postgres(server.url()), Id::try_from("runs".to_owned()).unwrap());
+    let open = || Journal::open_by(Clock::Ours, &place, &pipeline, Box::new(|| Ok(()))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(open().counts()).unwrap();
+    // As the fourth version left it.
+    server.sql("DROP TABLE wasmill.runs; UPDATE wasmill.version SET number = 4");
+    runs::are_listed_among_attempts(&open());
 }
 
 #[test]

@@ -87,7 +87,7 @@ struct Start {
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-fn moment(text: &str) -> Result<i64, String> {
+pub fn moment(text: &str) -> Result<i64, String> {
     let date = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0));
     match (date, DateTime::parse_from_rfc3339(text)) {
         (Some(date), _) => Ok(date.and_utc().timestamp_micros()),

@@ -4,6 +4,7 @@ mod access;
 mod backfill;
 mod bake;
 mod compose;
+mod cost;
 mod dead_letters;
 mod documents;
 mod graph;
@@ -51,6 +52,7 @@ enum Command {
     Run(run::Run),
     Up(up::Up),
     Runs(runs::Runs),
+    Cost(cost::Cost),
     Backfill(backfill::Backfill),
     DeadLetters(dead_letters::DeadLetters),
     Test(test::Test),
@@ -81,6 +83,7 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Up(command) => command.run(),
             Command::Runs(command) => command.run(),
+            Command::Cost(command) => command.run(),
             Command::Backfill(command) => command.run(),
             Command::DeadLetters(command) => command.run(),
             Command::Test(command) => command.run(),

@@ -14,11 +14,13 @@ use clap::Args;
 use wasmill_journal::Journal;
 use wasmill_runtime::documents::Documents;
 use wasmill_runtime::event::Event;
+use wasmill_runtime::metering;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::{ExtractPlan, Plan};
 use wasmill_runtime::run::RunOptions;
 use wasmill_runtime::store::Location;
 
+use super::runs::wait;
 use super::{Exit, Format, PipelineArgs};
 use crate::objects::objects;
 use crate::session::Session;
@@ -92,7 +94,7 @@ impl Run {
             }
         }
         let tables = match (&self.until, self.dry_run) {
-            (None, false) => Tables::open(&session.plan, &pipeline, journal)?,
+            (None, false) => Tables::open(&session.plan, &pipeline, journal.clone())?,
             _ => Tables::none()?,
         };
         let until = match (&self.until, &self.out) {
@@ -117,7 +119,7 @@ impl Run {
         for (table, reject) in &pipeline.table_rejects {
             rejects.take(None, &format!("tables.{table}"), reject)?;
         }
-        let start_up = started.elapsed();
+        let (start_up, cpu) = (started.elapsed(), metering::cpu_of_all());
         let mut summary = Summary::new(&pipeline, start_up);
         let runner = Runner { pipeline: &pipeline, options, tables: &tables, shows: self.format == Format::Text };
         // What was done is committed and told of, whatever else could not be.
@@ -132,6 +134,10 @@ impl Run {
             sweep(database.as_deref());
         }
         let committed = tables.commit();
+        summary.share(metering::cpu_of_all().saturating_sub(cpu));
+        if !self.dry_run && self.until.is_none() {
+            record(&session.plan, &pipeline, journal, &summary);
+        }
         summary.print(&rejects, self.format)?;
         ran.and(committed)?;
         if self.dry_run {
@@ -168,6 +174,19 @@ fn sweep(database: Option<&dyn Documents>) {
                 return;
             }
         }
+    }
+}
+
+/// Has the journal remember what was run, for `wasmill runs` and `wasmill cost`. The run was what it was if that fails.
+fn record(plan: &Plan, pipeline: &Pipeline, journal: Option<Arc<Journal>>, summary: &Summary) {
+    let open = || Journal::open(&plan.journal, &plan.name, Box::new(|| Ok(()))).map(Arc::new);
+    let record = || {
+        let journal = journal.map_or_else(open, Ok)?;
+        wait(journal.record_runs(summary.runs(&pipeline.digest_text())))??;
+        anyhow::Ok(())
+    };
+    if let Err(err) = record() {
+        eprintln!("warning: what was run is not recorded: {err:#}");
     }
 }
 

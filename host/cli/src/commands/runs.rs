@@ -7,14 +7,16 @@ use chrono::DateTime;
 use clap::{Args, Subcommand};
 use wasmill_journal::Journal;
 use wasmill_journal::history::Run;
+use wasmill_runtime::metering::Used;
 use wasmill_runtime::plan;
 use wasmill_runtime::run::EventReport;
 use wasmill_worker::clock;
 
 use super::run::table;
 use super::{Exit, Format};
+use crate::text::{counted, significant};
 
-/// Look at what `wasmill up` did, attempt by attempt.
+/// Look at what `wasmill up` and `wasmill run` did, attempt by attempt.
 #[derive(Debug, Args)]
 pub struct Runs {
     #[command(subcommand)]
@@ -119,11 +121,33 @@ pub fn time(micros: i64) -> String {
 }
 
 fn line(run: &Run) -> String {
-    let Run { event, attempt, outcome, reason, started, ended, .. } = run;
+    let Run { event, attempt, worker, outcome, reason, started, ended, .. } = run;
     let outcome = outcome.as_deref().unwrap_or("running");
     let seconds = ended.map_or_else(String::new, |ended| format!("{:.3} s", (ended - started) as f64 / 1e6));
     let reason = reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or_default();
-    format!("{}  {outcome:<8} {seconds:>10}  {event} attempt {attempt}  {reason}", time(*started)).trim_end().to_owned()
+    let how = if *attempt == 0 { format!("by {worker}") } else { format!("attempt {attempt}") };
+    format!("{}  {outcome:<8} {seconds:>10}  {event} {how}  {reason}", time(*started)).trim_end().to_owned()
+}
+
+/// What was used that is paid for, but for what was not.
+fn spent(used: &Used) -> String {
+    let Used { cpu_seconds, cpu_beside_seconds, memory_gb_seconds, .. } = used;
+    let cpu = significant(cpu_seconds + cpu_beside_seconds.unwrap_or_default());
+    let mut text = format!("used {cpu} s of CPU, {} GB-s of memory", significant(*memory_gb_seconds));
+    for (number, one, many) in [
+        (used.store_bytes, "byte of stores", "bytes of stores"),
+        (used.store_reads, "request to stores", "requests to stores"),
+        (used.requests, "HTTP request", "HTTP requests"),
+        (used.documents, "document", "documents"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {}", counted(number, one, many)));
+        }
+    }
+    if used.request_units > 0.0 {
+        text.push_str(&format!(", {} request units", significant(used.request_units)));
+    }
+    text
 }
 
 /// A run with all that is known of it.
@@ -137,6 +161,9 @@ fn described(run: &Run) -> Result<String> {
     let Some(report) = report else { return Ok(text) };
     let report: EventReport = serde_json::from_str(report.get())?;
     text.push_str(&table(&report.steps));
+    if let Some(used) = &report.used {
+        text.push_str(&format!("  {}\n", spent(used)));
+    }
     for step in report.steps.iter().filter(|step| !step.usage.printed.is_empty()) {
         text.push_str(&format!("  {} printed:\n", step.id));
         step.usage.printed.lines().for_each(|line| text.push_str(&format!("    {line}\n")));

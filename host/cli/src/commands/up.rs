@@ -470,7 +470,7 @@ impl Common {
         delivery.concurrency = delivery.concurrency.min(pipeline.most_events());
         let terms = Arc::new(Terms {
             worker: self.worker.clone(),
-            plan: format!("{:016x}", pipeline.digest),
+            plan: pipeline.digest_text(),
             lease: micros(delivery.lease),
             most_deaths: delivery.faults.saturating_mul(DEATHS),
         });

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
+use crate::metering;
 use crate::outbound::{Client, Outbound, SendError, Times};
 
 /// How many requests of a sandbox may be on their way at once, with the answers that it has not done with.
@@ -111,6 +112,7 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Io), Error>> + Send> {
         let Self { client, until, noted, free } = self.clone();
         noted.any.store(true, Ordering::Relaxed);
+        metering::count(|account| account.requests += 1);
         Box::new(async move {
             let Ok(permit) = free.try_acquire_owned() else { return Err(Error::ConnectionLimitReached) };
             let left = until.saturating_duration_since(Instant::now());

@@ -14,6 +14,7 @@ use crate::bindings::imports::wasmill::pipeline::objects::{self, Host, HostSourc
 use crate::bindings::imports::wasmill::pipeline::types::Failure;
 use crate::capability::io::{BoundedIo, HasIo};
 use crate::event::{Event, Object};
+use crate::metering;
 use crate::store::{Found, Location, RemoteObject};
 
 /// The most that one read gives, in bytes, whatever the function asks for.
@@ -85,6 +86,7 @@ impl OpenObject {
                 let mut bytes = vec![0; len as usize];
                 // A file that shrank while it was read is not the object that the event was about.
                 file.read_exact_at(&mut bytes, offset)?;
+                metering::count(|account| account.store_bytes += len);
                 bytes
             }
             Content::Remote(object) => object.read(offset, len, until)?,

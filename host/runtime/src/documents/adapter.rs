@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use wasmtime::component::InstancePre;
@@ -17,6 +17,7 @@ use crate::capability::http::HttpCtx;
 use crate::capability::settings::SettingsCtx;
 use crate::engine::{ADAPTERS, Engine, THREAD_STACK};
 use crate::failure::Failure;
+use crate::metering;
 use crate::outbound::{Client, Outbound};
 use crate::permits::Permits;
 use crate::sandbox::{self, Grants, Limits, Sandbox, State};
@@ -120,11 +121,15 @@ impl Adapter {
             None => self.start(pipeline)?,
         };
         let guest = instance.function.wasmill_pipeline_documents();
+        let started = Instant::now();
         let written = instance.sandbox.ask(|store| guest.call_upsert_batch(store, collection, &documents));
+        metering::held(instance.sandbox.memory(), started.elapsed());
         if !matches!(written, Err(Failure::Fault(_))) {
             self.idle().push(instance);
         }
-        written.map(DocumentCounts::from)
+        let counts = written.map(DocumentCounts::from)?;
+        metering::count(|account| account.request_units += counts.charge);
+        Ok(counts)
     }
 
     /// An instance for a pipeline, if there is one; one for another, before that was changed, makes room for it.
@@ -146,12 +151,15 @@ impl Adapter {
 
 impl Documents for Adapter {
     fn upsert_batch(&self, collection: &str, pipeline: i64, documents: &[Document]) -> Result<DocumentCounts, Failure> {
+        metering::give(documents);
         // A function's call may be on the stack already, and is no place for another's.
-        let call = || self.permits.with(|| self.call(collection, pipeline, documents));
+        let call = || metering::metered(|| self.permits.with(|| self.call(collection, pipeline, documents)));
         thread::scope(|scope| {
             let thread = thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, call);
             let thread = thread.map_err(|err| Failure::Retry(format!("cannot start a thread: {err}")))?;
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let (written, used) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            metering::add(used);
+            written
         })
     }
 }

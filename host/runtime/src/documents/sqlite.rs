@@ -23,6 +23,7 @@ use super::query::Field;
 use super::{Document, DocumentCounts, Documents, ReadDocuments, Stored};
 use crate::crash;
 use crate::failure::Failure;
+use crate::metering;
 use crate::sqlite::{self, FileError, Format};
 
 /// What a document database's file is.
@@ -333,6 +334,7 @@ impl Documents for Database {
         if documents.is_empty() {
             return Ok(DocumentCounts::default());
         }
+        metering::give(documents);
         self.upsert_batch(collection, pipeline, documents).map_err(failed)
     }
 

@@ -138,6 +138,7 @@ impl<'a> Collector<'a> {
             steps: steps
                 .map(|(step, (counts, usage))| StepReport { id: step.id.clone(), kind: step.kind, counts, usage })
                 .collect(),
+            used: None,
             sinks: self
                 .pipeline
                 .sinks

@@ -1,6 +1,6 @@
 //! What a run did, in numbers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use crate::documents::DocumentCounts;
 use crate::event::EventId;
 use crate::function::Kind;
 use crate::manifest::Id;
+use crate::metering::Used;
 use crate::run::usage::Usage;
 
 /// What a step did.
@@ -66,6 +67,9 @@ pub struct EventReport {
     pub elapsed: Duration,
     /// What each step did, in the order of the manifest.
     pub steps: Vec<StepReport>,
+    /// What all of it used; none of an event of an older Wasmill, which did not count it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
     /// What each sink was given, in the order of the manifest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkReport>,
@@ -84,6 +88,16 @@ impl EventReport {
     /// Rows that were read, good or bad.
     pub fn rows(&self) -> u64 {
         self.steps.first().map_or(0, |step| step.counts.rows_in)
+    }
+
+    /// Adds what was used besides, for the same event.
+    pub fn add(&mut self, used: Used) {
+        *self.used.get_or_insert_default() += used;
+    }
+
+    /// When the first call of a function began.
+    pub fn began(&self) -> Option<SystemTime> {
+        self.steps.iter().filter_map(|step| Some(step.usage.between?.0)).min()
     }
 
     /// Rows that were rejected, by any step.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::report::seconds;
+use crate::metering::cpu;
 
 /// The most that is kept of what a step printed for an event, in bytes. The end of it matters most.
 const PRINTED_LIMIT: usize = 4096;
@@ -77,12 +77,6 @@ impl Meter {
             ..Usage::default()
         }
     }
-}
-
-/// The time that this thread has had of a processor.
-fn cpu() -> Duration {
-    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use url::{Position, Url};
 use wasmtime_wasi::runtime::in_tokio;
 
 use super::{Found, Location};
+use crate::metering;
 
 /// What the variables begin with that clouds keep credentials and settings in. Others are none of theirs, whatever they say.
 const VARIABLES: [&str; 4] = ["AWS_", "AZURE_", "GOOGLE_", "IDENTITY_ENDPOINT"];
@@ -158,6 +159,7 @@ impl RemoteObject {
     /// Opens the object at a URL. It waits for the store: not to be called where others wait.
     pub fn open(url: &Url) -> Result<Self> {
         let (client, path) = client(url)?;
+        metering::count(|account| account.store_reads += 1);
         let meta = in_tokio(in_time(url, client.head(&path)))?;
         let found = found(Location::Url(url.clone()), &meta);
         Ok(Self {
@@ -235,6 +237,7 @@ impl RemoteObject {
             return Err(Error::new(ErrorKind::TimedOut, "the store gave no answer in time"));
         };
         let bytes = bytes.map_err(Error::other)??;
+        metering::count(|account| account.store_bytes += bytes.len() as u64);
         let next = offset + bytes.len() as u64;
         if goes_on && next < self.found.size {
             self.ahead = Some((next, self.begin(next, AHEAD)));
@@ -250,6 +253,7 @@ impl RemoteObject {
             if_match: self.version.clone(),
             ..GetOptions::default()
         };
+        metering::count(|account| account.store_reads += 1);
         tokio::spawn(async move { in_time(&url, async { client.get_opts(&path, options).await?.bytes().await }).await })
     }
 }

@@ -12,6 +12,7 @@ use wasmill_runtime::documents::Documents;
 use wasmill_runtime::engine::THREAD_STACK;
 use wasmill_runtime::event::Event;
 use wasmill_runtime::manifest::SinkMode;
+use wasmill_runtime::metering;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::ExtractPlan;
 use wasmill_runtime::rows::Reject;
@@ -191,13 +192,15 @@ impl Runner<'_> {
         progress: &Progress,
         reject: &mut (dyn FnMut(&str, &Reject) -> std::io::Result<()> + Send),
     ) -> Ended {
-        let report = run(self.pipeline, event, options, progress, &mut |chunk| {
+        let mut report = run(self.pipeline, event, options, progress, &mut |chunk| {
             if let Some(tables) = &mut tables {
                 tables.take(&chunk.sunk)?;
             }
             chunk.rejects.iter().try_for_each(|(step, rejected)| reject(step.as_str(), rejected))
         })?;
-        let rows = tables.map(EventTables::end).transpose().map_err(|err| unstaged(event, err))?;
+        let (rows, used) = metering::metered(|| tables.map(EventTables::end).transpose());
+        let rows = rows.map_err(|err| unstaged(event, err))?;
+        report.add(used);
         Ok((report, rows))
     }
 

@@ -1,15 +1,18 @@
 //! What a run did, for people and for programs.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use wasmill_runtime::event::Event;
+use wasmill_journal::history::NewRun;
+use wasmill_runtime::event::{Event, EventId};
 use wasmill_runtime::function::Kind;
+use wasmill_runtime::metering::Used;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::rows::Reject;
 use wasmill_runtime::run::{EventReport, RunError, SinkReport, StepReport};
+use wasmill_worker::clock;
 
 use super::rejects::{OfStep, Rejects};
 use super::{Exit, Format};
@@ -23,7 +26,17 @@ pub struct Summary {
     pipeline: String,
     start_up: Duration,
     started: Instant,
-    events: Vec<(String, Result<EventReport, RunError>)>,
+    events: Vec<Ended>,
+}
+
+/// An event that ended.
+struct Ended {
+    id: EventId,
+    /// What it was about.
+    object: String,
+    /// When, in microseconds since 1970-01-01T00:00:00Z.
+    at: i64,
+    outcome: Result<EventReport, RunError>,
 }
 
 impl Summary {
@@ -34,12 +47,39 @@ impl Summary {
 
     /// Adds what became of an event.
     pub fn add(&mut self, event: &Event, outcome: Result<EventReport, RunError>) {
-        self.events.push((event.name(), outcome));
+        self.events.push(Ended { id: event.id.clone(), object: event.name(), at: clock::now(), outcome });
+    }
+
+    /// Shares among the events that are done what processors did since the first event and no event accounts for; `all` is how
+    /// long they worked since then.
+    pub fn share(&mut self, all: Duration) {
+        let mut reports: Vec<&mut EventReport> =
+            self.events.iter_mut().filter_map(|ended| ended.outcome.as_mut().ok()).collect();
+        let known: f64 = reports.iter().filter_map(|report| Some(report.used?.cpu_seconds)).sum();
+        let share = (all.as_secs_f64() - known).max(0.0) / reports.len().max(1) as f64;
+        let share = (share * 1e9).round() / 1e9;
+        for report in &mut reports {
+            report.add(Used { cpu_beside_seconds: Some(share), ..Used::default() });
+        }
+    }
+
+    /// The events, as the journal remembers them; `plan` is the digest of what was done with them.
+    pub fn runs(&self, plan: &str) -> Vec<NewRun> {
+        let run = |Ended { id, at, outcome, .. }: &Ended| {
+            let began = outcome.as_ref().ok().and_then(EventReport::began);
+            let began = began.and_then(|began| began.duration_since(UNIX_EPOCH).ok()).map(clock::micros);
+            let outcome = match outcome {
+                Ok(report) => Ok(json!(report).to_string()),
+                Err(err) => Err(err.to_string()),
+            };
+            NewRun { event: id.clone(), plan: plan.to_owned(), started: began.unwrap_or(*at), ended: *at, outcome }
+        };
+        self.events.iter().map(run).collect()
     }
 
     /// How the program should end.
     pub fn exit(&self, rejects: &Rejects) -> Exit {
-        let failed = self.events.iter().any(|(_, outcome)| outcome.is_err());
+        let failed = self.events.iter().any(|ended| ended.outcome.is_err());
         if failed || rejects.count > 0 { Exit::Failures } else { Exit::Done }
     }
 
@@ -49,8 +89,8 @@ impl Summary {
             Format::Text => say!("{}", self.text(rejects)?.trim_end())?,
             Format::Json => say!("{}", self.json(rejects))?,
         }
-        for (_, outcome) in &self.events {
-            if let Err(err) = outcome {
+        for ended in &self.events {
+            if let Err(err) = &ended.outcome {
                 eprintln!("error: {err}");
             }
         }
@@ -59,8 +99,8 @@ impl Summary {
 
     fn text(&self, rejects: &Rejects) -> Result<String> {
         let mut text = String::new();
-        let done = self.events.iter().filter_map(|(object, outcome)| Some((object, outcome.as_ref().ok()?)));
-        for (object, _) in self.events.iter().filter(|(_, outcome)| outcome.is_err()) {
+        let done = self.events.iter().filter_map(|ended| Some((&ended.object, ended.outcome.as_ref().ok()?)));
+        for Ended { object, .. } in self.events.iter().filter(|ended| ended.outcome.is_err()) {
             writeln!(text, "{object}: failed")?;
         }
         let together = (self.events.len() > MOST).then(|| self.together(done.clone().map(|(_, report)| report)));
@@ -126,9 +166,10 @@ impl Summary {
     /// The reports of many events as one, with how many they are; none if there are none.
     fn together<'r>(&self, mut reports: impl Iterator<Item = &'r EventReport>) -> Option<(String, EventReport)> {
         let (mut all, mut events) = (reports.next()?.clone(), 1);
-        for EventReport { bytes, steps, sinks, .. } in reports {
+        for EventReport { bytes, steps, sinks, used, .. } in reports {
             events += 1;
             all.bytes += bytes;
+            all.add(used.unwrap_or_default());
             for (all, step) in all.steps.iter_mut().zip(steps) {
                 all.counts += step.counts;
                 all.usage.add(&step.usage);
@@ -143,7 +184,7 @@ impl Summary {
     }
 
     fn json(&self, rejects: &Rejects) -> Value {
-        let events = self.events.iter().map(|(object, outcome)| match outcome {
+        let events = self.events.iter().map(|Ended { object, outcome, .. }| match outcome {
             Ok(report) => {
                 let mut value = json!(report);
                 if let Some(fields) = value.as_object_mut() {
