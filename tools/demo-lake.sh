@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # The demo with planes and airlines from a PostgreSQL of its own, and the weather and the flights in tables of Delta Lake. With
-# `reports` it stays up, and shows reports of them until Ctrl-C.
+# `reports` it stays up, and shows reports of them until Ctrl-C; what follows goes to `wasmill up`. Tests give it a program and a
+# copy of the manifests, WASMILL_PROGRAM and MANIFESTS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-here=manifests/flights-lake
+here=${MANIFESTS:-manifests}/flights-lake
+wasmill=${WASMILL_PROGRAM:-bin/wasmill}
 port=54313
 programs=$(tools/postgres.sh)
 folder=$(mktemp -d)
@@ -39,19 +41,19 @@ SQL
 sql -c '\copy airlines FROM STDIN (FORMAT csv, HEADER)' <manifests/flights/data/airlines.csv
 zcat manifests/flights/data/planes.csv.gz | sql -c "\\copy planes FROM STDIN (FORMAT csv, HEADER, NULL 'NA')"
 
-bin/wasmill run $here/weather.toml
+"$wasmill" run "$here/weather.toml"
 if [ "${1:-}" = reports ]; then
-  echo "open http://127.0.0.1:8080/reports when it says that it is there; Ctrl-C ends it" >&2
-  # A job of its own gets Ctrl-C by itself, before the database.
-  bin/wasmill up $here --access $here/access.toml || true
+  shift
+  echo "a page of reports opens with the address below; Ctrl-C ends it" >&2
+  "$wasmill" up "$here" --access "$here/access.toml" "$@" || true
   exit
 fi
 status=0
-bin/wasmill run $here || status=$?
+"$wasmill" run "$here" || status=$?
 # 1 means rejected rows, which this data has; anything above is a failure.
 [ "$status" -le 1 ] || exit "$status"
 echo
-bin/wasmill tables list $here
+"$wasmill" tables list "$here"
 echo
 echo "Next: bin/wasmill tables history $here/.wasmill/lake/flights"
 echo "      make reports"

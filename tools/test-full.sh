@@ -58,6 +58,13 @@ WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wa
   DOCUMENTS_NODE=$documents_node DOCUMENTS_PYTHON=$documents_python \
   cargo test --workspace --features wasmill/warehouse --test lake --test tables --test extracts --test sink_postgres --test query --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
 
+# Real clients of PostgreSQL's protocol, in the clear and encrypted.
+tools/step.sh "PostgreSQL's clients" tools/wire.sh wasmill --differences tests/wire/differences.txt
+tools/step.sh "PostgreSQL's clients, encrypted" tools/wire.sh wasmill-tls --only psql -k TLS
+
+# The page of reports, on the flights in a lake.
+tools/test-reports.sh
+
 # Whether documents are answered as the description for clients says.
 python3 tests/api/check.py "$WASMILL_PROGRAM" "$(tools/python.sh api tests/api/requirements.txt)/schemathesis"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests/wire/run.py with the clients that it needs, from Debian's packages and Python's: tools/wire.sh [OPTIONS] HOST PORT
 # With `reference` as the first word, against a real PostgreSQL: tools/wire.sh reference [OPTIONS]
-# With `wasmill`, against one that is started for it, WASMILL_PROGRAM: tools/wire.sh wasmill [OPTIONS]
+# With `wasmill`, against one that is started for it, WASMILL_PROGRAM, with `wasmill-tls` encrypted: tools/wire.sh wasmill [OPTIONS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(tools/python.sh wire tests/wire/requirements.txt)/python
@@ -43,8 +43,13 @@ if [ "${1:-}" = reference ]; then
   shift
   exec "$python" tests/wire/postgres.py "$postgres" -- "$python" tests/wire/run.py "$@"
 fi
-if [ "${1:-}" = wasmill ]; then
-  shift
-  exec "$python" tests/wire/wasmill.py "$WASMILL_PROGRAM" -- "$python" tests/wire/run.py "$@"
-fi
+case ${1:-} in
+  wasmill | wasmill-tls)
+    options=()
+    [ "$1" = wasmill ] || options=(--tls)
+    shift
+    export WASMILL_COMPONENTS=${WASMILL_COMPONENTS:-${WASMILL_CACHE:-$HOME/.cache/wasmill}/components/quick}
+    exec "$python" tests/wire/wasmill.py ${options[@]+"${options[@]}"} "$WASMILL_PROGRAM" -- "$python" tests/wire/run.py "$@"
+    ;;
+esac
 exec "$python" tests/wire/run.py "$@"

@@ -292,9 +292,9 @@ test("SQL is typed, run by keys, and its many rows scroll", async (t) => {
 
 test("a refusal is told with its hint, and can be tried again", async (t) => {
   const { tab } = await open(t, SIZES.desktop);
-  const problem = { title: "Bad Request", status: 400, detail: "there is no measure `x`", hint: "the measures are `flights`" };
+  const problem = { error: "there is no measure `x`\nhint: the measures are `flights`" };
   let isBroken = true;
-  await tab.route("**/v1/query", (route) => (isBroken ? route.fulfill({ status: 400, contentType: "application/problem+json", body: JSON.stringify(problem) }) : route.continue()));
+  await tab.route("**/v1/query", (route) => (isBroken ? route.fulfill({ status: 400, contentType: "application/json", body: JSON.stringify(problem) }) : route.continue()));
   await tab.goto(`${base}/reports${home()}`);
   const first = at(tab, report.tiles[0]);
   await first.getByText("there is no measure").waitFor();
@@ -311,8 +311,9 @@ test("a key is asked for, and sent", async (t) => {
   await tab.route("**/v1/**", (route) => {
     const key = route.request().headers().authorization;
     keys.push(key);
-    if (key === "Bearer secret") return route.continue({ headers: { ...route.request().headers(), authorization: "" } });
-    return route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify({ title: "Unauthorized", status: 401, detail: "a key is needed" }) });
+    const { authorization: _, ...headers } = route.request().headers();
+    if (key === "Bearer secret") return route.continue({ headers });
+    return route.fulfill({ status: 401, contentType: "application/json", body: JSON.stringify({ error: "a key is needed" }) });
   });
   await tab.goto(`${base}/reports#/`);
   await tab.reload();

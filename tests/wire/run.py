@@ -81,7 +81,7 @@ def main() -> None:
         if arguments.k not in f"{client}: {name}":
             continue
         for part, wrong in results(name, function, server):
-            line = f"{client}: {part}"
+            line = f"{client}: {part}".strip()
             reason = known.pop(line, None)
             if wrong and wrong.startswith("skipped: "):
                 kind, line = "skipped", f"skipped {line}: {wrong[9:]}"

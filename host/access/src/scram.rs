@@ -66,7 +66,8 @@ fn salt(name: &str) -> Vec<u8> {
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [salt, stored, server] = [&self.salt[..], &self.stored_key, &self.server_key].map(|part| BASE64.encode(part));
+        let [salt, stored, server] =
+            [&self.salt[..], &self.stored_key, &self.server_key].map(|part| BASE64.encode(part));
         write!(f, "{MECHANISM}${ITERATIONS}:{salt}${stored}:{server}")
     }
 }
@@ -220,8 +221,7 @@ mod tests {
             salt: salt.clone(),
         };
         let ours = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let (exchange, first) =
-            Exchange::begin_with("user", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", &salt, ours).unwrap();
+        let (exchange, first) = Exchange::begin_with("user", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", &salt, ours).unwrap();
         assert_eq!(first, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
         let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
         let other = Verifier::of(&"user".parse().unwrap(), "pen");

@@ -38,8 +38,7 @@ impl Rule {
     pub(crate) fn check(typed: Sql, place: &[&str], reporter: &mut Reporter) -> Self {
         let Sql { tables, anyone, principals, claims, rows } = typed;
         if tables.is_empty() {
-            let message =
-                "a rule names the tables that may be read\nhint: `tables = [\"NAME\"]`, or `[\"*\"]` for all";
+            let message = "a rule names the tables that may be read\nhint: `tables = [\"NAME\"]`, or `[\"*\"]` for all";
             reporter.at(place, message);
         }
         let audience = Audience::check(anyone, principals, claims, place, reporter);

@@ -132,7 +132,8 @@ pub async fn model(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -> 
 /// The reports, without what they show.
 pub async fn reports(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -> Answer {
     let reports = tables.reports(caller.known());
-    let short = |report: &Value| json!({ "id": report["id"], "title": report["title"], "description": report["description"] });
+    let short =
+        |report: &Value| json!({ "id": report["id"], "title": report["title"], "description": report["description"] });
     let list: Vec<Value> = reports.iter().map(short).collect();
     let has_model = tables.model(caller.known()).is_some();
     Ok(answer(json!({ "reports": list, "has_model": has_model }).to_string(), 0))

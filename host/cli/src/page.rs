@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn data_cannot_end_the_script_that_it_is_in() {
-        let page = with_data("<html><head><!--wasmill-report--></head></html>", r#"{"a":"</script><script>alert(1)"}"#).unwrap();
+        let page = with_data("<html><head><!--wasmill-report--></head></html>", r#"{"a":"</script><script>alert(1)"}"#)
+            .unwrap();
         assert_eq!(page.matches("</script>").count(), 1);
         assert!(page.contains(r#"{"a":"\u003c/script>\u003cscript>alert(1)"}"#));
     }

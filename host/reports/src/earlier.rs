@@ -40,8 +40,7 @@ mod tests {
     #[test]
     fn the_time_before_is_as_long() {
         let check = |from: &str, before: &str, compare, expect: Option<(&str, &str)>| {
-            let asked =
-                TimeRange { dimension: "d".into(), from: Some(from.into()), before: Some(before.into()) };
+            let asked = TimeRange { dimension: "d".into(), from: Some(from.into()), before: Some(before.into()) };
             let found = range(&asked, compare).map(|found| (found.from.unwrap(), found.before.unwrap()));
             assert_eq!(found, expect.map(|(from, before)| (from.to_owned(), before.to_owned())), "{from} {before}");
         };

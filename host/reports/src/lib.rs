@@ -272,13 +272,14 @@ impl Check<'_> {
     }
 
     fn each<T: serde::de::DeserializeOwned>(&mut self, at: &[String; 2], key: &str, typed: &[Value]) -> Vec<T> {
-        let parsed = typed.iter().enumerate().filter_map(|(index, value)| match serde_json::from_value(value.clone()) {
-            Ok(parsed) => Some(parsed),
-            Err(err) => {
-                self.at(at, &[key, &index.to_string()], err.to_string());
-                None
-            }
-        });
+        let parsed =
+            typed.iter().enumerate().filter_map(|(index, value)| match serde_json::from_value(value.clone()) {
+                Ok(parsed) => Some(parsed),
+                Err(err) => {
+                    self.at(at, &[key, &index.to_string()], err.to_string());
+                    None
+                }
+            });
         parsed.collect()
     }
 

@@ -104,12 +104,7 @@ pub fn for_postgres(certificate: &Path, key: &Path, interval: Duration) -> Resul
     acceptor(certificate, key, interval, &POSTGRES)
 }
 
-fn acceptor(
-    certificate: &Path,
-    key: &Path,
-    interval: Duration,
-    protocols: &[&[u8]],
-) -> Result<TlsAcceptor, TlsError> {
+fn acceptor(certificate: &Path, key: &Path, interval: Duration, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
     let unusable = |source| TlsError::Unusable { certificate: certificate.into(), key: key.into(), source };
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(unusable)?.with_no_client_auth();

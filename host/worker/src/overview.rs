@@ -43,7 +43,11 @@ fn run(run: &Run) -> Value {
         "worker": run.worker,
         "started": time(run.started),
         "milliseconds": run.ended.map(|ended| (ended - run.started) as f64 / 1e3),
-        "outcome": run.outcome.as_deref().unwrap_or("running"),
+        "outcome": match run.outcome.as_deref() {
+            None => "running",
+            Some(outcome @ ("done" | "released")) => outcome,
+            Some(_) => "failed",
+        },
         "reason": run.reason,
         "bytes": report.as_ref().map(|report| report.bytes),
         "rows_in": report.as_ref().map(EventReport::rows),

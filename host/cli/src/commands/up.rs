@@ -238,13 +238,7 @@ impl Up {
     }
 
     /// What answers requests for documents and tables, if there are any.
-    fn api(
-        &self,
-        common: &Common,
-        sql: &Sql,
-        gate: &Gate,
-        stopped: &watch::Receiver<()>,
-    ) -> Result<Option<Arc<Api>>> {
+    fn api(&self, common: &Common, sql: &Sql, gate: &Gate, stopped: &watch::Receiver<()>) -> Result<Option<Arc<Api>>> {
         let documents = common.database.as_ref().and_then(|database| {
             let reader = database.clone().reader();
             if reader.is_none() {

@@ -126,10 +126,10 @@ export interface Reports {
 export interface Run {
   id: string;
   event: string;
-  trigger: string;
+  attempt: number;
   started: string;
   milliseconds: number | null;
-  outcome: "done" | "failed" | "running";
+  outcome: "done" | "failed" | "released" | "running";
   rows_in: number | null;
   rows_out: number | null;
   rejects: number | null;

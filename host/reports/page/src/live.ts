@@ -6,10 +6,9 @@ import type { Source } from "./source";
 
 const KEY = "wasmill-key";
 
+/** What went wrong; what to do about it is in lines that begin with `hint: `. */
 interface Problem {
-  title?: string;
-  detail?: string;
-  hint?: string;
+  error?: string;
 }
 
 export class LiveSource implements Source {
@@ -70,11 +69,14 @@ async function ask<Answer>(path: string, signal: AbortSignal, body?: unknown): P
   return (await response.json()) as Answer;
 }
 
+const TITLES: Record<number, string> = { 401: "A key is needed", 403: "Not allowed", 404: "Not found", 429: "Too many requests" };
+
 async function refusal(response: Response): Promise<SourceError> {
   const { status, statusText } = response;
   try {
-    const { title, detail, hint } = (await response.json()) as Problem;
-    return new SourceError(title ?? statusText, detail ?? title ?? statusText, status, hint ?? null);
+    const { error } = (await response.json()) as Problem;
+    const [detail = statusText, hint = null] = (error ?? statusText).split("\nhint: ", 2);
+    return new SourceError(TITLES[status] ?? "Refused", detail, status, hint);
   } catch {
     return new SourceError(statusText || "Refused", `the server answered ${status}`, status);
   }

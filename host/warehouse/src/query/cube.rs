@@ -47,23 +47,23 @@ impl Cube {
     pub fn new(session: Arc<Session>, model: Arc<Model>, whose: Attributes) -> Self {
         let (mut columns, mut fields) = (Vec::new(), Vec::new());
         for (name, dimension) in &model.dimensions {
-            let described = |name: &str, data_type| field(name, data_type, dimension.description.as_deref());
             columns.push(Column::Dimension(Asked { name: name.clone(), granularity: None }));
-            fields.push(described(name, of_kind(dimension.kind)));
+            fields.push(Field::new(name, of_kind(dimension.kind), true));
             for granularity in &dimension.granularities {
                 let by = granularity.name();
                 columns.push(Column::Dimension(Asked { name: name.clone(), granularity: Some(by.to_owned()) }));
                 let kind = if by == "hour" { Kind::Timestamp } else { Kind::Date };
-                fields.push(described(&format!("{name}_{by}"), of_kind(kind)));
+                fields.push(Field::new(format!("{name}_{by}"), of_kind(kind), true));
             }
         }
         for (name, measure) in &model.measures {
-            let is_whole = measure.format.as_ref().is_some_and(|format| {
-                matches!(format.style, Style::Number) && format.decimals == Some(0)
-            });
+            let is_whole = measure
+                .format
+                .as_ref()
+                .is_some_and(|format| matches!(format.style, Style::Number) && format.decimals == Some(0));
             columns.push(Column::Measure(name.clone()));
             let data_type = if is_whole { DataType::Int64 } else { DataType::Float64 };
-            fields.push(field(name, data_type, measure.description.as_deref()));
+            fields.push(Field::new(name, data_type, true));
         }
         Self { session, model, whose, columns, schema: Arc::new(Schema::new(fields)) }
     }
@@ -134,14 +134,6 @@ impl Cube {
             query.filters.extend(self.filters(filter)?);
         }
         Ok(query)
-    }
-}
-
-fn field(name: &str, data_type: DataType, description: Option<&str>) -> Field {
-    let field = Field::new(name, data_type, true);
-    match description {
-        Some(description) => field.with_metadata([("description".to_owned(), description.to_owned())].into()),
-        None => field,
     }
 }
 

@@ -105,6 +105,12 @@ impl QueryError {
 
 /// What went wrong, without the names of DataFusion's kinds of errors before it.
 pub(crate) fn text(err: &DataFusionError) -> String {
+    // A rule's name says nothing to whoever asked.
+    if let DataFusionError::Context(rule, cause) = err
+        && !rule.contains(' ')
+    {
+        return text(cause);
+    }
     let text = err.strip_backtrace();
     let kinds = ["Error during planning: ", "Schema error: ", "SQL error: ", "External error: ", "Execution error: "];
     let mut rest = text.as_str();

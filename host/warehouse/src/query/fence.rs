@@ -42,8 +42,8 @@ impl Guarded {
             .map(|sql| context.parse_sql_expr(sql, &schema).map_err(|err| err.context(format!("the rule `{sql}`"))))
             .collect::<Result<_>>()?;
         // Without any there would be no rows.
-        let condition = disjunction(conditions)
-            .ok_or_else(|| DataFusionError::Plan("a table without a condition".to_owned()))?;
+        let condition =
+            disjunction(conditions).ok_or_else(|| DataFusionError::Plan("a table without a condition".to_owned()))?;
         Ok(Self { table, condition })
     }
 }

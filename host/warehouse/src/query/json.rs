@@ -111,7 +111,9 @@ fn lists(batch: &RecordBatch) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+    use arrow_array::{
+        BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    };
 
     use super::*;
 

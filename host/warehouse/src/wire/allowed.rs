@@ -13,9 +13,7 @@ use datafusion_postgres::pgwire::messages::response::TransactionStatus;
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::datafusion::sql::sqlparser::ast::{
-    Query, Set, SetExpr, Statement, Visit, Visitor,
-};
+use deltalake_core::datafusion::sql::sqlparser::ast::{Query, Set, SetExpr, Statement, Visit, Visitor};
 
 use super::copy::copied;
 use super::failure::error;

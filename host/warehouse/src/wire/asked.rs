@@ -27,12 +27,12 @@ use futures_util::Sink;
 use wasmill_access::{Access, Caller};
 
 use super::allowed::Allowed;
-use super::{Shared, catalog, dialect, functions, transaction};
 use super::copy::Copies;
 use super::cursor::{self, Declared};
 use super::failure::{error, fatal};
 use super::settings::Shown;
 use super::stop::{Line, Stop};
+use super::{Shared, catalog, dialect, functions, transaction};
 use crate::query::seen::Seen;
 
 /// Where `datafusion-postgres` keeps what `SET statement_timeout` said, in milliseconds.
@@ -85,7 +85,8 @@ impl Service {
     fn make(&self, caller: &Caller) -> Result<Arc<DfSessionService>, DataFusionError> {
         let (rules, whose) = (self.shared.rules.clone(), caller.clone());
         let rights = Arc::new(move |table: &str| rules.get().rows(Some(&whose), table));
-        let (context, listing) = Seen::new(self.shared.session.clone(), rights, Access::attributes(Some(caller))).context()?;
+        let (context, listing) =
+            Seen::new(self.shared.session.clone(), rights, Access::attributes(Some(caller))).context()?;
         let user = caller.principal.as_str();
         catalog::register(&context, &listing, user)?;
         functions::register(&context, user);
@@ -134,7 +135,8 @@ impl SimpleQueryHandler for Asked {
         let query = fetch.map_or_else(|| dialect::rewritten(query), |(fetch, _)| fetch);
         let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, &query)).await?;
         let responses = responses.into_iter().map(|response| dialect::unmarked(stop.rows(response)));
-        let told = responses.zip(dialect::each(&query)).map(|(response, statement)| transaction::told(response, &statement));
+        let told =
+            responses.zip(dialect::each(&query)).map(|(response, statement)| transaction::told(response, &statement));
         Ok(told.collect())
     }
 }
@@ -194,12 +196,7 @@ impl ExtendedQueryHandler for Asked {
         Ok(DescribePortalResponse::new(fields))
     }
 
-    async fn do_query<C>(
-        &self,
-        client: &mut C,
-        portal: &Portal<Prepared>,
-        most: usize,
-    ) -> PgWireResult<Response>
+    async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, most: usize) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,

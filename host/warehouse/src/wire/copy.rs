@@ -36,9 +36,7 @@ pub fn copied(statement: &Statement) -> Option<&Query> {
     else {
         return None;
     };
-    let is_binary = |option: &CopyOption| {
-        matches!(option, CopyOption::Format(format) if format.value.eq_ignore_ascii_case("binary"))
-    };
+    let is_binary = |option: &CopyOption| matches!(option, CopyOption::Format(format) if format.value.eq_ignore_ascii_case("binary"));
     (!options.is_empty() && options.iter().all(is_binary)).then_some(&**query)
 }
 

@@ -68,7 +68,9 @@ fn text(err: &DataFusionError) -> String {
     let root = err.find_root();
     match root {
         DataFusionError::SQL(err, _) => parser_text(err),
-        DataFusionError::ArrowError(err, _) if matches!(**err, ArrowError::DivideByZero) => "division by zero".to_owned(),
+        DataFusionError::ArrowError(err, _) if matches!(**err, ArrowError::DivideByZero) => {
+            "division by zero".to_owned()
+        }
         DataFusionError::SchemaError(err, _) => match &**err {
             SchemaError::FieldNotFound { field, valid_fields } => {
                 let known: Vec<String> = valid_fields.iter().map(|field| field.name.clone()).collect();

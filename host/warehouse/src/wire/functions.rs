@@ -27,12 +27,25 @@ pub fn register(context: &SessionContext, user: &str) {
         (&["current_user", "session_user", "current_role", "user"], text(user)),
         (&["pg_is_in_recovery", "pg_is_wal_replay_paused"], ScalarValue::from(false)),
         (
-            &["pg_type_is_visible", "pg_function_is_visible", "pg_operator_is_visible", "pg_conversion_is_visible", "pg_collation_is_visible", "pg_opclass_is_visible"],
+            &[
+                "pg_type_is_visible",
+                "pg_function_is_visible",
+                "pg_operator_is_visible",
+                "pg_conversion_is_visible",
+                "pg_collation_is_visible",
+                "pg_opclass_is_visible",
+            ],
             ScalarValue::from(true),
         ),
         // Nothing is described, and nothing is locked.
-        (&["obj_description", "col_description", "shobj_description", "pg_get_indexdef", "pg_get_viewdef"], nothing.clone()),
-        (&["pg_get_function_result", "pg_get_function_arguments", "pg_get_serial_sequence", "pg_get_triggerdef"], nothing.clone()),
+        (
+            &["obj_description", "col_description", "shobj_description", "pg_get_indexdef", "pg_get_viewdef"],
+            nothing.clone(),
+        ),
+        (
+            &["pg_get_function_result", "pg_get_function_arguments", "pg_get_serial_sequence", "pg_get_triggerdef"],
+            nothing.clone(),
+        ),
         (&["to_regtype", "to_regclass", "to_regnamespace", "set_config", "json_build_object"], nothing.clone()),
         (&["pg_my_temp_schema", "pg_char_to_encoding"], ScalarValue::from(0_i64)),
         (&["pg_table_size", "pg_database_size", "pg_indexes_size"], ScalarValue::Int64(None)),
@@ -47,13 +60,7 @@ pub fn register(context: &SessionContext, user: &str) {
 }
 
 fn any() -> Signature {
-    Signature::one_of(
-        vec![
-            TypeSignature::Nullary,
-            TypeSignature::VariadicAny,
-        ],
-        Volatility::Stable,
-    )
+    Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Stable)
 }
 
 /// A function that always tells the same.

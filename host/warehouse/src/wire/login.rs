@@ -10,7 +10,8 @@ use datafusion_postgres::pgwire::api::auth::{
     protocol_negotiation, save_startup_parameters_to_metadata,
 };
 use datafusion_postgres::pgwire::api::{
-    ClientInfo, METADATA_DATABASE, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator, RandomPidSecretKeyGenerator,
+    ClientInfo, METADATA_DATABASE, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator,
+    RandomPidSecretKeyGenerator,
 };
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::startup::Authentication;
@@ -125,8 +126,10 @@ fn name<C: ClientInfo>(client: &C) -> &str {
 fn statement_timeout<C: ClientInfo>(client: &C) -> Option<u64> {
     const NAME: &str = "statement_timeout";
     let options = client.metadata().get("options").map_or("", String::as_str);
-    let among = options.split_whitespace().filter_map(|option| option.trim_start_matches("--").strip_prefix(NAME)).last();
-    let typed = among.and_then(|rest| rest.strip_prefix('=')).or_else(|| client.metadata().get(NAME).map(String::as_str));
+    let among =
+        options.split_whitespace().filter_map(|option| option.trim_start_matches("--").strip_prefix(NAME)).last();
+    let typed =
+        among.and_then(|rest| rest.strip_prefix('=')).or_else(|| client.metadata().get(NAME).map(String::as_str));
     let typed = typed?.trim_matches('\'');
     let digits = typed.trim_end_matches(char::is_alphabetic);
     let unit = match typed.get(digits.len()..)? {

@@ -45,7 +45,8 @@ pub const SETTINGS: [(&str, &str); 23] = [
 ];
 
 /// Those that `datafusion-postgres` has.
-const OTHERS: [&str; 6] = ["statement_timeout", "datestyle", "intervalstyle", "bytea_output", "application_name", "search_path"];
+const OTHERS: [&str; 6] =
+    ["statement_timeout", "datestyle", "intervalstyle", "bytea_output", "application_name", "search_path"];
 
 /// Where what a client set is kept.
 const KEPT: &str = "setting ";
@@ -138,7 +139,8 @@ impl QueryHook for Shown {
     ) -> Option<PgWireResult<LogicalPlan>> {
         let (name, _) = Self::shown(statement)?;
         let schema = DFSchema::try_from(Schema::new(vec![Field::new(name, DataType::Utf8, false)]));
-        let plan = |schema| LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(schema) });
+        let plan =
+            |schema| LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(schema) });
         Some(schema.map(plan).map_err(|err| PgWireError::ApiError(Box::new(err))))
     }
 

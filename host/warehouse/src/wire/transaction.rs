@@ -18,7 +18,8 @@ static BACK: LazyLock<Regex> =
 /// Going on in a cursor: by how much, and which. `FROM` may be left out.
 #[expect(clippy::expect_used, reason = "it is written here")]
 static GO_ON: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)^\s*(MOVE|FETCH)\s+(?:(.*?)\s+)??(?:(?:FROM|IN)\s+)?("[^"]+"|[a-z_][a-z0-9_]*)\s*;?\s*$"#).expect("a regex")
+    Regex::new(r#"(?i)^\s*(MOVE|FETCH)\s+(?:(.*?)\s+)??(?:(?:FROM|IN)\s+)?("[^"]+"|[a-z_][a-z0-9_]*)\s*;?\s*$"#)
+        .expect("a regex")
 });
 
 /// Whether a statement goes back to a savepoint.

@@ -9,6 +9,7 @@ const SHOWN = 10;
 const OUTCOMES = {
   done: ["check", "Done", "good"],
   failed: ["alert", "Failed", "bad"],
+  released: ["clock", "Given back", ""],
   running: ["clock", "Running", ""],
 } as const;
 
@@ -33,7 +34,9 @@ export function Runs({ runs }: { runs: Run[] }) {
                 <th scope="col">Event</th>
                 <th scope="col">Outcome</th>
                 <th scope="col">Started</th>
-                <th scope="col">Trigger</th>
+                <th scope="col" class="of-number">
+                  Attempt
+                </th>
                 <th scope="col" class="of-number">
                   Rows in
                 </th>
@@ -68,7 +71,7 @@ export function Runs({ runs }: { runs: Run[] }) {
                       </span>
                     </td>
                     <td>{when(run.started)}</td>
-                    <td>{run.trigger}</td>
+                    <td class="of-number">{number(run.attempt)}</td>
                     <td class="of-number">{count(run.rows_in)}</td>
                     <td class="of-number">{count(run.rows_out)}</td>
                     <td class={`of-number${run.rejects ? " warn" : ""}`}>{count(run.rejects)}</td>

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::tables::Keys;
 use super::{Check, as_path};
-use crate::manifest::{
-    ExtractFrom, ExtractMode, ExtractTrigger, ExtractType, Rewrites, TableName, TableType, Trigger,
-};
+use crate::manifest::{ExtractFrom, ExtractMode, ExtractTrigger, ExtractType, Rewrites, TableName, TableType, Trigger};
 use crate::plan::{ExtractPlan, ExtractRows, TablePlace};
 
 /// How old a row must be before it is read, if the manifest does not say.
@@ -39,8 +37,7 @@ impl Check<'_> {
             ExtractType::Sqlite => Some(TableType::Sqlite),
             ExtractType::View => None,
         };
-        let (in_store, in_database) =
-            (kind == Some(TableType::Delta), !matches!(kind, None | Some(TableType::Delta)));
+        let (in_store, in_database) = (kind == Some(TableType::Delta), !matches!(kind, None | Some(TableType::Delta)));
         for (useless, is_useless) in [
             ("store", store.is_some() && !in_store),
             ("path", path.is_some() && !in_store),
@@ -92,8 +89,7 @@ impl Check<'_> {
             }
             Some(view) => {
                 let known: Vec<String> = views.keys().map(|name| format!("`{name}`")).collect();
-                let message =
-                    format!("{what}: there is no view `{view}`\nhint: the views are {}", known.join(", "));
+                let message = format!("{what}: there is no view `{view}`\nhint: the views are {}", known.join(", "));
                 self.reporter.at(&[at, &["view"]].concat(), message);
                 None
             }

@@ -45,7 +45,8 @@ impl Check<'_> {
     fn delta(&mut self, sink: &DeltaSink, written: &Written<'_>, at: &At<'_>) -> Option<SinkPlan> {
         let DeltaSink { id, partition_by, .. } = sink;
         // A table that is always read whole is always replaced whole.
-        let is_whole = |trigger: &Trigger| matches!(trigger, Trigger::Extract(extract) if extract.mode == ExtractMode::Full);
+        let is_whole =
+            |trigger: &Trigger| matches!(trigger, Trigger::Extract(extract) if extract.mode == ExtractMode::Full);
         let are_whole = self.manifest.trigger.iter().all(is_whole) && !self.manifest.trigger.is_empty();
         if sink.mode == SinkMode::Overwrite && partition_by.is_empty() && !are_whole {
             let message = format!(

@@ -11,9 +11,9 @@ use wasmill_access::live::Live;
 use wasmill_access::{Access, Caller};
 use wasmill_api::tables::{AskTables, Refused, Rows};
 use wasmill_warehouse::measures::MeasureError;
+use wasmill_warehouse::query::QueryError;
 use wasmill_warehouse::query::json::{self, JsonRows};
 use wasmill_warehouse::query::seen::{Rights, Seen};
-use wasmill_warehouse::query::QueryError;
 
 use super::serving::{Asked, Now, now};
 
