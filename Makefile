@@ -76,11 +76,7 @@ train: build ## train the demo's model again, from what the pipeline gives
 bench: build data ## the same pipeline by Wasmill, natively and in Python
 	@tools/bench.sh
 
-bench-reports: ## the same, with a page of reports on 127.0.0.1:8080
-	@$(MAKE) --no-print-directory build FEATURES=warehouse
-	@tools/demo-lake.sh reports
-
-serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
+bench-serve: build ## sandboxes, batches and scoring endpoints, beside native code, wasmtime serve and FastAPI
 	@tools/bench-serve.sh
 
 bench-events: build ## small events from HTTP and NATS to documents, and what the journal costs

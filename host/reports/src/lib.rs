@@ -194,11 +194,10 @@ impl Check<'_> {
             }
             tiles.push(tile);
         }
-        let Some(report) = Some(Report { id, title: typed.title, description: typed.description, filters, tiles })
-            .filter(|_| self.reporter.is_empty())
-        else {
+        if !self.reporter.is_empty() {
             return None;
-        };
+        }
+        let report = Report { id, title: typed.title, description: typed.description, filters, tiles };
         // Whether measures can be given by dimensions only the model knows.
         for (index, tile) in report.tiles.iter().enumerate() {
             let refused = self.model.sql(&report.query(tile), &self.somebody(), Dialect::DataFusion).err();

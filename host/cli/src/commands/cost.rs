@@ -211,21 +211,24 @@ impl Report<'_> {
         let events = self.volume.events();
         let resources = self.resources.iter().map(|resource| {
             let mut value = json!(resource);
-            value["quantity"] = json!(resource.per_event * events);
+            if let Some(value) = value.as_object_mut() {
+                value.insert("quantity".to_owned(), json!(resource.per_event * events));
+            }
             value
         });
         let billed = self.billed.iter().map(|Billed { name, prices, bill }| {
             let Prices { title, date, currency, region, source, .. } = prices;
             let mut value = json!(bill);
-            for (key, text) in [
+            let told = [
                 ("name", name),
                 ("title", title),
                 ("date", date),
                 ("currency", currency),
                 ("region", region),
                 ("source", source),
-            ] {
-                value[key] = json!(text);
+            ];
+            if let Some(value) = value.as_object_mut() {
+                value.extend(told.map(|(key, text)| (key.to_owned(), json!(text))));
             }
             value
         });

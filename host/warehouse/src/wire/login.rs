@@ -126,8 +126,8 @@ fn name<C: ClientInfo>(client: &C) -> &str {
 fn statement_timeout<C: ClientInfo>(client: &C) -> Option<u64> {
     const NAME: &str = "statement_timeout";
     let options = client.metadata().get("options").map_or("", String::as_str);
-    let among =
-        options.split_whitespace().filter_map(|option| option.trim_start_matches("--").strip_prefix(NAME)).last();
+    // The last one counts.
+    let among = options.split_whitespace().rev().find_map(|option| option.trim_start_matches("--").strip_prefix(NAME));
     let typed =
         among.and_then(|rest| rest.strip_prefix('=')).or_else(|| client.metadata().get(NAME).map(String::as_str));
     let typed = typed?.trim_matches('\'');

@@ -30,16 +30,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const ROWS: u32 = 1024;
 
 /// Who can be told to end a statement.
+#[derive(Default)]
 pub struct Cancels {
     connections: Mutex<HashMap<(i32, Bytes), Weak<Cancel>>>,
     /// What makes the numbers and keys that tell connections apart.
     pub pids: RandomPidSecretKeyGenerator,
-}
-
-impl Default for Cancels {
-    fn default() -> Self {
-        Self { connections: Mutex::default(), pids: RandomPidSecretKeyGenerator::default() }
-    }
 }
 
 /// A connection's statement, which may be told to end.
@@ -174,12 +169,15 @@ fn timeout_error() -> PgWireError {
 /// A stream as responses have it.
 type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 
+/// What ends waiting, with the reason.
+type Over = Pin<Box<dyn Future<Output = PgWireError> + Send>>;
+
 /// Rows that end when the statement does.
 struct Rows<T> {
     rows: BoxStream<PgWireResult<T>>,
     stop: Stop,
     /// Since when a row is waited for, and what else ends the waiting.
-    waiting: Option<(Instant, Pin<Box<dyn Future<Output = PgWireError> + Send>>)>,
+    waiting: Option<(Instant, Over)>,
     taken: u32,
 }
 
@@ -211,7 +209,7 @@ impl<T> Stream for Rows<T> {
                         let left = stop.left;
                         stop.over(left).await
                     };
-                    (polled, Box::pin(over))
+                    (polled, Box::pin(over) as Over)
                 });
                 over.as_mut().poll(context).map(|err| Some(Err(err)))
             }
