@@ -193,7 +193,6 @@ mod tests {
             "SELECT 1",
             "WITH a AS (SELECT 1) SELECT * FROM a UNION SELECT 2",
             "VALUES (1)",
-            "TABLE a",
             "EXPLAIN ANALYZE SELECT 1",
             "DECLARE c CURSOR FOR SELECT 1",
             "COPY (SELECT 1) TO STDOUT (FORMAT binary)",

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    Array, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem, SetExpr,
+    Array, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem, SetExpr,
     Statement, Value, VisitMut, VisitorMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -193,18 +193,6 @@ struct Words;
 impl VisitorMut for Words {
     type Break = ();
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let SetExpr::Table(table) = &*query.body {
-            let parts = [&table.schema_name, &table.table_name].into_iter().flatten();
-            let path: Vec<String> = parts.map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
-            let text = format!("SELECT * FROM {}", path.join("."));
-            if let Ok([Statement::Query(select)]) = Parser::parse_sql(&PostgreSqlDialect {}, &text).as_deref() {
-                query.body = select.body.clone();
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::BinaryOp { left, right, .. } => {
@@ -280,7 +268,6 @@ mod tests {
         check("SELECT a AS b, c AS b FROM t", "SELECT a AS b, c AS \"b#2\" FROM t");
         check("SELECT CASE WHEN a THEN 1 END", "SELECT CASE WHEN a THEN 1 END AS \"case\"");
         check("SELECT 1 UNION SELECT 2", "SELECT 1 AS \"?column?\" UNION SELECT 2");
-        check("TABLE orders", "SELECT * FROM \"orders\"");
         check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE typreceive <> '-'");
         check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
         check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
