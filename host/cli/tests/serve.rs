@@ -81,7 +81,7 @@ fn what_is_at_fault_is_named_with_a_hint_and_ends_with_2() {
             &["serve", "any.wasm", "--access", "access.toml"],
             "error: access.toml:1: nobody may call: there is neither a key nor `jwt`\n    \
              hint: `wasmill access new-key --principal NAME` makes a key\n\
-             access.toml:2: there is no key `keys` here\n    hint: the keys are `public`, `key`, `jwt`, `allow`, `read`, `limits`, `origins`, `audit`\n",
+             access.toml:2: there is no key `keys` here\n    hint: the keys are `public`, `key`, `jwt`, `allow`, `read`, `sql`, `limits`, `origins`, `audit`\n",
         ),
         (
             &["serve", "any.wasm", "--access", "none.toml"],

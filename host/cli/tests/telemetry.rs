@@ -1,7 +1,6 @@
 //! Traces, metrics and logs of `wasmill up`, as a collector of OpenTelemetry gets them.
 
 mod common;
-#[expect(dead_code, reason = "no object lands here")]
 #[path = "common/up.rs"]
 mod up_folder;
 

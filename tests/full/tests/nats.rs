@@ -1,7 +1,6 @@
 //! Messages of a real NATS server: in as messages, out as documents, each once.
 
 #[path = "../../../host/cli/tests/common/up.rs"]
-#[expect(dead_code, reason = "shared with the tests of the program, which use more of it")]
 mod up_folder;
 
 /// The program, which is one of another package.

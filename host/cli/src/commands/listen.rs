@@ -9,7 +9,7 @@ use clap::Args;
 use wasmill_access::Access;
 use wasmill_access::live::Live;
 use wasmill_serve::access::Gate;
-use wasmill_serve::tls::{self, Tls};
+use wasmill_serve::tls::Tls;
 
 use crate::log::{self, LogFormat, LogLevel};
 
@@ -60,7 +60,9 @@ impl ListenArgs {
 
     /// The same for PostgreSQL's protocol.
     #[cfg(feature = "warehouse")]
-    pub fn tls_for_postgres(&self) -> Result<Option<tls::TlsAcceptor>> {
+    pub fn tls_for_postgres(&self) -> Result<Option<wasmill_serve::tls::TlsAcceptor>> {
+        use wasmill_serve::tls;
+
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Ok(Some(tls::for_postgres(certificate, key, READ_AGAIN)?)),
             _ => Ok(None),

@@ -29,11 +29,15 @@ static COMPATIBLE: LazyLock<PostgresCompatibilityParser> = LazyLock::new(Postgre
 /// A text as DataFusion takes it; what does not parse is left to whoever says so.
 pub fn rewritten(sql: &str) -> String {
     let Ok(typed) = Parser::parse_sql(&PostgreSqlDialect {}, sql) else { return sql.to_owned() };
-    let Ok(mut statements) = COMPATIBLE.parse(sql) else { return sql.to_owned() };
-    for (statement, typed) in statements.iter_mut().zip(typed) {
-        let _ = VisitMut::visit(statement, &mut Words);
-        name_columns(statement, typed);
-    }
+    let mut changed = typed.clone();
+    let _ = VisitMut::visit(&mut changed, &mut Words);
+    let text = if changed == typed { sql.to_owned() } else { joined(&changed) };
+    let Ok(mut statements) = COMPATIBLE.parse(&text) else { return text };
+    statements.iter_mut().zip(typed).for_each(|(statement, typed)| name_columns(statement, typed));
+    joined(&statements)
+}
+
+fn joined(statements: &[Statement]) -> String {
     statements.iter().map(Statement::to_string).collect::<Vec<_>>().join("; ")
 }
 
