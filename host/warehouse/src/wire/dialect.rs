@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    Array, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem, SetExpr,
-    Statement, Value, VisitMut, VisitorMut,
+    Array, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Select,
+    SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
@@ -191,6 +191,20 @@ fn type_name(data_type: &DataType) -> String {
 /// Columns of the catalog that list columns.
 const LISTS: [&str; 4] = ["indkey", "conkey", "confkey", "indoption"];
 
+/// What columns of the catalog begin with that are true or false, and are compared with `'t'` and `'f'`.
+const TRUTHS: &str = "indis";
+
+/// Functions that make rows of lists.
+const SETS: [&str; 2] = ["unnest", "generate_subscripts"];
+
+/// Columns that the catalog lacks; they are null where there is nothing to be told.
+const MISSING: [&str; 2] = ["reloptions", "relacl"];
+
+/// Whether an expression is a list of columns.
+fn is_list(expr: &Expr) -> bool {
+    name_of(expr).is_some_and(|name| LISTS.contains(&name.as_str()))
+}
+
 /// Changes words.
 struct Words;
 
@@ -207,6 +221,13 @@ impl VisitorMut for Words {
                     }
                     _ => false,
                 };
+                let is_truth = |expr: &Expr| name_of(expr).is_some_and(|name| name.starts_with(TRUTHS));
+                if is_truth(left)
+                    && let Expr::Value(value) = &mut **right
+                    && let Value::SingleQuotedString(text) = &value.value
+                {
+                    value.value = Value::Boolean(text.starts_with(['t', 'T']));
+                }
                 if is_function(left)
                     && let Expr::Value(value) = &mut **right
                     && matches!(&value.value, Value::Number(number, _) if number == "0")
@@ -234,14 +255,22 @@ impl VisitorMut for Words {
                     *escape = None;
                 }
             }
-            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("unnest") => {
+            Expr::Function(function) if SETS.contains(&function.name.to_string().to_lowercase().as_str()) => {
                 // Lists of columns are texts in the catalog, and there are no keys that would have any.
                 if let FunctionArguments::List(list) = &mut function.args
-                    && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] = list.args.as_mut_slice()
-                    && name_of(of).is_some_and(|name| LISTS.contains(&name.as_str()))
+                    && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(of))) = list.args.first_mut()
+                    && is_list(of)
                 {
                     *of = Expr::Array(Array { elem: vec![of.clone()], named: true });
+                    list.args.truncate(1);
+                    function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new("unnest"))]);
                 }
+            }
+            Expr::AnyOp { right, .. } if is_list(right) => *expr = Expr::value(Value::Boolean(false)),
+            Expr::CompoundIdentifier(names)
+                if names.last().is_some_and(|name| MISSING.contains(&name.value.as_str())) =>
+            {
+                *expr = Expr::value(Value::Null);
             }
             Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("to_timestamp") => {
                 // A time as ISO 8601 has it needs no pattern.
@@ -276,6 +305,9 @@ mod tests {
         check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
         check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
         check("SELECT unnest(i.indkey) AS a FROM i", "SELECT unnest(ARRAY[i.indkey]) AS a FROM i");
+        check("SELECT generate_subscripts(i.indkey, 1) AS a FROM i", "SELECT unnest(ARRAY[i.indkey]) AS a FROM i");
+        check("SELECT a FROM i WHERE i.indisprimary = 'f'", "SELECT a FROM i WHERE i.indisprimary = false");
+        check("SELECT a FROM i WHERE i.b = ANY(i.indkey)", "SELECT a FROM i WHERE false");
         check("SELECT no SQL at all", "SELECT no SQL at all");
     }
 }
