@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import data
+from process import certificate
 
 # Passwords of the test alone; they stand in SQL below.
 PASSWORDS = {"analyst": "wire-analyst-1", "north": "wire-north-2", "late": "wire-late-3"}
@@ -76,12 +77,8 @@ class Server:
         """TLS by a certificate that signed itself, if there is an openssl to make one."""
         if not shutil.which("openssl"):
             return
-        new = ["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", "-subj", "/CN=localhost"]
-        new += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", pgdata / "server.key"]
-        subprocess.run([*new, "-out", pgdata / "server.crt"], check=True, stderr=subprocess.DEVNULL)
-        (pgdata / "server.key").chmod(0o600)
+        self.ca, _ = certificate(pgdata)
         self.settings["ssl"] = "on"
-        self.ca = pgdata / "server.crt"
 
     def fill(self) -> None:
         for _ in range(100):

@@ -1,5 +1,6 @@
-"""What the server's process and those that it started use, as Linux says."""
+"""The process of the server that is tested: a certificate for it, and what it and those that it started use, as Linux says."""
 
+import subprocess
 from pathlib import Path
 
 from suite import Server
@@ -37,3 +38,13 @@ def cpu(server: Server) -> int:
         if int(stat.parent.name) == server.pid or int(after[1]) == server.pid:
             total += int(after[11]) + int(after[12])
     return total
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate that signed itself, for this machine, and its key."""
+    pem, private = folder / "server.crt", folder / "server.key"
+    new = ["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", "-subj", "/CN=localhost"]
+    new += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", private, "-out", pem]
+    subprocess.run(new, check=True, stderr=subprocess.DEVNULL)
+    private.chmod(0o600)
+    return pem, private

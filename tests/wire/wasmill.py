@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import data
+from process import certificate
 
 CONNECTIONS = 12
 USERS = {"WIRE_": "analyst", "WIRE_TENANT_": "north", "WIRE_EXPIRED_": "late"}
@@ -53,15 +54,6 @@ def key(program: str, user: str) -> tuple[str, str]:
     command = [program, "access", "new-key", "--principal", user, *arguments]
     made = subprocess.run(command, check=True, capture_output=True, text=True)
     return made.stdout.strip(), made.stderr
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate that signed itself, and its key."""
-    pem, private = folder / "server.crt", folder / "server.key"
-    new = ["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", "-subj", "/CN=localhost"]
-    new += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", private, "-out", pem]
-    subprocess.run(new, check=True, stderr=subprocess.DEVNULL)
-    return pem, private
 
 
 @contextlib.contextmanager

@@ -132,6 +132,7 @@ def no_passwords(server: Server) -> None:
     with Connection(server) as connection:
         for sql in (
             "SELECT * FROM pg_catalog.pg_authid",
+            "SELECT * FROM pg_catalog.\"PG_AUTHID\"",
             "SELECT * FROM pg_catalog.pg_shadow",
             "SELECT * FROM pg_catalog.pg_user",
             "SELECT * FROM pg_catalog.pg_roles",

@@ -8,7 +8,6 @@ use anyhow::Result;
 use clap::Args;
 use wasmill_access::Access;
 use wasmill_access::live::Live;
-use wasmill_serve::access::Gate;
 use wasmill_serve::tls::Tls;
 
 use crate::log::{self, LogFormat, LogLevel};
@@ -72,10 +71,5 @@ impl ListenArgs {
     /// The rules of who may call, if there are any.
     pub fn rules(&self) -> Result<Option<Live<Access>>> {
         Ok(self.access.clone().map(|file| Live::read(READ_AGAIN, move || Access::read(&file))).transpose()?)
-    }
-
-    /// Lets in whom the rules let in.
-    pub fn gate(&self) -> Result<Gate> {
-        Ok(Gate::new(self.rules()?))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use wasmill_runtime::engine::Engine;
+use wasmill_serve::access::Gate;
 use wasmill_serve::grants::Grants;
 use wasmill_serve::metrics::Metrics;
 use wasmill_serve::sandbox::{self, Sandboxes};
@@ -89,7 +90,7 @@ impl Serve {
     pub fn run(self) -> Result<Exit> {
         self.listen.start_log();
         let bytes = self.component.read(&self.registry)?;
-        let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
+        let (tls, gate) = (self.listen.tls()?, Gate::new(self.listen.rules()?));
         let engine = Engine::to_serve(Some(code_cache()?))?;
         let pre = sandbox::link(&engine, &bytes).map_err(anyhow::Error::from);
         let pre = pre.with_context(|| format!("cannot serve `{}`", self.component))?;

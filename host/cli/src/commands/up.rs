@@ -143,12 +143,13 @@ impl Up {
     ) -> Result<Exit> {
         let mut session = Arc::new(session);
         check_brokers(&session.plan).await?;
-        let (tls, gate) = (self.listen.tls()?, self.listen.gate()?);
+        let (tls, rules) = (self.listen.tls()?, self.listen.rules()?);
+        let gate = Gate::new(rules.clone());
         let listener = TcpListener::bind(self.listen.addr).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         say!("{scheme}://{}", listener.local_addr()?)?;
-        let sql = Sql::start(&self.sql, &self.listen, &self.pipeline, &session.plan).await?;
+        let sql = Sql::start(&self.sql, &self.listen, rules, &self.pipeline, &session.plan).await?;
         let intake = Intake {
             journal: common.journal.clone(),
             accepted: common.accepted.clone(),

@@ -1,6 +1,6 @@
 //! PostgreSQL's catalog as `datafusion-postgres` makes it, of what somebody sees.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::{DataType, Field, Schema};
 use async_trait::async_trait;
@@ -26,8 +26,7 @@ pub fn register(context: &SessionContext, listing: &Arc<dyn CatalogProviderList>
     let roles = Roles(user.to_owned());
     setup_pg_catalog(context, CATALOG, roles.clone()).map_err(|err| *err)?;
     // Its functions are taken as they are; its tables list what can be listed.
-    let fixed = Arc::new(PgCatalogStaticTables::try_new()?);
-    let tables = PgCatalogSchemaProvider::try_new(listing.clone(), fixed, roles)?;
+    let tables = PgCatalogSchemaProvider::try_new(listing.clone(), fixed()?, roles)?;
     let tables = Arc::new(Catalog(Arc::new(tables)));
     for catalog in [listing.catalog(CATALOG), context.catalog(CATALOG)].into_iter().flatten() {
         catalog.register_schema(SCHEMA, tables.clone())?;
@@ -38,6 +37,21 @@ pub fn register(context: &SessionContext, listing: &Arc<dyn CatalogProviderList>
     Ok(())
 }
 
+/// The tables that are the same for everybody.
+fn fixed() -> Result<Arc<PgCatalogStaticTables>> {
+    static FIXED: OnceLock<Arc<PgCatalogStaticTables>> = OnceLock::new();
+    if let Some(fixed) = FIXED.get() {
+        return Ok(fixed.clone());
+    }
+    let made = Arc::new(PgCatalogStaticTables::try_new()?);
+    Ok(FIXED.get_or_init(|| made).clone())
+}
+
+/// Whether nobody is to see a table. The catalog takes its names in any letters.
+fn is_hidden(name: &str) -> bool {
+    HIDDEN.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
+}
+
 /// The catalog without what nobody is to see.
 #[derive(Debug)]
 struct Catalog(Arc<dyn SchemaProvider>);
@@ -45,15 +59,15 @@ struct Catalog(Arc<dyn SchemaProvider>);
 #[async_trait]
 impl SchemaProvider for Catalog {
     fn table_names(&self) -> Vec<String> {
-        self.0.table_names().into_iter().filter(|name| !HIDDEN.contains(&name.as_str())).collect()
+        self.0.table_names().into_iter().filter(|name| !is_hidden(name)).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if HIDDEN.contains(&name) { Ok(None) } else { self.0.table(name).await }
+        if is_hidden(name) { Ok(None) } else { self.0.table(name).await }
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        !HIDDEN.contains(&name) && self.0.table_exist(name)
+        !is_hidden(name) && self.0.table_exist(name)
     }
 }
 

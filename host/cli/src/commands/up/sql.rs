@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
+use wasmill_access::Access;
+use wasmill_access::live::Live;
 use wasmill_api::tables::AskTables;
 use wasmill_runtime::plan::Plan;
 
@@ -47,8 +49,14 @@ pub struct Sql {
 #[cfg(feature = "warehouse")]
 impl Sql {
     /// Takes queries, if the rules let anybody ask, and listens for PostgreSQL's clients where that was asked for.
-    pub async fn start(args: &SqlArgs, listen: &ListenArgs, pipeline: &PipelineArgs, plan: &Plan) -> Result<Self> {
-        Ok(Self { serving: serving::Serving::start(args, listen, pipeline, plan).await? })
+    pub async fn start(
+        args: &SqlArgs,
+        listen: &ListenArgs,
+        rules: Option<Live<Access>>,
+        pipeline: &PipelineArgs,
+        plan: &Plan,
+    ) -> Result<Self> {
+        Ok(Self { serving: serving::Serving::start(args, listen, rules, pipeline, plan).await? })
     }
 
     /// What answers them over HTTP.
@@ -74,7 +82,13 @@ impl Sql {
 #[cfg(not(feature = "warehouse"))]
 impl Sql {
     /// Says what is missing, if it was asked for.
-    pub async fn start(args: &SqlArgs, _: &ListenArgs, _: &PipelineArgs, _: &Plan) -> Result<Self> {
+    pub async fn start(
+        args: &SqlArgs,
+        _: &ListenArgs,
+        _: Option<Live<Access>>,
+        _: &PipelineArgs,
+        _: &Plan,
+    ) -> Result<Self> {
         if args.sql.is_some() {
             anyhow::bail!("this wasmill was built without queries\nhint: `make build FEATURES=warehouse`");
         }

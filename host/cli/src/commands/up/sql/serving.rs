@@ -56,10 +56,11 @@ impl Serving {
     pub async fn start(
         args: &SqlArgs,
         listen: &ListenArgs,
+        rules: Option<Live<Access>>,
         pipeline: &PipelineArgs,
         plan: &Plan,
     ) -> Result<Option<Self>> {
-        let Some(rules) = listen.rules()?.filter(|rules| rules.get().has_sql()) else {
+        let Some(rules) = rules.filter(|rules| rules.get().has_sql()) else {
             if args.sql.is_some() {
                 bail!(
                     "nobody may query anything: there is no `[[access.sql]]` in the file of --access\n\
