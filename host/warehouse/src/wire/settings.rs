@@ -1,4 +1,4 @@
-//! Settings that clients ask for and set. Few of them mean something; the others are remembered and told again.
+//! Settings that clients ask for and set. Few of them mean something; others that are known are remembered and told again.
 
 use std::sync::Arc;
 
@@ -91,7 +91,10 @@ impl Shown {
                     Some(other) => other.to_string(),
                     None => String::new(),
                 };
-                client.metadata_mut().insert(format!("{KEPT}{name}"), text);
+                // What nobody can ask for is not kept: a client could fill the memory with it.
+                if setting(&name).is_some() {
+                    client.metadata_mut().insert(format!("{KEPT}{name}"), text);
+                }
                 return Some(Ok(Response::Execution(Tag::new("SET"))));
             }
         }

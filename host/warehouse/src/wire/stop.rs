@@ -104,10 +104,9 @@ impl Stop {
     /// Waits for something of the statement.
     pub async fn wait<T>(&mut self, something: impl Future<Output = PgWireResult<T>>) -> PgWireResult<T> {
         let began = Instant::now();
-        let left = self.left;
         let done = tokio::select! {
             biased;
-            err = self.over(left) => Err(err),
+            err = self.over() => Err(err),
             done = something => done,
         };
         self.left = self.left.saturating_sub(began.elapsed());
@@ -115,7 +114,8 @@ impl Stop {
     }
 
     /// Over when it is to end, with the reason.
-    async fn over(&mut self, left: Duration) -> PgWireError {
+    async fn over(&mut self) -> PgWireError {
+        let left = self.left;
         let cancelled = async {
             match &mut self.cancelled {
                 // The sender is gone with the connection.
@@ -150,9 +150,7 @@ impl Stop {
             other => other,
         }
     }
-}
 
-impl Stop {
     fn ending<T>(&self, rows: BoxStream<PgWireResult<T>>) -> Rows<T> {
         Rows { rows, stop: self.clone(), waiting: None, taken: 0 }
     }
@@ -205,11 +203,7 @@ impl<T> Stream for Rows<T> {
                 let stop = &this.stop;
                 let (_, over) = this.waiting.get_or_insert_with(|| {
                     let mut stop = stop.clone();
-                    let over = async move {
-                        let left = stop.left;
-                        stop.over(left).await
-                    };
-                    (polled, Box::pin(over) as Over)
+                    (polled, Box::pin(async move { stop.over().await }) as Over)
                 });
                 over.as_mut().poll(context).map(|err| Some(Err(err)))
             }
