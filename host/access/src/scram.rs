@@ -21,6 +21,12 @@ use crate::Principal;
 /// The mechanism's name.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
 
+/// Its name where it is bound to the connection's encryption, so that nobody in the middle can pass it on.
+pub const MECHANISM_PLUS: &str = "SCRAM-SHA-256-PLUS";
+
+/// What it is bound by: a hash of the server's certificate (RFC 5929, section 4).
+const END_POINT: &str = "p=tls-server-end-point";
+
 /// Rounds of PBKDF2, the fewest that RFC 7677 allows.
 const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 
@@ -105,6 +111,9 @@ pub enum ScramError {
     /// It is not what comes next.
     #[error("the message is not one of SCRAM-SHA-256")]
     Malformed,
+    /// Somebody told the client that less is offered than is.
+    #[error("channel binding is offered, and the client was told that it is not")]
+    Downgraded,
     /// The client wants more than there is.
     #[error("{0} is not offered")]
     NotOffered(&'static str),
@@ -122,23 +131,39 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Takes a client's first message, and gives the server's. `name` is who the client says to be.
-    pub fn begin(name: &str, client_first: &str) -> Result<(Self, String), ScramError> {
+    /// Takes a client's first message, and gives the server's. `name` is who the client says to be, `mechanism` what it
+    /// chose, and `end_point` the hash of the server's certificate, if [`MECHANISM_PLUS`] was offered.
+    pub fn begin(
+        name: &str,
+        mechanism: &str,
+        end_point: Option<&[u8]>,
+        client_first: &str,
+    ) -> Result<(Self, String), ScramError> {
+        let binding = match (mechanism, end_point, client_first.split(',').next()) {
+            (MECHANISM_PLUS, Some(end_point), Some(END_POINT)) => end_point,
+            (MECHANISM, _, Some("n")) => &[],
+            // The client could, and thinks that the server cannot.
+            (MECHANISM, None, Some("y")) => &[],
+            (MECHANISM, Some(_), Some("y")) => return Err(ScramError::Downgraded),
+            (_, _, Some(flag)) if flag.starts_with("p=") => return Err(ScramError::NotOffered("this channel binding")),
+            _ => return Err(ScramError::Malformed),
+        };
         let mut random = [0; NONCE];
         SystemRandom::new().fill(&mut random).map_err(|Unspecified| ScramError::Malformed)?;
-        Self::begin_with(name, client_first, &salt(name), &BASE64.encode(random))
+        Self::begin_with(name, client_first, binding, &salt(name), &BASE64.encode(random))
     }
 
-    fn begin_with(name: &str, client_first: &str, salt: &[u8], ours: &str) -> Result<(Self, String), ScramError> {
+    fn begin_with(
+        name: &str,
+        client_first: &str,
+        binding: &[u8],
+        salt: &[u8],
+        ours: &str,
+    ) -> Result<(Self, String), ScramError> {
         let mut parts = client_first.splitn(3, ',');
         let (Some(flag), Some(other), Some(bare)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(ScramError::Malformed);
         };
-        match flag {
-            "n" | "y" => {}
-            _ if flag.starts_with("p=") => return Err(ScramError::NotOffered("channel binding")),
-            _ => return Err(ScramError::Malformed),
-        }
         match other.strip_prefix("a=") {
             None if other.is_empty() => {}
             Some(other) if other == name => {}
@@ -152,7 +177,7 @@ impl Exchange {
         };
         let nonce = format!("{theirs}{ours}");
         let server_first = format!("r={nonce},s={},i={ITERATIONS}", BASE64.encode(salt));
-        let binding = BASE64.encode(format!("{flag},{other},"));
+        let binding = BASE64.encode([format!("{flag},{other},").as_bytes(), binding].concat());
         Ok((Self { binding, nonce, messages: format!("{bare},{server_first}") }, server_first))
     }
 
@@ -221,7 +246,7 @@ mod tests {
             salt: salt.clone(),
         };
         let ours = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let (exchange, first) = Exchange::begin_with("user", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", &salt, ours).unwrap();
+        let (exchange, first) = Exchange::begin_with("user", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", &[], &salt, ours).unwrap();
         assert_eq!(first, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
         let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
         let other = Verifier::of(&"user".parse().unwrap(), "pen");
@@ -241,18 +266,34 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_refused() {
         for (first, expect) in [
-            ("p=tls-server-end-point,,n=a,r=x", ScramError::NotOffered("channel binding")),
+            ("p=tls-server-end-point,,n=a,r=x", ScramError::NotOffered("this channel binding")),
             ("n,a=admin,n=a,r=x", ScramError::NotOffered("to be somebody else")),
             ("n,,n=a", ScramError::Malformed),
             ("n,,m=ext,n=a,r=x", ScramError::Malformed),
             ("n,,n=a,r=", ScramError::Malformed),
             ("", ScramError::Malformed),
         ] {
-            assert_eq!(Exchange::begin("a", first).map(|_| ()), Err(expect), "{first}");
+            assert_eq!(Exchange::begin("a", MECHANISM, None, first).map(|_| ()), Err(expect), "{first}");
         }
         for good in ["n,,n=,r=x", "y,,n=a,r=x", "n,a=a,n=a,r=x"] {
-            assert!(Exchange::begin("a", good).is_ok(), "{good}");
+            assert!(Exchange::begin("a", MECHANISM, None, good).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn an_exchange_is_bound_to_the_certificate() {
+        let begin = |mechanism, first| Exchange::begin("a", mechanism, Some(b"hash"), first);
+        let (exchange, _) = begin(MECHANISM_PLUS, "p=tls-server-end-point,,n=a,r=x").unwrap();
+        assert_eq!(exchange.binding, BASE64.encode(b"p=tls-server-end-point,,hash"));
+        for (mechanism, first, expect) in [
+            (MECHANISM_PLUS, "p=tls-unique,,n=a,r=x", ScramError::NotOffered("this channel binding")),
+            (MECHANISM, "p=tls-server-end-point,,n=a,r=x", ScramError::NotOffered("this channel binding")),
+            (MECHANISM_PLUS, "n,,n=a,r=x", ScramError::Malformed),
+            (MECHANISM, "y,,n=a,r=x", ScramError::Downgraded),
+        ] {
+            assert_eq!(begin(mechanism, first).map(|_| ()), Err(expect), "{mechanism} {first}");
+        }
+        assert!(begin(MECHANISM, "n,,n=a,r=x").is_ok(), "who cannot is let in");
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Tls {
     /// or SEC1. They are read again after each interval, for connections that come then; files that do not fit
     /// together leave the ones before in use, which is said on standard error.
     pub fn read(certificate: &Path, key: &Path, interval: Duration) -> Result<Self, TlsError> {
-        Ok(Self(acceptor(certificate, key, interval, &PROTOCOLS)?))
+        let (acceptor, _) = acceptor(certificate, key, interval, &PROTOCOLS)?;
+        Ok(Self(acceptor))
     }
 
     /// Shakes hands with a client. One that speaks HTTP without TLS is told so.
@@ -99,12 +100,32 @@ impl Tls {
     }
 }
 
-/// TLS for PostgreSQL's protocol, with what [`Tls::read`] reads.
-pub fn for_postgres(certificate: &Path, key: &Path, interval: Duration) -> Result<TlsAcceptor, TlsError> {
-    acceptor(certificate, key, interval, &POSTGRES)
+/// TLS for PostgreSQL's protocol.
+pub struct PostgresTls {
+    /// What shakes hands.
+    pub acceptor: TlsAcceptor,
+    newest: Live<CertifiedKey>,
 }
 
-fn acceptor(certificate: &Path, key: &Path, interval: Duration, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
+impl PostgresTls {
+    /// With what [`Tls::read`] reads.
+    pub fn read(certificate: &Path, key: &Path, interval: Duration) -> Result<Self, TlsError> {
+        let (acceptor, newest) = acceptor(certificate, key, interval, &POSTGRES)?;
+        Ok(Self { acceptor, newest })
+    }
+
+    /// The certificate that is presented now, in DER.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        Some(self.newest.get().end_entity_cert().ok()?.to_vec())
+    }
+}
+
+fn acceptor(
+    certificate: &Path,
+    key: &Path,
+    interval: Duration,
+    protocols: &[&[u8]],
+) -> Result<(TlsAcceptor, Live<CertifiedKey>), TlsError> {
     let unusable = |source| TlsError::Unusable { certificate: certificate.into(), key: key.into(), source };
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(unusable)?.with_no_client_auth();
@@ -112,9 +133,9 @@ fn acceptor(certificate: &Path, key: &Path, interval: Duration, protocols: &[&[u
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         Live::read(interval, move || pair(&certificate, &key))?
     };
-    let mut config = config.with_cert_resolver(Arc::new(Newest(newest)));
+    let mut config = config.with_cert_resolver(Arc::new(Newest(newest.clone())));
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    Ok(Arc::new(config).into())
+    Ok((Arc::new(config).into(), newest))
 }
 
 fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
@@ -154,6 +175,12 @@ struct Newest(Live<CertifiedKey>);
 impl ResolvesServerCert for Newest {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.get())
+    }
+}
+
+impl fmt::Debug for PostgresTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresTls").finish_non_exhaustive()
     }
 }
 

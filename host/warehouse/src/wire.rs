@@ -24,6 +24,8 @@ mod dialect;
 mod failure;
 mod functions;
 mod login;
+mod queries;
+mod rows;
 mod settings;
 mod stop;
 mod transaction;
@@ -59,18 +61,27 @@ pub struct Server {
     /// Who may ask what.
     pub rules: Live<Access>,
     /// How connections are encrypted; if it is given, there are no others.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Tls>,
     /// How many may be connected.
     pub connections: usize,
     /// The most time that a statement has.
     pub timeout: Duration,
 }
 
+/// How connections are encrypted.
+#[derive(Clone)]
+pub struct Tls {
+    /// What shakes hands.
+    pub acceptor: TlsAcceptor,
+    /// The certificate that it presents now, in DER.
+    pub certificate: Arc<dyn Fn() -> Option<Vec<u8>> + Send + Sync>,
+}
+
 /// What all connections share.
 struct Shared {
     session: Current,
     rules: Live<Access>,
-    has_tls: bool,
+    tls: Option<Tls>,
     connections: Arc<Semaphore>,
     cancels: Arc<Cancels>,
     timeout: Duration,
@@ -83,7 +94,7 @@ impl Server {
         let shared = Arc::new(Shared {
             session,
             rules,
-            has_tls: tls.is_some(),
+            tls,
             connections: Arc::new(Semaphore::new(connections)),
             cancels: Arc::default(),
             timeout,
@@ -109,7 +120,8 @@ impl Server {
             };
             let Ok(door) = doors.clone().try_acquire_owned() else { continue };
             let Ok(line) = Line::of(&stream) else { continue };
-            let (connection, tls) = (Connection::new(&shared, line), tls.clone());
+            let tls = shared.tls.as_ref().map(|tls| tls.acceptor.clone());
+            let connection = Connection::new(&shared, line);
             connected.spawn(async move {
                 // Rows go out as they are sent; there is nothing to wait for.
                 let _ = stream.set_nodelay(true);

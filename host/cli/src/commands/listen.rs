@@ -59,11 +59,11 @@ impl ListenArgs {
 
     /// The same for PostgreSQL's protocol.
     #[cfg(feature = "warehouse")]
-    pub fn tls_for_postgres(&self) -> Result<Option<wasmill_serve::tls::TlsAcceptor>> {
-        use wasmill_serve::tls;
+    pub fn tls_for_postgres(&self) -> Result<Option<wasmill_serve::tls::PostgresTls>> {
+        use wasmill_serve::tls::PostgresTls;
 
         match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Ok(Some(tls::for_postgres(certificate, key, READ_AGAIN)?)),
+            (Some(certificate), Some(key)) => Ok(Some(PostgresTls::read(certificate, key, READ_AGAIN)?)),
             _ => Ok(None),
         }
     }

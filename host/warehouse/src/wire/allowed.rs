@@ -118,10 +118,18 @@ fn ends_transaction(statement: &Statement) -> bool {
     matches!(statement, Statement::Commit { .. } | Statement::Rollback { .. })
 }
 
-fn answer(statement: &Statement, client: &mut dyn HookClient) -> Option<PgWireResult<Response>> {
+/// Refuses what comes in a transaction that failed.
+pub fn goes_on<C: ClientInfo + ?Sized>(statement: &Statement, client: &C) -> PgWireResult<()> {
     if client.transaction_status() == TransactionStatus::Error && !ends_transaction(statement) {
         let message = "current transaction is aborted, commands ignored until end of transaction block";
-        return Some(Err(error("25P02", message)));
+        return Err(error("25P02", message));
+    }
+    Ok(())
+}
+
+fn answer(statement: &Statement, client: &mut dyn HookClient) -> Option<PgWireResult<Response>> {
+    if let Err(err) = goes_on(statement, client) {
+        return Some(Err(err));
     }
     match verdict(statement) {
         Verdict::Go => None,

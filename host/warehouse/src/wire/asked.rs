@@ -20,16 +20,18 @@ use datafusion_postgres::pgwire::messages::extendedquery::Execute;
 use datafusion_postgres::pgwire::messages::simplequery::Query;
 use datafusion_postgres::{DfSessionService, QueryHook};
 use deltalake_core::datafusion::error::DataFusionError;
+use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 use futures_util::Sink;
 use wasmill_access::{Access, Caller};
 
-use super::allowed::Allowed;
+use super::allowed::{self, Allowed};
 use super::copy::Copies;
-use super::cursor::{self, Declared};
+use super::cursor::{self, CursorHook};
 use super::failure::{error, fatal};
+use super::queries::{self, Queries};
 use super::settings::Shown;
 use super::stop::{Line, Stop};
 use super::{Shared, catalog, dialect, functions, transaction};
@@ -48,11 +50,18 @@ pub struct Asked {
     line: Arc<Line>,
 }
 
+/// What answers somebody.
+#[derive(Clone)]
+struct Made {
+    context: Arc<SessionContext>,
+    service: Arc<DfSessionService>,
+}
+
 /// What of it is there once it is known who asks.
 struct Service {
     shared: Arc<Shared>,
     caller: Arc<OnceLock<Caller>>,
-    made: OnceLock<Arc<DfSessionService>>,
+    made: OnceLock<Made>,
 }
 
 impl Asked {
@@ -72,7 +81,7 @@ impl Asked {
 
 impl Service {
     /// What answers, if whoever asks is still let in.
-    fn get(&self) -> PgWireResult<Arc<DfSessionService>> {
+    fn get(&self) -> PgWireResult<Made> {
         let caller = self.caller.get().filter(|caller| self.shared.rules.get().still_has(caller));
         let caller = caller.ok_or_else(|| fatal("28000", "the key is not known any more, or its time is over"))?;
         if let Some(made) = self.made.get() {
@@ -82,7 +91,7 @@ impl Service {
         Ok(self.made.get_or_init(|| made).clone())
     }
 
-    fn make(&self, caller: &Caller) -> Result<Arc<DfSessionService>, DataFusionError> {
+    fn make(&self, caller: &Caller) -> Result<Made, DataFusionError> {
         let (rules, whose) = (self.shared.rules.clone(), caller.clone());
         let rights = Arc::new(move |table: &str| rules.get().rows(Some(&whose), table));
         let (context, listing) =
@@ -93,13 +102,16 @@ impl Service {
         let hooks: Vec<Arc<dyn QueryHook>> = vec![
             Arc::new(Allowed),
             Arc::new(Copies),
-            Arc::new(Declared),
+            Arc::new(CursorHook),
             Arc::new(CursorStatementHook),
             Arc::new(Shown),
             Arc::new(SetShowHook),
             Arc::new(TransactionStatementHook),
+            Arc::new(Queries),
         ];
-        Ok(Arc::new(DfSessionService::new_with_hooks(Arc::new(context), hooks)))
+        let context = Arc::new(context);
+        let service = Arc::new(DfSessionService::new_with_hooks(context.clone(), hooks));
+        Ok(Made { context, service })
     }
 }
 
@@ -125,7 +137,7 @@ impl SimpleQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let service = self.service.get()?;
+        let service = self.service.get()?.service;
         let mut stop = self.stop(client);
         let fetch = transaction::goes_on(query);
         if let Some((fetch, true)) = &fetch {
@@ -179,21 +191,14 @@ impl ExtendedQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let statement = &portal.statement.statement;
-        match statement {
-            (_, Some((Statement::Fetch { name, .. }, _))) => {
-                let fields = match client.portal_store().get_portal(&name.value) {
-                    Some(Entry::Value(cursor)) => cursor::fields(&cursor).await,
-                    _ => Vec::new(),
-                };
-                return Ok(DescribePortalResponse::new(fields));
-            }
-            // A cursor is kept as a portal.
-            (_, None) => return Ok(DescribePortalResponse::new(cursor::fields(portal).await)),
-            _ => {}
-        }
-        let fields = self.query_parser().get_result_schema(statement, Some(&portal.result_column_format))?;
-        Ok(DescribePortalResponse::new(fields))
+        let (statement, format) = (&portal.statement.statement, &portal.result_column_format);
+        let fields = match statement {
+            (_, Some((Statement::Fetch { name, .. }, _))) => cursor::fields(client, &name.value, format),
+            // A cursor is described as a portal.
+            (_, None) => cursor::fields(client, &portal.name, format),
+            _ => self.query_parser().get_result_schema(statement, Some(format)),
+        };
+        Ok(DescribePortalResponse::new(fields?))
     }
 
     async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, most: usize) -> PgWireResult<Response>
@@ -203,10 +208,24 @@ impl ExtendedQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let service = self.service.get()?;
+        let Made { context, service } = self.service.get()?;
         let mut stop = self.stop(client);
-        let response = stop.wait(ExtendedQueryHandler::do_query(&*service, client, portal, most)).await?;
-        Ok(transaction::told(dialect::unmarked(stop.rows(response)), &portal.statement.statement.0))
+        let (sql, planned) = &portal.statement.statement;
+        let format = &portal.result_column_format;
+        let response = match planned {
+            Some((statement @ Statement::Query(_), plan)) => {
+                allowed::goes_on(statement, client)?;
+                let told = self.query_parser().get_parameter_types(&portal.statement.statement)?;
+                let values = queries::values(plan, &told, portal)?;
+                stop.wait(queries::ask(&context, client, plan, &values, format)).await?
+            }
+            Some((statement @ Statement::Fetch { name, direction, .. }, _)) if cursor::has(client, &name.value) => {
+                allowed::goes_on(statement, client)?;
+                stop.wait(cursor::fetch(client, &name.value, direction, format)).await?
+            }
+            _ => stop.wait(ExtendedQueryHandler::do_query(&*service, client, portal, most)).await?,
+        };
+        Ok(transaction::told(dialect::unmarked(stop.rows(response)), sql))
     }
 }
 
@@ -226,18 +245,21 @@ impl QueryParser for Reader {
             return Err(error("42601", "cannot insert multiple commands into a prepared statement"));
         }
         let text = transaction::goes_on(sql).map_or_else(|| dialect::rewritten(sql), |(fetch, _)| fetch);
-        self.0.get()?.query_parser().parse_sql(client, &text, types).await
+        let parsed = self.0.get()?.service.query_parser().parse_sql(client, &text, types).await?;
+        let Some((text, Some((statement, plan)))) = parsed else { return Ok(parsed) };
+        let plan = queries::typed(plan).map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+        Ok(Some((text, Some((statement, plan)))))
     }
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
-        self.0.get()?.query_parser().get_parameter_types(statement)
+        self.0.get()?.service.query_parser().get_parameter_types(statement)
     }
 
     fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
         if let (_, Some((Statement::Declare { .. }, _))) = statement {
             return Ok(Vec::new());
         }
-        let fields = self.0.get()?.query_parser().get_result_schema(statement, format)?;
+        let fields = self.0.get()?.service.query_parser().get_result_schema(statement, format)?;
         Ok(dialect::unmarked_fields(&fields))
     }
 }

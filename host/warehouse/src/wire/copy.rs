@@ -1,12 +1,12 @@
 //! `COPY (SELECT …) TO STDOUT (FORMAT binary)`: rows in PostgreSQL's binary form
 //! (<https://www.postgresql.org/docs/16/sql-copy.html>), which some drivers read by.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{BufMut, BytesMut};
 use datafusion_postgres::QueryHook;
-use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::portal::Format;
@@ -18,6 +18,8 @@ use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::{CopyOption, CopySource, CopyTarget, Query, Statement};
 use futures_util::{StreamExt, stream};
+
+use super::rows;
 
 /// What comes first: a signature, no flags, and no more of a header.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -42,11 +44,18 @@ pub fn copied(statement: &Statement) -> Option<&Query> {
 
 async fn copy(query: &Query, context: &SessionContext) -> PgWireResult<Response> {
     let frame = context.sql(&query.to_string()).await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
-    let rows = encode_dataframe(frame, &Format::UnifiedBinary, None).await?;
+    let rows = rows::encode(frame, &Format::UnifiedBinary, Arc::default()).await?;
     let columns = rows.row_schema.len();
+    let mut rows = rows.data_rows.peekable();
+    // What fails at once is told before there is anything to be copied.
+    if let Some(Err(_)) = Pin::new(&mut rows).peek().await
+        && let Some(Err(err)) = rows.next().await
+    {
+        return Err(err);
+    }
     // As PostgreSQL sends it, and a driver takes it: what comes first is in one message with the first row, or with the end.
     let mut first = Some(HEADER);
-    let rows = rows.data_rows.map(Some).chain(stream::once(async { None }));
+    let rows = rows.map(Some).chain(stream::once(async { None }));
     let copy = rows.map(move |row| {
         let mut bytes = BytesMut::from(first.take().unwrap_or_default());
         match row {

@@ -17,11 +17,14 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::startup::Authentication;
 use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use futures_util::{Sink, SinkExt};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use wasmill_access::Caller;
-use wasmill_access::scram::{Exchange, MECHANISM, ScramError};
+use wasmill_access::scram::{Exchange, MECHANISM, MECHANISM_PLUS, ScramError};
+use x509_certificate::SignatureAlgorithm;
+use x509_certificate::certificate::CapturedX509Certificate;
 
-use super::Shared;
+use super::{Shared, Tls};
 use super::asked::TIMEOUT;
 use super::failure::fatal;
 use super::functions::VERSION;
@@ -37,7 +40,8 @@ pub struct Login {
 /// How far it is.
 enum At {
     Beginning,
-    Named(OwnedSemaphorePermit),
+    /// With the hash of the certificate, if the exchange may be bound to it.
+    Named(OwnedSemaphorePermit, Option<Vec<u8>>),
     Answered(OwnedSemaphorePermit, Exchange),
     /// The connection's permit is kept as long as it is.
     In(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit),
@@ -63,7 +67,7 @@ impl StartupHandler for Login {
             (At::Beginning, PgWireFrontendMessage::Startup(startup)) => {
                 protocol_negotiation(client, &startup).await?;
                 save_startup_parameters_to_metadata(client, &startup);
-                if self.shared.has_tls && !client.is_secure() {
+                if self.shared.tls.is_some() && !client.is_secure() {
                     return Err(fatal("28000", "connections are encrypted here: connect with sslmode=require"));
                 }
                 let Ok(permit) = self.shared.connections.clone().try_acquire_owned() else {
@@ -73,17 +77,17 @@ impl StartupHandler for Login {
                     client.metadata_mut().insert(TIMEOUT.to_owned(), time.to_string());
                 }
                 client.set_state(PgWireConnectionState::AuthenticationInProgress);
-                let offered = Authentication::SASL(vec![MECHANISM.to_owned()]);
+                let end_point = self.shared.tls.as_ref().and_then(end_point);
+                let plus = end_point.as_ref().map(|_| MECHANISM_PLUS.to_owned());
+                let offered = Authentication::SASL(plus.into_iter().chain([MECHANISM.to_owned()]).collect());
                 client.send(PgWireBackendMessage::Authentication(offered)).await?;
-                *at = At::Named(permit);
+                *at = At::Named(permit, end_point);
             }
-            (At::Named(permit), PgWireFrontendMessage::PasswordMessageFamily(message)) => {
+            (At::Named(permit, end_point), PgWireFrontendMessage::PasswordMessageFamily(message)) => {
                 let message = message.into_sasl_initial_response()?;
                 let first = message.data.as_deref().and_then(|first| std::str::from_utf8(first).ok());
-                let (MECHANISM, Some(first)) = (message.auth_method.as_str(), first) else {
-                    return Err(refused(name(client), ScramError::Malformed));
-                };
-                let begun = Exchange::begin(name(client), first);
+                let first = first.ok_or_else(|| refused(name(client), ScramError::Malformed))?;
+                let begun = Exchange::begin(name(client), &message.auth_method, end_point.as_deref(), first);
                 let (exchange, answer) = begun.map_err(|err| refused(name(client), err))?;
                 let answer = Authentication::SASLContinue(answer.into());
                 client.send(PgWireBackendMessage::Authentication(answer)).await?;
@@ -115,6 +119,21 @@ impl StartupHandler for Login {
         }
         Ok(())
     }
+}
+
+/// The hash of the certificate that a client sees, by which an exchange is bound to it (RFC 5929, section 4.1): by the
+/// function of its signature, or SHA-256 where that is weaker. None if its signature has no such function.
+fn end_point(tls: &Tls) -> Option<Vec<u8>> {
+    let der = (tls.certificate)()?;
+    let certificate = CapturedX509Certificate::from_der(der.as_slice()).ok()?;
+    Some(match certificate.signature_algorithm()? {
+        SignatureAlgorithm::RsaSha1 | SignatureAlgorithm::RsaSha256 | SignatureAlgorithm::EcdsaSha256 => {
+            Sha256::digest(&der).to_vec()
+        }
+        SignatureAlgorithm::RsaSha384 | SignatureAlgorithm::EcdsaSha384 => Sha384::digest(&der).to_vec(),
+        SignatureAlgorithm::RsaSha512 => Sha512::digest(&der).to_vec(),
+        _ => return None,
+    })
 }
 
 /// Who the client says to be.

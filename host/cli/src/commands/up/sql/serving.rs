@@ -14,7 +14,7 @@ use wasmill_api::tables::AskTables;
 use wasmill_runtime::plan::{self, Plan};
 use wasmill_warehouse::measures::Measures;
 use wasmill_warehouse::query::{ObjectTables, Session, memory};
-use wasmill_warehouse::wire::Server;
+use wasmill_warehouse::wire::{Server, Tls};
 
 use super::SqlArgs;
 use super::http::Http;
@@ -101,7 +101,10 @@ impl Serving {
         let server = Server {
             session: Arc::new(move || now(&asked).session.clone()),
             rules,
-            tls: listen.tls_for_postgres()?,
+            tls: listen.tls_for_postgres()?.map(|tls| Tls {
+                acceptor: tls.acceptor.clone(),
+                certificate: Arc::new(move || tls.certificate()),
+            }),
             connections: args.sql_connections.max(1),
             timeout,
         };

@@ -1,0 +1,165 @@
+//! Rows as clients read them: `arrow-pg`'s encoding, but for nulls, which it knows of most types only, and for numbers and
+//! spans of time, whose texts PostgreSQL writes in another way.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, SchemaRef};
+use datafusion_postgres::arrow_pg::datatypes::arrow_schema_to_pg_fields;
+use datafusion_postgres::arrow_pg::encoder::encode_value;
+use datafusion_postgres::pgwire::api::Type;
+use datafusion_postgres::pgwire::api::portal::Format;
+use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse};
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::data::DataRow;
+use datafusion_postgres::pgwire::types::format::FormatOptions;
+use deltalake_core::datafusion::prelude::DataFrame;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+/// From this power of ten on, PostgreSQL writes numbers by their exponents; the same down from 10⁻⁵.
+const REAL: i32 = 6;
+const DOUBLE: i32 = 15;
+
+/// The rows of a query.
+pub async fn encode(frame: DataFrame, format: &Format, options: Arc<FormatOptions>) -> PgWireResult<QueryResponse> {
+    let columns = Columns::new(frame.schema().inner(), format, options)?;
+    let fields = columns.fields.clone();
+    let batches = frame.execute_stream().await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    let rows = batches.map_err(|err| PgWireError::ApiError(Box::new(err)));
+    let rows = rows.map_ok(move |batch| stream::iter(columns.rows(batch))).try_flatten();
+    Ok(QueryResponse::new(fields, rows.boxed()))
+}
+
+/// How the columns of rows are written.
+#[derive(Clone)]
+pub struct Columns {
+    /// What clients are told of them.
+    pub fields: Arc<Vec<FieldInfo>>,
+}
+
+impl Columns {
+    /// As a client wants them.
+    pub fn new(schema: &SchemaRef, format: &Format, options: Arc<FormatOptions>) -> PgWireResult<Self> {
+        let fields = Arc::new(arrow_schema_to_pg_fields(schema, format, Some(options))?);
+        Ok(Self { fields })
+    }
+
+    /// The rows of a batch.
+    pub fn rows(&self, batch: RecordBatch) -> impl Iterator<Item = PgWireResult<DataRow>> + Send + use<> {
+        let fields = self.fields.clone();
+        let mut encoder = DataRowEncoder::new(fields.clone());
+        (0..batch.num_rows()).map(move |row| {
+            for ((array, told), field) in batch.columns().iter().zip(fields.iter()).zip(batch.schema_ref().fields()) {
+                write(&mut encoder, array, row, field, told)?;
+            }
+            Ok(encoder.take_row())
+        })
+    }
+}
+
+fn write(
+    encoder: &mut DataRowEncoder,
+    array: &ArrayRef,
+    row: usize,
+    field: &Field,
+    told: &FieldInfo,
+) -> PgWireResult<()> {
+    let options = told.format_options();
+    let mut write_text =
+        |text: &str| encoder.encode_field_with_type_and_format(&text, &Type::TEXT, FieldFormat::Text, options);
+    if array.is_null(row) {
+        return encoder.encode_field_with_type_and_format(&None::<&str>, &Type::TEXT, FieldFormat::Text, options);
+    }
+    if told.format() == FieldFormat::Text {
+        // A client may ask for fewer digits.
+        let is_exact = options.extra_float_digits > 0;
+        match array.data_type() {
+            DataType::Float32 if is_exact => {
+                let value = array.as_primitive::<Float32Type>().value(row);
+                return write_text(&number(f64::from(value), &value.to_string(), &format!("{value:e}"), REAL));
+            }
+            DataType::Float64 if is_exact => {
+                let value = array.as_primitive::<Float64Type>().value(row);
+                return write_text(&number(value, &value.to_string(), &format!("{value:e}"), DOUBLE));
+            }
+            DataType::Interval(_) | DataType::Duration(_) => {
+                let mut alone = DataRowEncoder::new(Arc::new(vec![told.clone()]));
+                encode_value(&mut alone, array, row, field, told)?;
+                let written = alone.take_row().data;
+                // Before it is its length.
+                let text = written.get(4..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+                return write_text(without_zeros(text));
+            }
+            _ => {}
+        }
+    }
+    encode_value(encoder, array, row, field, told)
+}
+
+/// A number as PostgreSQL writes it, of how it is written without an exponent and with one.
+fn number(value: f64, plain: &str, scientific: &str, limit: i32) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let Some((digits, exponent)) = scientific.split_once('e') else { return plain.to_owned() };
+    let Ok(exponent) = exponent.parse::<i32>() else { return plain.to_owned() };
+    if (-4..limit).contains(&exponent) {
+        return plain.to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+/// A span of time without the zeros that end parts of its seconds.
+fn without_zeros(span: &str) -> &str {
+    match span.rsplit_once('.') {
+        Some((_, parts)) if parts.bytes().all(|digit| digit.is_ascii_digit()) => {
+            span.trim_end_matches('0').trim_end_matches('.')
+        }
+        _ => span,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_postgresql_does() {
+        let double = |value: f64| number(value, &value.to_string(), &format!("{value:e}"), DOUBLE);
+        for (value, expect) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.5, "1.5"),
+            (0.0001, "0.0001"),
+            (0.000_01, "1e-05"),
+            (123_456_789_012_345.0, "123456789012345"),
+            (1e15, "1e+15"),
+            (-1.25e300, "-1.25e+300"),
+            (f64::INFINITY, "Infinity"),
+            (f64::NEG_INFINITY, "-Infinity"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(double(value), expect);
+        }
+        let real = |value: f32| number(f64::from(value), &value.to_string(), &format!("{value:e}"), REAL);
+        assert_eq!([real(0.1), real(100_000.0), real(1e6), real(f32::MAX)], ["0.1", "100000", "1e+06", "3.4028235e+38"]);
+    }
+
+    #[test]
+    fn spans_end_without_zeros() {
+        for (span, expect) in [
+            ("1 year 04:05:06.500000", "1 year 04:05:06.5"),
+            ("00:00:01.000000", "00:00:01"),
+            ("00:00:10", "00:00:10"),
+            ("", ""),
+        ] {
+            assert_eq!(without_zeros(span), expect);
+        }
+    }
+}
