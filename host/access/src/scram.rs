@@ -246,7 +246,8 @@ mod tests {
             salt: salt.clone(),
         };
         let ours = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let (exchange, first) = Exchange::begin_with("user", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", &[], &salt, ours).unwrap();
+        let (exchange, first) =
+            Exchange::begin_with("user", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", &[], &salt, ours).unwrap();
         assert_eq!(first, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
         let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
         let other = Verifier::of(&"user".parse().unwrap(), "pen");

@@ -29,6 +29,7 @@ mod rows;
 mod settings;
 mod stop;
 mod transaction;
+mod words;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

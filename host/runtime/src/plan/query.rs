@@ -39,6 +39,8 @@ pub enum QueryTable {
 /// A view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewPlan {
+    /// What it is for.
+    pub description: Option<String>,
     /// The query.
     pub sql: String,
     /// The file that it is in, if it is in one.

@@ -37,6 +37,9 @@ pub struct Known {
     pub kind: KnownKind,
     /// Where it is.
     pub place: String,
+    /// What it is for, if that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// What is known by name.
@@ -57,7 +60,7 @@ pub enum KnownKind {
 
 /// What a plan has by name.
 pub fn known(plan: &QueryPlan) -> Vec<Known> {
-    let one = |name: String, kind, place: String| Known { name, kind, place };
+    let one = |name: String, kind, place: String| Known { name, kind, place, description: None };
     let sinks = plan.sinks.iter().map(|(id, table)| one(plain(id.as_str()), KnownKind::Sink, table.to_string()));
     let tables = plan.tables.iter().filter(|(name, _)| !is_sink(plan, name.as_str())).map(|(name, table)| {
         let place = match table {
@@ -68,7 +71,7 @@ pub fn known(plan: &QueryPlan) -> Vec<Known> {
     });
     let views = plan.views.iter().map(|(name, view)| {
         let sql = view.sql.split_whitespace().collect::<Vec<_>>().join(" ");
-        one(name.to_string(), KnownKind::View, sql)
+        Known { description: view.description.clone(), ..one(name.to_string(), KnownKind::View, sql) }
     });
     let databases =
         plan.databases.iter().map(|(name, place)| one(name.to_string(), KnownKind::Database, place.to_string()));

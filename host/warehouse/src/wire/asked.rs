@@ -97,7 +97,9 @@ impl Service {
         let (context, listing) =
             Seen::new(self.shared.session.clone(), rights, Access::attributes(Some(caller))).context()?;
         let user = caller.principal.as_str();
-        catalog::register(&context, &listing, user)?;
+        let known = (self.shared.session)().known();
+        let descriptions = known.into_iter().filter_map(|known| Some((known.name, known.description?)));
+        catalog::register(&context, &listing, user, descriptions.collect())?;
         functions::register(&context, user);
         let hooks: Vec<Arc<dyn QueryHook>> = vec![
             Arc::new(Allowed),

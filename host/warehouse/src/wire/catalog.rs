@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_schema::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
@@ -10,10 +9,17 @@ use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
 };
 use deltalake_core::datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};
 use deltalake_core::datafusion::common::Result;
-use deltalake_core::datafusion::datasource::MemTable;
 use deltalake_core::datafusion::prelude::SessionContext;
 
 use crate::query::names::{CATALOG, INFORMATION};
+
+mod information;
+mod tables;
+
+use information::Information;
+use tables::Tables;
+
+pub use tables::NONE;
 
 /// The catalog's schema.
 const SCHEMA: &str = "pg_catalog";
@@ -21,17 +27,22 @@ const SCHEMA: &str = "pg_catalog";
 /// Tables that say how people log in, and those of whoever recorded the catalog.
 const HIDDEN: [&str; 5] = ["pg_authid", "pg_shadow", "pg_user_mapping", "pg_hba_file_rules", "pg_stat_ssl"];
 
-/// Has a context know the catalog, of what there is in a list of catalogs.
-pub fn register(context: &SessionContext, listing: &Arc<dyn CatalogProviderList>, user: &str) -> Result<()> {
+/// Has a context know the catalog, of what there is in a list of catalogs, with what is said of tables.
+pub fn register(
+    context: &SessionContext,
+    listing: &Arc<dyn CatalogProviderList>,
+    user: &str,
+    descriptions: Vec<(String, String)>,
+) -> Result<()> {
     let roles = Roles(user.to_owned());
     setup_pg_catalog(context, CATALOG, roles.clone()).map_err(|err| *err)?;
     // Its functions are taken as they are; its tables list what can be listed.
     let tables = PgCatalogSchemaProvider::try_new(listing.clone(), fixed()?, roles)?;
-    let tables = Arc::new(Catalog(Arc::new(tables)));
+    let tables = Arc::new(Catalog(Tables::new(Arc::new(tables), listing.clone(), user, descriptions)?));
     for catalog in [listing.catalog(CATALOG), context.catalog(CATALOG)].into_iter().flatten() {
         catalog.register_schema(SCHEMA, tables.clone())?;
         if let Some(information) = catalog.schema(INFORMATION) {
-            catalog.register_schema(INFORMATION, Arc::new(Information(information)))?;
+            catalog.register_schema(INFORMATION, Arc::new(Information::new(information, listing.clone())))?;
         }
     }
     Ok(())
@@ -54,7 +65,7 @@ fn is_hidden(name: &str) -> bool {
 
 /// The catalog without what nobody is to see.
 #[derive(Debug)]
-struct Catalog(Arc<dyn SchemaProvider>);
+struct Catalog(Tables);
 
 #[async_trait]
 impl SchemaProvider for Catalog {
@@ -93,118 +104,5 @@ impl PgCatalogContextProvider for Roles {
             grants: Vec::new(),
             inherited_roles: Vec::new(),
         })
-    }
-}
-
-/// Views of `information_schema` that DataFusion lacks, of what no table here has, and their columns, texts all
-/// (<https://www.postgresql.org/docs/16/information-schema.html>).
-const NOTHING: [(&str, &[&str]); 8] = [
-    (
-        "table_constraints",
-        &[
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "constraint_type",
-            "is_deferrable",
-            "initially_deferred",
-            "enforced",
-        ],
-    ),
-    (
-        "referential_constraints",
-        &[
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-            "unique_constraint_catalog",
-            "unique_constraint_schema",
-            "unique_constraint_name",
-            "match_option",
-            "update_rule",
-            "delete_rule",
-        ],
-    ),
-    (
-        "key_column_usage",
-        &[
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "column_name",
-            "ordinal_position",
-            "position_in_unique_constraint",
-        ],
-    ),
-    (
-        "constraint_column_usage",
-        &[
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "column_name",
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-        ],
-    ),
-    (
-        "character_sets",
-        &[
-            "character_set_catalog",
-            "character_set_schema",
-            "character_set_name",
-            "character_repertoire",
-            "form_of_use",
-            "default_collate_catalog",
-            "default_collate_schema",
-            "default_collate_name",
-        ],
-    ),
-    ("triggers", &["trigger_catalog", "trigger_schema", "trigger_name", "event_object_schema", "event_object_table"]),
-    ("sequences", &["sequence_catalog", "sequence_schema", "sequence_name", "data_type"]),
-    (
-        "table_privileges",
-        &[
-            "grantor",
-            "grantee",
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "privilege_type",
-            "is_grantable",
-            "with_hierarchy",
-        ],
-    ),
-];
-
-/// `information_schema` with what it lacks.
-#[derive(Debug)]
-struct Information(Arc<dyn SchemaProvider>);
-
-#[async_trait]
-impl SchemaProvider for Information {
-    fn table_names(&self) -> Vec<String> {
-        let mut names = self.0.table_names();
-        names.extend(NOTHING.iter().map(|(name, _)| (*name).to_owned()));
-        names
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some((_, columns)) = NOTHING.iter().find(|(known, _)| *known == name) else {
-            return self.0.table(name).await;
-        };
-        let fields: Vec<Field> = columns.iter().map(|column| Field::new(*column, DataType::Utf8, true)).collect();
-        Ok(Some(Arc::new(MemTable::try_new(Arc::new(Schema::new(fields)), vec![Vec::new()])?)))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        NOTHING.iter().any(|(known, _)| *known == name) || self.0.table_exist(name)
     }
 }

@@ -1,27 +1,23 @@
-//! PostgreSQL's SQL where DataFusion's differs: the names of columns that have none, and a few words.
+//! PostgreSQL's SQL where DataFusion's differs: the names of columns that have none; [`super::words`] has the words.
 //!
 //! DataFusion needs a name for each column, and another for each; PostgreSQL calls `SELECT 1, 1` twice `?column?`. So columns
 //! without a name get PostgreSQL's, those that have one already a mark after it, and the mark is taken off what clients see.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    Array, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Select,
-    SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
+    DataType, Expr, Ident, Select, SelectItem, SetExpr, Statement, Value, VisitMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 
+use super::words::Words;
+
 /// What no name has in it. (A word joiner, which is not to be seen.)
 const MARK: char = '\u{2060}';
-
-/// Columns of the catalog that name functions. They are texts, in which PostgreSQL's 0 is `-`.
-const FUNCTIONS: [&str; 8] =
-    ["typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze", "typsubscript"];
 
 /// What `datafusion-postgres` makes of statements: it knows some that clients send word by word.
 static COMPATIBLE: LazyLock<PostgresCompatibilityParser> = LazyLock::new(PostgresCompatibilityParser::new);
@@ -132,7 +128,7 @@ fn name_select(select: &mut Select, typed: &[SelectItem]) {
 }
 
 /// The name that PostgreSQL gives an expression (`FigureColname` of its parser).
-fn name_of(expr: &Expr) -> Option<String> {
+pub fn name_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(name) => Some(plain(name)),
         Expr::CompoundIdentifier(names) => names.last().map(plain),
@@ -188,105 +184,6 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// Columns of the catalog that list columns.
-const LISTS: [&str; 4] = ["indkey", "conkey", "confkey", "indoption"];
-
-/// What columns of the catalog begin with that are true or false, and are compared with `'t'` and `'f'`.
-const TRUTHS: &str = "indis";
-
-/// Functions that make rows of lists.
-const SETS: [&str; 2] = ["unnest", "generate_subscripts"];
-
-/// Columns that the catalog lacks; they are null where there is nothing to be told.
-const MISSING: [&str; 2] = ["reloptions", "relacl"];
-
-/// Whether an expression is a list of columns.
-fn is_list(expr: &Expr) -> bool {
-    name_of(expr).is_some_and(|name| LISTS.contains(&name.as_str()))
-}
-
-/// Changes words.
-struct Words;
-
-impl VisitorMut for Words {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::BinaryOp { left, right, .. } => {
-                let is_function = |expr: &Expr| match expr {
-                    Expr::Identifier(name) => FUNCTIONS.contains(&name.value.as_str()),
-                    Expr::CompoundIdentifier(names) => {
-                        names.last().is_some_and(|name| FUNCTIONS.contains(&name.value.as_str()))
-                    }
-                    _ => false,
-                };
-                let is_truth = |expr: &Expr| name_of(expr).is_some_and(|name| name.starts_with(TRUTHS));
-                if is_truth(left)
-                    && let Expr::Value(value) = &mut **right
-                    && let Value::SingleQuotedString(text) = &value.value
-                {
-                    value.value = Value::Boolean(text.starts_with(['t', 'T']));
-                }
-                if is_function(left)
-                    && let Expr::Value(value) = &mut **right
-                    && matches!(&value.value, Value::Number(number, _) if number == "0")
-                {
-                    value.value = Value::SingleQuotedString("-".to_owned());
-                }
-            }
-            Expr::Cast { expr: inner, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("regproc") => {
-                if let Expr::Value(value) = &mut **inner
-                    && let Value::SingleQuotedString(name) = &value.value
-                {
-                    let name = name.rsplit('.').next().unwrap_or_default().to_owned();
-                    value.value = Value::SingleQuotedString(name);
-                    *expr = (**inner).clone();
-                }
-            }
-            Expr::Like { pattern, escape_char: escape @ Some(_), .. } => {
-                // DataFusion's is the backslash.
-                if let Expr::Value(pattern) = &mut **pattern
-                    && let Value::SingleQuotedString(text) = &mut pattern.value
-                    && let Some(Value::SingleQuotedString(by)) = escape.as_ref().map(|by| &by.value)
-                    && by != "\\"
-                {
-                    *text = text.replace('\\', "\\\\").replace(by.as_str(), "\\");
-                    *escape = None;
-                }
-            }
-            Expr::Function(function) if SETS.contains(&function.name.to_string().to_lowercase().as_str()) => {
-                // Lists of columns are texts in the catalog, and there are no keys that would have any.
-                if let FunctionArguments::List(list) = &mut function.args
-                    && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(of))) = list.args.first_mut()
-                    && is_list(of)
-                {
-                    *of = Expr::Array(Array { elem: vec![of.clone()], named: true });
-                    list.args.truncate(1);
-                    function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new("unnest"))]);
-                }
-            }
-            Expr::AnyOp { right, .. } if is_list(right) => *expr = Expr::value(Value::Boolean(false)),
-            Expr::CompoundIdentifier(names)
-                if names.last().is_some_and(|name| MISSING.contains(&name.value.as_str())) =>
-            {
-                *expr = Expr::value(Value::Null);
-            }
-            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("to_timestamp") => {
-                // A time as ISO 8601 has it needs no pattern.
-                if let FunctionArguments::List(list) = &mut function.args
-                    && let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(pattern)))] = list.args.as_slice()
-                    && matches!(&pattern.value, Value::SingleQuotedString(text) if text.starts_with("YYYY-MM-DD"))
-                {
-                    list.args.truncate(1);
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,13 +198,6 @@ mod tests {
         check("SELECT a AS b, c AS b FROM t", "SELECT a AS b, c AS \"b#2\" FROM t");
         check("SELECT CASE WHEN a THEN 1 END", "SELECT CASE WHEN a THEN 1 END AS \"case\"");
         check("SELECT 1 UNION SELECT 2", "SELECT 1 AS \"?column?\" UNION SELECT 2");
-        check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE typreceive <> '-'");
-        check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
-        check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
-        check("SELECT unnest(i.indkey) AS a FROM i", "SELECT unnest(ARRAY[i.indkey]) AS a FROM i");
-        check("SELECT generate_subscripts(i.indkey, 1) AS a FROM i", "SELECT unnest(ARRAY[i.indkey]) AS a FROM i");
-        check("SELECT a FROM i WHERE i.indisprimary = 'f'", "SELECT a FROM i WHERE i.indisprimary = false");
-        check("SELECT a FROM i WHERE i.b = ANY(i.indkey)", "SELECT a FROM i WHERE false");
         check("SELECT no SQL at all", "SELECT no SQL at all");
     }
 }

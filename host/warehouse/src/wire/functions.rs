@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Int32Array, ListArray, StringArray, StructArray};
+use arrow_buffer::OffsetBuffer;
 use arrow_cast::cast;
-use arrow_schema::DataType;
-use deltalake_core::datafusion::common::{Result, ScalarValue, exec_err};
+use arrow_schema::{DataType, Field, Fields};
+use deltalake_core::datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err, plan_err};
 use deltalake_core::datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
@@ -50,6 +52,7 @@ pub fn register(context: &SessionContext, user: &str) {
         (&["pg_my_temp_schema", "pg_char_to_encoding"], ScalarValue::from(0_i64)),
         (&["pg_table_size", "pg_database_size", "pg_indexes_size"], ScalarValue::Int64(None)),
         (&["pg_size_pretty", "pg_advisory_unlock_all", "pg_tablespace_location"], text("")),
+        (&["getdatabaseencoding"], text("UTF8")),
     ] {
         for name in names {
             let function = Told { name: (*name).to_owned(), value: value.clone(), signature: any() };
@@ -57,6 +60,7 @@ pub fn register(context: &SessionContext, user: &str) {
         }
     }
     context.register_udf(ScalarUDF::new_from_impl(Setting { signature: any() }));
+    context.register_udf(ScalarUDF::new_from_impl(ExpandArray { signature: any() }));
 }
 
 fn any() -> Signature {
@@ -128,5 +132,54 @@ impl ScalarUDFImpl for Setting {
         }
         let values: ArrayRef = Arc::new(StringArray::from(values));
         Ok(ColumnarValue::Array(values))
+    }
+}
+
+/// `information_schema._pg_expandarray(list)`: the items and their places, as a list of records.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ExpandArray {
+    signature: Signature,
+}
+
+impl ExpandArray {
+    fn record(list: &DataType) -> Result<Fields> {
+        let (DataType::List(item) | DataType::LargeList(item)) = list else {
+            return plan_err!("_pg_expandarray needs a list, not {list}");
+        };
+        Ok(Fields::from(vec![Field::new("x", item.data_type().clone(), true), Field::new("n", DataType::Int32, false)]))
+    }
+}
+
+impl ScalarUDFImpl for ExpandArray {
+    fn name(&self) -> &str {
+        "pg_expandarray"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let [list] = types else { return plan_err!("_pg_expandarray needs a list") };
+        Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Struct(Self::record(list)?), true))))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [list] = arguments.args.as_slice() else { return exec_err!("_pg_expandarray needs a list") };
+        let list = list.to_array(arguments.number_rows)?;
+        let list = list.as_list_opt::<i32>().ok_or_else(|| exec_datafusion_err!("_pg_expandarray needs a list"))?;
+        let record = Self::record(list.data_type())?;
+        let places: Int32Array = list.offsets().lengths().flat_map(|length| (1..).take(length)).collect();
+        let (first, last) = (list.value_offsets().first().copied(), list.value_offsets().last().copied());
+        let (first, last) = (first.unwrap_or_default() as usize, last.unwrap_or_default() as usize);
+        let items = StructArray::try_new(
+            record.clone(),
+            vec![list.values().slice(first, last - first), Arc::new(places)],
+            None,
+        )?;
+        let field = Arc::new(Field::new_list_field(DataType::Struct(record), true));
+        let offsets = OffsetBuffer::from_lengths(list.offsets().lengths());
+        let expanded = ListArray::try_new(field, offsets, Arc::new(items), list.nulls().cloned())?;
+        Ok(ColumnarValue::Array(Arc::new(expanded)))
     }
 }

@@ -24,10 +24,10 @@ use wasmill_access::scram::{Exchange, MECHANISM, MECHANISM_PLUS, ScramError};
 use x509_certificate::SignatureAlgorithm;
 use x509_certificate::certificate::CapturedX509Certificate;
 
-use super::{Shared, Tls};
 use super::asked::TIMEOUT;
 use super::failure::fatal;
 use super::functions::VERSION;
+use super::{Shared, Tls};
 use crate::query::names::CATALOG;
 
 /// Lets a client in.

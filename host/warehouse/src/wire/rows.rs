@@ -1,6 +1,7 @@
 //! Rows as clients read them: `arrow-pg`'s encoding, but for nulls, which it knows of most types only, and for numbers and
 //! spans of time, whose texts PostgreSQL writes in another way.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -84,13 +85,17 @@ fn write(
                 let value = array.as_primitive::<Float64Type>().value(row);
                 return write_text(&number(value, &value.to_string(), &format!("{value:e}"), DOUBLE));
             }
-            DataType::Interval(_) | DataType::Duration(_) => {
+            DataType::Interval(_)
+            | DataType::Duration(_)
+            | DataType::Time32(_)
+            | DataType::Time64(_)
+            | DataType::Timestamp(..) => {
                 let mut alone = DataRowEncoder::new(Arc::new(vec![told.clone()]));
                 encode_value(&mut alone, array, row, field, told)?;
                 let written = alone.take_row().data;
                 // Before it is its length.
                 let text = written.get(4..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
-                return write_text(without_zeros(text));
+                return write_text(&without_zeros(text));
             }
             _ => {}
         }
@@ -115,13 +120,14 @@ fn number(value: f64, plain: &str, scientific: &str, limit: i32) -> String {
     format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
 }
 
-/// A span of time without the zeros that end parts of its seconds.
-fn without_zeros(span: &str) -> &str {
-    match span.rsplit_once('.') {
-        Some((_, parts)) if parts.bytes().all(|digit| digit.is_ascii_digit()) => {
-            span.trim_end_matches('0').trim_end_matches('.')
-        }
-        _ => span,
+/// A time without the zeros that end the parts of its seconds, which a zone may come after.
+fn without_zeros(time: &str) -> Cow<'_, str> {
+    let Some((before, rest)) = time.split_once('.') else { return time.into() };
+    let digits = rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
+    let (parts, after) = rest.split_at(digits);
+    match parts.trim_end_matches('0') {
+        "" => format!("{before}{after}").into(),
+        kept => format!("{before}.{kept}{after}").into(),
     }
 }
 
@@ -148,15 +154,20 @@ mod tests {
             assert_eq!(double(value), expect);
         }
         let real = |value: f32| number(f64::from(value), &value.to_string(), &format!("{value:e}"), REAL);
-        assert_eq!([real(0.1), real(100_000.0), real(1e6), real(f32::MAX)], ["0.1", "100000", "1e+06", "3.4028235e+38"]);
+        assert_eq!(
+            [real(0.1), real(100_000.0), real(1e6), real(f32::MAX)],
+            ["0.1", "100000", "1e+06", "3.4028235e+38"]
+        );
     }
 
     #[test]
-    fn spans_end_without_zeros() {
+    fn times_end_without_zeros() {
         for (span, expect) in [
             ("1 year 04:05:06.500000", "1 year 04:05:06.5"),
             ("00:00:01.000000", "00:00:01"),
             ("00:00:10", "00:00:10"),
+            ("0001-01-01 00:00:00.000000", "0001-01-01 00:00:00"),
+            ("2013-01-25 04:05:06.500000+00", "2013-01-25 04:05:06.5+00"),
             ("", ""),
         ] {
             assert_eq!(without_zeros(span), expect);

@@ -109,7 +109,7 @@ impl Check<'_> {
             if sql.trim().is_empty() {
                 self.reporter.at(&[at[0], at[1], "sql"], format!("view `{name}` has no query"));
             }
-            views.insert(name.clone(), ViewPlan { sql, file });
+            views.insert(name.clone(), ViewPlan { description: view.description.clone(), sql, file });
         }
         views
     }

@@ -101,10 +101,9 @@ impl Serving {
         let server = Server {
             session: Arc::new(move || now(&asked).session.clone()),
             rules,
-            tls: listen.tls_for_postgres()?.map(|tls| Tls {
-                acceptor: tls.acceptor.clone(),
-                certificate: Arc::new(move || tls.certificate()),
-            }),
+            tls: listen
+                .tls_for_postgres()?
+                .map(|tls| Tls { acceptor: tls.acceptor.clone(), certificate: Arc::new(move || tls.certificate()) }),
             connections: args.sql_connections.max(1),
             timeout,
         };

@@ -1,0 +1,337 @@
+//! PostgreSQL's words where DataFusion has none, or others, and what clients ask the catalog with them.
+
+use std::ops::ControlFlow;
+
+use deltalake_core::datafusion::sql::sqlparser::ast::{
+    AccessExpr, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Join, JoinOperator, ObjectName, ObjectNamePart,
+    OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+};
+
+use super::catalog::NONE;
+use super::dialect::name_of;
+
+/// Columns of the catalog that name functions. They are texts, in which PostgreSQL's 0 is `-`.
+const FUNCTIONS: [&str; 8] =
+    ["typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze", "typsubscript"];
+
+/// What columns of the catalog begin with that are true or false, and are compared with `'t'` and `'f'`.
+const TRUTHS: &str = "indis";
+
+/// A column that each table of PostgreSQL's has, and none here.
+const TABLE: &str = "tableoid";
+
+/// Aggregates by which a query gives one row anyway.
+const AGGREGATES: [&str; 10] =
+    ["array_agg", "avg", "bool_and", "bool_or", "count", "first_value", "max", "min", "string_agg", "sum"];
+
+/// Changes words.
+pub struct Words;
+
+impl VisitorMut for Words {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = &mut *query.body {
+            // `datafusion-postgres` would make null of what stands alone among the columns.
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                    && matches!(expr, Expr::Subquery(_))
+                {
+                    *expr = Expr::Nested(Box::new(expr.clone()));
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::BinaryOp { left, right, .. } => compared(left, right),
+            Expr::Cast { expr: inner, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("regproc") => {
+                if let Expr::Value(value) = &mut **inner
+                    && let Value::SingleQuotedString(name) = &value.value
+                {
+                    let name = name.rsplit('.').next().unwrap_or_default().to_owned();
+                    *expr = text(&name);
+                }
+            }
+            Expr::Like { pattern, escape_char: escape @ Some(_), .. } => {
+                if let Some(Value::SingleQuotedString(by)) = escape.as_ref().map(|by| &by.value)
+                    && by != "\\"
+                {
+                    **pattern = escaped(pattern, by);
+                    *escape = None;
+                }
+            }
+            Expr::Identifier(name) if name.value == TABLE => *expr = Expr::value(Value::Null),
+            Expr::CompoundIdentifier(names) if names.last().is_some_and(|name| name.value == TABLE) => {
+                *expr = Expr::value(Value::Null);
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                // `(record).field` of what `unnest` gives, which is not known before.
+                if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() {
+                    *expr = call("get_field", vec![(**root).clone(), text(&field.value.to_lowercase())]);
+                }
+            }
+            Expr::Subquery(query) if has_none(query) => *expr = Expr::value(Value::Null),
+            Expr::Exists { subquery, negated } if has_none(subquery) => *expr = Expr::value(Value::Boolean(*negated)),
+            Expr::Subquery(query) => one_row(query),
+            Expr::Function(function) => {
+                if let Some(other) = called(function) {
+                    *expr = other;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn text(text: &str) -> Expr {
+    Expr::value(Value::SingleQuotedString(text.to_owned()))
+}
+
+fn name(name: &str) -> ObjectName {
+    ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))])
+}
+
+fn call(function: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
+    let args = FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
+    Expr::Function(Function {
+        name: name(function),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(args),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// What is compared with columns of the catalog.
+fn compared(left: &Expr, right: &mut Expr) {
+    let (Some(column), Expr::Value(value)) = (name_of(left), right) else { return };
+    match &value.value {
+        Value::SingleQuotedString(text) if column.starts_with(TRUTHS) => {
+            value.value = Value::Boolean(text.starts_with(['t', 'T']));
+        }
+        Value::Number(number, _) if number == "0" && FUNCTIONS.contains(&column.as_str()) => {
+            value.value = Value::SingleQuotedString("-".to_owned());
+        }
+        _ => {}
+    }
+}
+
+/// A pattern whose escapes are backslashes, which are all that DataFusion has.
+fn escaped(pattern: &Expr, by: &str) -> Expr {
+    match pattern {
+        Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)) => {
+            let typed = value.value.clone().into_string().unwrap_or_default();
+            let doubled = typed.replace('\\', "\\\\");
+            text(&if by.is_empty() { doubled } else { doubled.replace(by, "\\") })
+        }
+        other => {
+            let doubled = call("replace", vec![other.clone(), text("\\"), text("\\\\")]);
+            if by.is_empty() { doubled } else { call("replace", vec![doubled, text(by), text("\\")]) }
+        }
+    }
+}
+
+/// Functions that are called or written in another way.
+fn called(function: &mut Function) -> Option<Expr> {
+    let called = function.name.0.last()?.as_ident()?.value.to_lowercase();
+    match (called.as_str(), &mut function.args) {
+        ("array", FunctionArguments::Subquery(query)) => {
+            Some(Expr::Subquery(Box::new(aggregated((**query).clone(), "array_agg")?)))
+        }
+        // Rows of records, and of the places of a list.
+        ("_pg_expandarray", FunctionArguments::List(list)) => match list.args.as_slice() {
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] => {
+                Some(call("unnest", vec![call("pg_expandarray", vec![of.clone()])]))
+            }
+            _ => None,
+        },
+        ("generate_subscripts", FunctionArguments::List(list)) => match list.args.as_slice() {
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(of)), _] => {
+                let first = Expr::value(Value::Number("1".to_owned(), false));
+                let length = call("array_length", vec![of.clone()]);
+                Some(call("unnest", vec![call("generate_series", vec![first, length])]))
+            }
+            _ => None,
+        },
+        // A time as ISO 8601 has it needs no pattern.
+        ("to_timestamp", FunctionArguments::List(list)) => {
+            if let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(pattern)))] = list.args.as_slice()
+                && matches!(&pattern.value, Value::SingleQuotedString(text) if text.starts_with("YYYY-MM-DD"))
+            {
+                list.args.truncate(1);
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+/// A query of the catalog that is used as a value has one row at most, which DataFusion wants to see when it depends on
+/// the query around it.
+fn one_row(query: &mut Query) {
+    let is_catalogs = matches!(&*query.body, SetExpr::Select(select) if is_catalogs(select));
+    if is_catalogs && let Some(one) = aggregated(query.clone(), "first_value") {
+        *query = one;
+    }
+}
+
+/// Whether a query has no rows whatever it asks, as it asks for what there is none of.
+fn has_none(query: &Query) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    let is_none = |table: &TableFactor| match table {
+        TableFactor::Table { name, .. } => {
+            let last = name.0.last().and_then(ObjectNamePart::as_ident);
+            last.is_some_and(|name| NONE.contains(&name.value.as_str()))
+        }
+        _ => false,
+    };
+    let mut columns = select.projection.clone();
+    let counts = columns.iter_mut().any(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => aggregates(expr),
+        _ => false,
+    });
+    let is_inner = |join: &Join| {
+        matches!(join.join_operator, JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_))
+    };
+    !counts
+        && select.from.iter().any(|from| {
+            // What is joined may keep rows without a counterpart.
+            let keeps = from.joins.iter().all(|join| {
+                is_inner(join) || matches!(join.join_operator, JoinOperator::Left(_) | JoinOperator::LeftOuter(_))
+            });
+            keeps
+                && (is_none(&from.relation) || from.joins.iter().any(|join| is_inner(join) && is_none(&join.relation)))
+        })
+}
+
+/// Whether a query reads the catalog alone.
+fn is_catalogs(select: &Select) -> bool {
+    let mut tables = select
+        .from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+    !select.from.is_empty()
+        && tables.all(|table| match table {
+            TableFactor::Table { name, .. } => {
+                let last = name.0.last().and_then(ObjectNamePart::as_ident);
+                last.is_some_and(|table| table.value.starts_with("pg_"))
+            }
+            _ => false,
+        })
+}
+
+/// The one column of a query, all rows of it in one by an aggregate, in their order.
+fn aggregated(mut query: Query, by: &str) -> Option<Query> {
+    let SetExpr::Select(select) = &mut *query.body else { return None };
+    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    if grouped || select.having.is_some() {
+        return None;
+    }
+    let [item] = select.projection.as_mut_slice() else { return None };
+    let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return None };
+    if aggregates(expr) {
+        return None;
+    }
+    let mut made = call(by, vec![expr.clone()]);
+    if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut made {
+        if select.distinct.take().is_some() {
+            list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+        }
+        if let Some(order) = query.order_by.take()
+            && let OrderByKind::Expressions(mut order) = order.kind
+        {
+            // By its place, which is the only one.
+            for by in &mut order {
+                if matches!(&by.expr, Expr::Value(value) if matches!(value.value, Value::Number(..))) {
+                    by.expr = expr.clone();
+                }
+            }
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
+        }
+    }
+    if by == "first_value" {
+        query.limit_clause = None;
+    }
+    *expr = made;
+    Some(query)
+}
+
+/// Whether there is an aggregate in an expression.
+fn aggregates(expr: &mut Expr) -> bool {
+    struct Found(bool);
+    impl VisitorMut for Found {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Function(function) = expr
+                && function.over.is_none()
+                && let Some(name) = function.name.0.last().and_then(ObjectNamePart::as_ident)
+            {
+                self.0 |= AGGREGATES.contains(&name.value.to_lowercase().as_str());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut found = Found(false);
+    let _ = expr.visit(&mut found);
+    found.0
+}
+
+#[cfg(test)]
+mod tests {
+    use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn check(sql: &str, expect: &str) {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let _ = statements.visit(&mut Words);
+        assert_eq!(statements[0].to_string(), expect, "{sql}");
+    }
+
+    #[test]
+    fn words_are_datafusions() {
+        check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE typreceive <> '-'");
+        check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
+        check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
+        check(
+            "SELECT a FROM p WHERE b LIKE $1 || '%' ESCAPE '/'",
+            "SELECT a FROM p WHERE b LIKE replace(replace($1 || '%', '\\', '\\\\'), '/', '\\')",
+        );
+        check("SELECT a FROM i WHERE i.indisprimary = 'f'", "SELECT a FROM i WHERE i.indisprimary = false");
+        check("SELECT c.tableoid FROM c", "SELECT NULL FROM c");
+        check("SELECT (f(x)).n FROM t", "SELECT get_field((f(x)), 'n') FROM t");
+        check(
+            "SELECT information_schema._pg_expandarray(i.indkey) FROM i",
+            "SELECT unnest(pg_expandarray(i.indkey)) FROM i",
+        );
+    }
+
+    #[test]
+    fn queries_that_are_values_have_one_row() {
+        check(
+            "SELECT CASE WHEN a THEN (SELECT b FROM pg_range WHERE c = t.d) END FROM t",
+            "SELECT CASE WHEN a THEN (SELECT first_value(b) FROM pg_range WHERE c = t.d) END FROM t",
+        );
+        check("SELECT (SELECT b FROM pg_range LIMIT 1)", "SELECT ((SELECT first_value(b) FROM pg_range))");
+        check("SELECT (SELECT count(*) FROM pg_class)", "SELECT ((SELECT count(*) FROM pg_class))");
+        check("SELECT 1 + (SELECT b FROM pg_attrdef d WHERE d.a = t.a)", "SELECT 1 + NULL");
+        check("SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM pg_index)", "SELECT a FROM t WHERE true");
+        check("SELECT 1 + (SELECT count(*) FROM pg_index)", "SELECT 1 + (SELECT count(*) FROM pg_index)");
+        check("SELECT 1 + (SELECT b FROM mine)", "SELECT 1 + (SELECT b FROM mine)");
+        check(
+            "SELECT ARRAY(SELECT b FROM pg_roles WHERE c = t.d ORDER BY 1)",
+            "SELECT (SELECT array_agg(b ORDER BY b) FROM pg_roles WHERE c = t.d)",
+        );
+    }
+}
