@@ -29,6 +29,7 @@ mod rows;
 mod settings;
 mod stop;
 mod transaction;
+mod truths;
 mod words;
 
 use std::future::Future;

@@ -17,6 +17,7 @@ use deltalake_core::datafusion::sql::sqlparser::ast::{Query, Set, SetExpr, State
 
 use super::copy::copied;
 use super::failure::error;
+use super::transaction;
 
 /// The first to see a statement.
 #[derive(Debug)]
@@ -52,11 +53,12 @@ fn verdict(statement: &Statement) -> Verdict {
         | Statement::StartTransaction { .. }
         | Statement::Commit { .. } => Verdict::Go,
         Statement::Rollback { savepoint, .. } if savepoint.is_none() => Verdict::Go,
+        // Nothing was done that would be undone.
         Statement::Rollback { .. } => Verdict::Done("ROLLBACK"),
         Statement::Savepoint { .. } => Verdict::Done("SAVEPOINT"),
         Statement::ReleaseSavepoint { .. } => Verdict::Done("RELEASE"),
-        Statement::Discard { .. } => Verdict::Done("DISCARD ALL"),
-        Statement::Reset(reset) if !reset.to_string().contains('.') => Verdict::Done("RESET"),
+        Statement::Discard { .. } => Verdict::Go,
+        Statement::Reset(reset) if !reset.to_string().contains('.') => Verdict::Go,
         Statement::UNLISTEN { .. } => Verdict::Done("UNLISTEN"),
         _ => Verdict::Refused(read_only(statement)),
     }
@@ -128,7 +130,7 @@ pub fn goes_on<C: ClientInfo + ?Sized>(statement: &Statement, client: &C) -> PgW
 }
 
 fn answer(statement: &Statement, client: &mut dyn HookClient) -> Option<PgWireResult<Response>> {
-    if let Err(err) = goes_on(statement, client) {
+    if let Err(err) = goes_on(statement, client).and_then(|()| transaction::keep_savepoints(statement, client)) {
         return Some(Err(err));
     }
     match verdict(statement) {

@@ -1,7 +1,7 @@
 //! Statements, from a connection to its rows.
 
 use std::fmt::Debug;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +20,7 @@ use datafusion_postgres::pgwire::messages::extendedquery::Execute;
 use datafusion_postgres::pgwire::messages::simplequery::Query;
 use datafusion_postgres::{DfSessionService, QueryHook};
 use deltalake_core::datafusion::error::DataFusionError;
+use deltalake_core::datafusion::execution::FunctionRegistry;
 use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -31,9 +32,11 @@ use super::allowed::{self, Allowed};
 use super::copy::Copies;
 use super::cursor::{self, CursorHook};
 use super::failure::{error, fatal};
+use super::functions::Settings;
 use super::queries::{self, Queries};
 use super::settings::Shown;
 use super::stop::{Line, Stop};
+use super::truths::Truths;
 use super::{Shared, catalog, dialect, functions, transaction};
 use crate::query::seen::Seen;
 
@@ -55,6 +58,14 @@ pub struct Asked {
 struct Made {
     context: Arc<SessionContext>,
     service: Arc<DfSessionService>,
+    settings: Settings,
+}
+
+impl Made {
+    /// Has functions know what a client has set.
+    fn know<C: ClientInfo>(&self, client: &C) {
+        self.settings.write().unwrap_or_else(PoisonError::into_inner).clone_from(client.metadata());
+    }
 }
 
 /// What of it is there once it is known who asks.
@@ -94,13 +105,15 @@ impl Service {
     fn make(&self, caller: &Caller) -> Result<Made, DataFusionError> {
         let (rules, whose) = (self.shared.rules.clone(), caller.clone());
         let rights = Arc::new(move |table: &str| rules.get().rows(Some(&whose), table));
-        let (context, listing) =
+        let (mut context, listing) =
             Seen::new(self.shared.session.clone(), rights, Access::attributes(Some(caller))).context()?;
         let user = caller.principal.as_str();
         let known = (self.shared.session)().known();
         let descriptions = known.into_iter().filter_map(|known| Some((known.name, known.description?)));
         catalog::register(&context, &listing, user, descriptions.collect())?;
-        functions::register(&context, user);
+        let settings = Settings::default();
+        functions::register(&context, user, settings.clone());
+        context.register_expr_planner(Arc::new(Truths))?;
         let hooks: Vec<Arc<dyn QueryHook>> = vec![
             Arc::new(Allowed),
             Arc::new(Copies),
@@ -113,7 +126,7 @@ impl Service {
         ];
         let context = Arc::new(context);
         let service = Arc::new(DfSessionService::new_with_hooks(context.clone(), hooks));
-        Ok(Made { context, service })
+        Ok(Made { context, service, settings })
     }
 }
 
@@ -139,7 +152,9 @@ impl SimpleQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let service = self.service.get()?.service;
+        let made = self.service.get()?;
+        made.know(client);
+        let service = made.service;
         let mut stop = self.stop(client);
         let fetch = transaction::goes_on(query);
         if let Some((fetch, true)) = &fetch {
@@ -210,7 +225,9 @@ impl ExtendedQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let Made { context, service } = self.service.get()?;
+        let made = self.service.get()?;
+        made.know(client);
+        let Made { context, service, .. } = made;
         let mut stop = self.stop(client);
         let (sql, planned) = &portal.statement.statement;
         let format = &portal.result_column_format;

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Ident, Select, SelectItem, SetExpr, Statement, Value, VisitMut,
+    CastKind, DataType, Expr, Ident, Select, SelectItem, SetExpr, Statement, Value, VisitMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
@@ -102,6 +102,9 @@ fn first_select(body: &mut SetExpr) -> Option<&mut Select> {
 fn name_select(select: &mut Select, typed: &[SelectItem]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (item, typed) in select.projection.iter_mut().zip(typed) {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            whole(expr);
+        }
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let typed = if let SelectItem::UnnamedExpr(typed) = typed { typed } else { &*expr };
@@ -124,6 +127,23 @@ fn name_select(select: &mut Select, typed: &[SelectItem]) {
             }
             _ => {}
         }
+    }
+}
+
+/// A whole number by itself has four bytes, if they are enough for it.
+fn whole(expr: &mut Expr) {
+    if let Expr::Value(value) = &*expr
+        && let Value::Number(number, false) = &value.value
+        && number.parse::<i32>().is_ok()
+    {
+        let inner = Box::new(expr.clone());
+        *expr = Expr::Cast {
+            kind: CastKind::Cast,
+            expr: inner,
+            data_type: DataType::Int(None),
+            array: false,
+            format: None,
+        };
     }
 }
 
@@ -192,12 +212,13 @@ mod tests {
     fn columns_have_postgresqls_names() {
         let check = |sql: &str, expect: &str| assert_eq!(rewritten(sql).replace(MARK, "#"), expect, "{sql}");
         check("SELECT a, t.b FROM t", "SELECT a, t.b FROM t");
-        check("SELECT 1, 1", "SELECT 1 AS \"?column?\", 1 AS \"?column?#2\"");
+        check("SELECT 1, 1", "SELECT CAST(1 AS INT) AS \"?column?\", CAST(1 AS INT) AS \"?column?#2\"");
         check("SELECT count(*), count(a) FROM t", "SELECT count(*) AS \"count\", count(a) AS \"count#2\" FROM t");
         check("SELECT a::int, 'x'::text FROM t", "SELECT a::INT AS \"a\", 'x'::TEXT AS \"text\" FROM t");
         check("SELECT a AS b, c AS b FROM t", "SELECT a AS b, c AS \"b#2\" FROM t");
         check("SELECT CASE WHEN a THEN 1 END", "SELECT CASE WHEN a THEN 1 END AS \"case\"");
-        check("SELECT 1 UNION SELECT 2", "SELECT 1 AS \"?column?\" UNION SELECT 2");
+        check("SELECT 1 UNION SELECT 2", "SELECT CAST(1 AS INT) AS \"?column?\" UNION SELECT 2");
+        check("SELECT 3000000000 AS a", "SELECT 3000000000 AS a");
         check("SELECT no SQL at all", "SELECT no SQL at all");
     }
 }

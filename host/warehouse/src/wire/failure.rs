@@ -72,6 +72,10 @@ fn text(err: &DataFusionError) -> String {
             "division by zero".to_owned()
         }
         DataFusionError::SchemaError(err, _) => match &**err {
+            SchemaError::FieldNotFound { field, .. } if is_of_no_table(err) => {
+                let table = field.relation.as_ref().map_or("", |table| table.table());
+                format!("missing FROM-clause entry for table \"{table}\"")
+            }
             SchemaError::FieldNotFound { field, valid_fields } => {
                 let known: Vec<String> = valid_fields.iter().map(|field| field.name.clone()).collect();
                 format!("column \"{}\" does not exist\nhint: there are {}", field.name, known.join(", "))
@@ -83,8 +87,24 @@ fn text(err: &DataFusionError) -> String {
             let name = name.trim_start_matches("wasmill.").trim_start_matches("public.");
             format!("relation \"{name}\" does not exist")
         }
+        DataFusionError::Execution(text) | DataFusionError::Plan(text) if unprepared(text).is_some() => {
+            format!("prepared statement \"{}\" does not exist", unprepared(text).unwrap_or_default())
+        }
         _ => query_error::text(err),
     }
+}
+
+/// Whether a column is named with a table that is not there.
+fn is_of_no_table(err: &SchemaError) -> bool {
+    let SchemaError::FieldNotFound { field, valid_fields } = err else { return false };
+    field.relation.as_ref().is_some_and(|table| {
+        !valid_fields.iter().any(|known| known.relation.as_ref().is_some_and(|known| known.table() == table.table()))
+    })
+}
+
+/// The name of a prepared statement that is not there.
+fn unprepared(text: &str) -> Option<&str> {
+    text.strip_prefix("Prepared statement '")?.strip_suffix("' does not exist")
 }
 
 fn parser_text(err: &ParserError) -> String {
@@ -97,7 +117,8 @@ fn parser_text(err: &ParserError) -> String {
 fn code(err: &DataFusionError) -> &'static str {
     match err.find_root() {
         DataFusionError::SQL(..) => "42601",
-        DataFusionError::SchemaError(err, _) => match **err {
+        DataFusionError::SchemaError(err, _) => match &**err {
+            SchemaError::FieldNotFound { .. } if is_of_no_table(err) => "42P01",
             SchemaError::FieldNotFound { .. } => "42703",
             SchemaError::AmbiguousReference { .. } => "42702",
             _ => "42701",
@@ -105,6 +126,7 @@ fn code(err: &DataFusionError) -> &'static str {
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::ResourcesExhausted(_) => "53200",
         DataFusionError::ArrowError(err, _) => arrow_code(err),
+        DataFusionError::Execution(text) | DataFusionError::Plan(text) if unprepared(text).is_some() => "26000",
         DataFusionError::Plan(text) => plan_code(text),
         DataFusionError::External(err) if err.downcast_ref::<QueryError>().is_some() => "55000",
         DataFusionError::Execution(_) => "22000",
@@ -118,6 +140,8 @@ fn plan_code(text: &str) -> &'static str {
         "42P01"
     } else if text.starts_with("Invalid function '") || text.starts_with("table function '") {
         "42883"
+    } else if text.contains("must be in GROUP BY") || text.contains("must appear in the GROUP BY") {
+        "42803"
     } else if text.contains("No field named") {
         "42703"
     } else {

@@ -1,7 +1,8 @@
 //! Functions of PostgreSQL's that clients call when they connect, and that tell of the server
 //! (<https://www.postgresql.org/docs/16/functions-info.html>). None of them reads anything of the machine.
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int32Array, ListArray, StringArray, StructArray};
@@ -14,13 +15,14 @@ use deltalake_core::datafusion::logical_expr::{
 };
 use deltalake_core::datafusion::prelude::SessionContext;
 
-use super::settings::setting;
+use super::settings::{Metadata, told};
+use super::words::NOTHING;
 
 /// The version of PostgreSQL whose protocol and catalog this is; clients go by it.
 pub const VERSION: &str = "16.6";
 
-/// Has a context know them, for whoever is called so.
-pub fn register(context: &SessionContext, user: &str) {
+/// Has a context know them, for whoever is called so and has made such settings.
+pub fn register(context: &SessionContext, user: &str, settings: Settings) {
     let version = format!("PostgreSQL {VERSION} (Wasmill {} on DataFusion)", env!("CARGO_PKG_VERSION"));
     let text = |text: &str| ScalarValue::Utf8(Some(text.to_owned()));
     let nothing = ScalarValue::Utf8(None);
@@ -36,6 +38,12 @@ pub fn register(context: &SessionContext, user: &str) {
                 "pg_conversion_is_visible",
                 "pg_collation_is_visible",
                 "pg_opclass_is_visible",
+                "pg_opfamily_is_visible",
+                "pg_statistics_obj_is_visible",
+                "pg_ts_config_is_visible",
+                "pg_ts_dict_is_visible",
+                "pg_ts_parser_is_visible",
+                "pg_ts_template_is_visible",
             ],
             ScalarValue::from(true),
         ),
@@ -53,13 +61,14 @@ pub fn register(context: &SessionContext, user: &str) {
         (&["pg_table_size", "pg_database_size", "pg_indexes_size"], ScalarValue::Int64(None)),
         (&["pg_size_pretty", "pg_advisory_unlock_all", "pg_tablespace_location"], text("")),
         (&["getdatabaseencoding"], text("UTF8")),
+        (&[NOTHING], nothing),
     ] {
         for name in names {
             let function = Told { name: (*name).to_owned(), value: value.clone(), signature: any() };
             context.register_udf(ScalarUDF::new_from_impl(function));
         }
     }
-    context.register_udf(ScalarUDF::new_from_impl(Setting { signature: any() }));
+    context.register_udf(ScalarUDF::new_from_impl(Setting { signature: any(), settings }));
     context.register_udf(ScalarUDF::new_from_impl(ExpandArray { signature: any() }));
 }
 
@@ -93,10 +102,28 @@ impl ScalarUDFImpl for Told {
     }
 }
 
+/// The settings of a connection, as they are when a statement comes.
+pub type Settings = Arc<RwLock<Metadata>>;
+
 /// `current_setting(name, missing_ok)`.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 struct Setting {
     signature: Signature,
+    settings: Settings,
+}
+
+impl PartialEq for Setting {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.settings, &other.settings)
+    }
+}
+
+impl Eq for Setting {}
+
+impl Hash for Setting {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.settings).hash(state);
+    }
 }
 
 impl ScalarUDFImpl for Setting {
@@ -122,9 +149,10 @@ impl ScalarUDFImpl for Setting {
         let Some(names) = names.as_any().downcast_ref::<StringArray>() else {
             return exec_err!("current_setting needs the name of a setting");
         };
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
         let mut values = Vec::with_capacity(names.len());
         for name in names {
-            let known = name.and_then(setting).map(|(_, value)| value);
+            let known = name.and_then(|name| told(&settings, name)).map(|(_, value)| value);
             if known.is_none() && !missing_is_ok {
                 return exec_err!("unrecognized configuration parameter \"{}\"", name.unwrap_or_default());
             }

@@ -27,6 +27,7 @@ use x509_certificate::certificate::CapturedX509Certificate;
 use super::asked::TIMEOUT;
 use super::failure::fatal;
 use super::functions::VERSION;
+use super::settings::LOGIN_TIMEOUT;
 use super::{Shared, Tls};
 use crate::query::names::CATALOG;
 
@@ -74,7 +75,9 @@ impl StartupHandler for Login {
                     return Err(fatal("53300", "sorry, too many clients already"));
                 };
                 if let Some(time) = statement_timeout(client) {
-                    client.metadata_mut().insert(TIMEOUT.to_owned(), time.to_string());
+                    for key in [TIMEOUT, LOGIN_TIMEOUT] {
+                        client.metadata_mut().insert(key.to_owned(), time.to_string());
+                    }
                 }
                 client.set_state(PgWireConnectionState::AuthenticationInProgress);
                 let end_point = self.shared.tls.as_ref().and_then(end_point);

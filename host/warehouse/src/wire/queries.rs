@@ -13,7 +13,7 @@ use datafusion_postgres::pgwire::api::{ClientInfo, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use deltalake_core::datafusion::common::tree_node::{Transformed, TreeNode};
-use deltalake_core::datafusion::common::{DFSchema, ParamValues, Result};
+use deltalake_core::datafusion::common::{DFSchema, ParamValues, Result, ScalarValue};
 use deltalake_core::datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction};
 use deltalake_core::datafusion::logical_expr::utils::merge_schema;
 use deltalake_core::datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -68,7 +68,62 @@ pub fn values<S: Clone>(plan: &LogicalPlan, told: &[Type], portal: &Portal<S>) -
     let place = |number: usize| types.get(&format!("${number}")).and_then(Option::as_ref);
     let types: Vec<Option<&DataType>> = (1..=portal.parameter_len()).map(place).collect();
     let told: Vec<Option<&Type>> = told.iter().map(Some).collect();
-    deserialize_parameters_with_server_types(portal, &types, &told)
+    let mut values = deserialize_parameters_with_server_types(portal, &types, &told)?;
+    if let ParamValues::List(values) = &mut values {
+        for (place, value) in values.iter_mut().enumerate() {
+            let declared = portal.statement.parameter_types.get(place).and_then(Option::as_ref);
+            let declared = declared.or(told.get(place).copied().flatten());
+            let is_texts = matches!(declared, Some(&Type::TEXT_ARRAY | &Type::VARCHAR_ARRAY));
+            if let Some(Some(typed)) = portal.parameters.get(place)
+                && is_texts
+                && !portal.parameter_format.is_binary(place)
+                && let Some(texts) = std::str::from_utf8(typed).ok().and_then(texts)
+            {
+                let texts: Vec<ScalarValue> = texts.into_iter().map(ScalarValue::Utf8).collect();
+                value.value = ScalarValue::List(ScalarValue::new_list_nullable(&texts, &DataType::Utf8));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// The items of a list of texts as PostgreSQL writes it, `{a,"b ""c",NULL}`
+/// (<https://www.postgresql.org/docs/16/arrays.html#ARRAYS-IO>): `pgwire` takes one without letters as null. None of a list
+/// of lists, and of what is none.
+fn texts(list: &str) -> Option<Vec<Option<String>>> {
+    let list = list.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let mut texts = Vec::new();
+    let mut letters = list.chars().peekable();
+    while letters.peek().is_some() {
+        let (mut text, mut is_quoted, mut within) = (String::new(), false, false);
+        loop {
+            match letters.next() {
+                Some('\\') => text.push(letters.next()?),
+                Some('"') => {
+                    within = !within;
+                    is_quoted = true;
+                }
+                Some('{' | '}') if !within => return None,
+                None if within => return None,
+                None => break,
+                Some(',') if !within => {
+                    // After it something comes.
+                    letters.peek()?;
+                    break;
+                }
+                // Around an item, spaces are not of it.
+                Some(letter) if !within && letter.is_whitespace() && (is_quoted || text.is_empty()) => {}
+                Some(letter) => text.push(letter),
+            }
+        }
+        let text = if is_quoted { text } else { text.trim_end().to_owned() };
+        match (is_quoted, text.as_str()) {
+            (false, "") => return None,
+            (false, word) if word.eq_ignore_ascii_case("null") => texts.push(None),
+            _ => texts.push(Some(text)),
+        }
+    }
+    Some(texts)
 }
 
 /// The rows of a planned query.
@@ -129,5 +184,28 @@ impl QueryHook for Queries {
         _: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_texts_are_read() {
+        let check = |list: &str, expect: Option<&[Option<&str>]>| {
+            let expect = expect.map(|texts| texts.iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>());
+            assert_eq!(texts(list), expect, "{list}");
+        };
+        check("{}", Some(&[]));
+        check(
+            r#"{a,"",NULL,"NULL", b c ,"d,\"e\\"}"#,
+            Some(&[Some("a"), Some(""), None, Some("NULL"), Some("b c"), Some("d,\"e\\")]),
+        );
+        check("{a,}", None);
+        check("{,a}", None);
+        check("{{a},{b}}", None);
+        check("{\"a}", None);
+        check("a", None);
     }
 }

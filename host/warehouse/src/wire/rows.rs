@@ -18,6 +18,7 @@ use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use deltalake_core::datafusion::prelude::DataFrame;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use postgres::types::Kind;
 
 /// From this power of ten on, PostgreSQL writes numbers by their exponents; the same down from 10⁻⁵.
 const REAL: i32 = 6;
@@ -100,7 +101,29 @@ fn write(
             _ => {}
         }
     }
+    if told.format() == FieldFormat::Binary
+        && let Kind::Array(item) = told.datatype().kind()
+        && is_empty(array, row)
+    {
+        // No dimensions, no nulls, and the type of what it would have.
+        let empty = [[0; 4], [0; 4], item.oid().to_be_bytes()].concat();
+        return encoder.encode_field_with_type_and_format(
+            &empty.as_slice(),
+            &Type::BYTEA,
+            FieldFormat::Binary,
+            options,
+        );
+    }
     encode_value(encoder, array, row, field, told)
+}
+
+/// Whether a list is empty.
+fn is_empty(array: &ArrayRef, row: usize) -> bool {
+    match array.data_type() {
+        DataType::List(_) => array.as_list::<i32>().value(row).is_empty(),
+        DataType::LargeList(_) => array.as_list::<i64>().value(row).is_empty(),
+        _ => false,
+    }
 }
 
 /// A number as PostgreSQL writes it, of how it is written without an exponent and with one.

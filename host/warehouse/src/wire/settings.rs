@@ -1,5 +1,6 @@
 //! Settings that clients ask for and set. Few of them mean something; others that are known are remembered and told again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
@@ -12,9 +13,10 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::datafusion::sql::sqlparser::ast::{Expr, Set, Statement};
+use deltalake_core::datafusion::sql::sqlparser::ast::{Expr, Reset, Set, Statement};
 
 use super::asked::TIMEOUT;
+use super::failure::error;
 use super::functions::VERSION;
 
 /// Settings and what they are unless a client says otherwise.
@@ -48,6 +50,34 @@ pub const SETTINGS: [(&str, &str); 23] = [
 const OTHERS: [&str; 6] =
     ["statement_timeout", "datestyle", "intervalstyle", "bytea_output", "application_name", "search_path"];
 
+/// Those that clients set and that mean nothing here.
+const MEANINGLESS: [&str; 24] = [
+    "backslash_quote",
+    "check_function_bodies",
+    "client_connection_check_interval",
+    "commit_delay",
+    "cursor_tuple_fraction",
+    "default_transaction_deferrable",
+    "effective_cache_size",
+    "enable_hashjoin",
+    "enable_mergejoin",
+    "enable_nestloop",
+    "enable_seqscan",
+    "escape_string_warning",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lock_timeout",
+    "maintenance_work_mem",
+    "quote_all_identifiers",
+    "row_security",
+    "synchronous_commit",
+    "work_mem",
+];
+
 /// Where what a client set is kept.
 const KEPT: &str = "setting ";
 
@@ -56,32 +86,68 @@ pub fn setting(name: &str) -> Option<(&'static str, &'static str)> {
     SETTINGS.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
 }
 
+/// What a client is told of itself, among which are the settings that it made.
+pub type Metadata = HashMap<String, String>;
+
+/// A setting by its name, as it is written and what it is for a client.
+pub fn told(metadata: &Metadata, name: &str) -> Option<(&'static str, String)> {
+    let (name, default) = setting(name)?;
+    let lower = name.to_lowercase();
+    if lower == "statement_timeout" {
+        let time = metadata.get(TIMEOUT).and_then(|time| time.parse().ok());
+        return Some((name, time.map_or("0".to_owned(), time_as_text)));
+    }
+    let kept = metadata.get(&format!("{KEPT}{lower}")).or_else(|| metadata.get(&lower));
+    Some((name, kept.map_or(default, String::as_str).to_owned()))
+}
+
+/// Where what a client had set when it connected is kept, of what else would be lost.
+pub const LOGIN_TIMEOUT: &str = "login statement_timeout_ms";
+
+/// Has a setting, or all of them, be as when the client connected.
+fn reset(metadata: &mut Metadata, name: Option<&str>) {
+    let is_it = |other: &str| name.is_none_or(|name| name.eq_ignore_ascii_case(other));
+    metadata.retain(|key, _| !key.strip_prefix(KEPT).is_some_and(is_it));
+    if is_it("statement_timeout") {
+        match metadata.get(LOGIN_TIMEOUT).cloned() {
+            Some(time) => metadata.insert(TIMEOUT.to_owned(), time),
+            None => metadata.remove(TIMEOUT),
+        };
+    }
+}
+
 /// Tells and takes settings.
 #[derive(Debug)]
 pub struct Shown;
 
 impl Shown {
     /// The setting that a `SHOW` asks for.
-    fn shown(statement: &Statement) -> Option<(&'static str, &'static str)> {
+    fn shown(statement: &Statement) -> Option<String> {
         let Statement::ShowVariable { variable } = statement else { return None };
         let words: Vec<String> = variable.iter().map(|word| word.value.to_lowercase()).collect();
-        match words.join(" ").as_str() {
-            "transaction isolation level" => setting("transaction_isolation"),
-            "time zone" => setting("TimeZone"),
-            name => setting(name),
-        }
+        let name = match words.join(" ").as_str() {
+            "transaction isolation level" => "transaction_isolation".to_owned(),
+            "time zone" => "TimeZone".to_owned(),
+            name => name.to_owned(),
+        };
+        setting(&name).map(|(name, _)| name.to_owned())
     }
 
     fn answer(statement: &Statement, client: &mut dyn HookClient) -> Option<PgWireResult<Response>> {
-        if let Some((name, default)) = Self::shown(statement) {
-            let lower = name.to_lowercase();
-            if lower == "statement_timeout" {
-                let time = client.metadata().get(TIMEOUT).and_then(|time| time.parse().ok());
-                return Some(one(name, &time.map_or("0".to_owned(), time_as_text)));
-            }
-            let kept = client.metadata().get(&format!("{KEPT}{lower}")).or_else(|| client.metadata().get(&lower));
-            let value = kept.map_or(default, String::as_str);
-            return Some(one(name, value));
+        if let Some((name, value)) = Self::shown(statement).and_then(|name| told(client.metadata(), &name)) {
+            return Some(one(name, &value));
+        }
+        if let Statement::Reset(statement) = statement {
+            let name = match &statement.reset {
+                Reset::ConfigurationParameter(name) => Some(name.to_string()),
+                Reset::ALL => None,
+            };
+            reset(client.metadata_mut(), name.as_deref());
+            return Some(Ok(Response::Execution(Tag::new("RESET"))));
+        }
+        if let Statement::Discard { .. } = statement {
+            reset(client.metadata_mut(), None);
+            return Some(Ok(Response::Execution(Tag::new("DISCARD ALL"))));
         }
         if let Statement::Set(Set::SingleAssignment { variable, values, .. }) = statement {
             let name = variable.to_string().to_lowercase();
@@ -94,6 +160,9 @@ impl Shown {
                 // What nobody can ask for is not kept: a client could fill the memory with it.
                 if setting(&name).is_some() {
                     client.metadata_mut().insert(format!("{KEPT}{name}"), text);
+                } else if !MEANINGLESS.contains(&name.as_str()) {
+                    let message = format!("unrecognized configuration parameter \"{name}\"");
+                    return Some(Err(error("42704", &message)));
                 }
                 return Some(Ok(Response::Execution(Tag::new("SET"))));
             }
@@ -140,8 +209,11 @@ impl QueryHook for Shown {
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        let (name, _) = Self::shown(statement)?;
-        let schema = DFSchema::try_from(Schema::new(vec![Field::new(name, DataType::Utf8, false)]));
+        let fields = match statement {
+            Statement::Reset(_) | Statement::Discard { .. } => Vec::new(),
+            _ => vec![Field::new(Self::shown(statement)?, DataType::Utf8, false)],
+        };
+        let schema = DFSchema::try_from(Schema::new(fields));
         let plan =
             |schema| LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(schema) });
         Some(schema.map(plan).map_err(|err| PgWireError::ApiError(Box::new(err))))

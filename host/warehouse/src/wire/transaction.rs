@@ -3,12 +3,16 @@
 
 use std::sync::LazyLock;
 
+use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::response::TransactionStatus;
+use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 use futures_util::StreamExt;
 use regex::Regex;
+
+use super::failure::error;
 
 /// Going back to a savepoint.
 #[expect(clippy::expect_used, reason = "it is written here")]
@@ -34,6 +38,35 @@ pub fn resume<C: ClientInfo>(client: &mut C) {
     }
 }
 
+/// Where the names of a transaction's savepoints are kept, the last one last.
+const SAVEPOINTS: &str = "savepoints";
+
+/// Knows which savepoints there are.
+pub fn keep_savepoints(statement: &Statement, client: &mut dyn HookClient) -> PgWireResult<()> {
+    let is_open = client.transaction_status() != TransactionStatus::Idle;
+    let kept = client.metadata().get(SAVEPOINTS).map(|kept| kept.lines().map(str::to_owned).collect());
+    let mut names: Vec<String> = kept.unwrap_or_default();
+    let outside = |what: &str| error("25P01", &format!("{what} can only be used in transaction blocks"));
+    match statement {
+        Statement::Savepoint { .. } if !is_open => return Err(outside("SAVEPOINT")),
+        Statement::Savepoint { name } => names.push(name.value.replace('\n', " ")),
+        Statement::Rollback { savepoint: Some(name), .. } | Statement::ReleaseSavepoint { name } => {
+            if !is_open {
+                return Err(outside("savepoints"));
+            }
+            let Some(place) = names.iter().rposition(|known| *known == name.value) else {
+                return Err(error("3B001", &format!("savepoint \"{}\" does not exist", name.value)));
+            };
+            // Going back to one keeps it.
+            names.truncate(if matches!(statement, Statement::Rollback { .. }) { place + 1 } else { place });
+        }
+        Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } => names.clear(),
+        _ => return Ok(()),
+    }
+    client.metadata_mut().insert(SAVEPOINTS.to_owned(), names.join("\n"));
+    Ok(())
+}
+
 /// What goes on in a cursor, as a whole `FETCH`, and whether its rows are left out, as by `MOVE`.
 pub fn goes_on(sql: &str) -> Option<(String, bool)> {
     let parts = GO_ON.captures(sql)?;
@@ -44,8 +77,14 @@ pub fn goes_on(sql: &str) -> Option<(String, bool)> {
 
 /// The answer to a statement by the statement's name, which drivers look at.
 pub fn told(response: Response, sql: &str) -> Response {
-    let Response::Query(mut query) = response else { return response };
     let word = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
+    let mut query = match response {
+        Response::Query(query) => query,
+        Response::TransactionStart(_) if word == "START" => {
+            return Response::TransactionStart(Tag::new("START TRANSACTION"));
+        }
+        _ => return response,
+    };
     match word.as_str() {
         "PREPARE" | "DEALLOCATE" if query.row_schema.is_empty() => return Response::Execution(Tag::new(&word)),
         "FETCH" => query.set_command_tag(&word),

@@ -3,20 +3,16 @@
 use std::ops::ControlFlow;
 
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    AccessExpr, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Join, JoinOperator, ObjectName, ObjectNamePart,
-    OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Join, JoinOperator,
+    ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableAliasColumnDef,
+    TableFactor, Value, VisitMut, VisitorMut,
 };
+use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 
-use super::catalog::NONE;
+use super::catalog::{FUNCTIONS, LISTS, NONE, NUMBER};
 use super::dialect::name_of;
-
-/// Columns of the catalog that name functions. They are texts, in which PostgreSQL's 0 is `-`.
-const FUNCTIONS: [&str; 8] =
-    ["typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze", "typsubscript"];
-
-/// What columns of the catalog begin with that are true or false, and are compared with `'t'` and `'f'`.
-const TRUTHS: &str = "indis";
 
 /// A column that each table of PostgreSQL's has, and none here.
 const TABLE: &str = "tableoid";
@@ -25,6 +21,12 @@ const TABLE: &str = "tableoid";
 const AGGREGATES: [&str; 10] =
     ["array_agg", "avg", "bool_and", "bool_or", "count", "first_value", "max", "min", "string_agg", "sum"];
 
+/// A function that gives null, whatever it is given.
+pub const NOTHING: &str = "nothing_of";
+
+/// A function of the settings, as a table.
+const SETTINGS: &str = "pg_show_all_settings";
+
 /// Changes words.
 pub struct Words;
 
@@ -32,6 +34,15 @@ impl VisitorMut for Words {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Table(table) = &*query.body {
+            let names = table.schema_name.iter().chain(&table.table_name).map(|name| format!("\"{name}\""));
+            let sql = format!("SELECT * FROM {}", names.collect::<Vec<_>>().join("."));
+            if let Ok(mut parsed) = Parser::parse_sql(&PostgreSqlDialect {}, &sql)
+                && let Some(Statement::Query(all)) = parsed.pop()
+            {
+                query.body = all.body;
+            }
+        }
         if let SetExpr::Select(select) = &mut *query.body {
             // `datafusion-postgres` would make null of what stands alone among the columns.
             for item in &mut select.projection {
@@ -45,15 +56,53 @@ impl VisitorMut for Words {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name: called, args: args @ Some(_), .. } = table
+            && called.0.last().and_then(ObjectNamePart::as_ident).is_some_and(|name| name.value == SETTINGS)
+        {
+            *called = name("pg_settings");
+            *args = None;
+        }
+        // A function that gives one column gives it its alias.
+        if let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = table
+            && array_exprs.len() == 1
+            && alias.columns.is_empty()
+        {
+            alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::BinaryOp { left, right, .. } => compared(left, right),
+            Expr::BinaryOp { left, right, .. } => {
+                numbered(left, right);
+                numbered(right, left);
+            }
+            Expr::Cast { expr: inner, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("oid") => {
+                if let Some(number) = number_of(inner) {
+                    *expr = number;
+                }
+            }
+            // Functions are told by their names.
             Expr::Cast { expr: inner, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("regproc") => {
-                if let Expr::Value(value) = &mut **inner
+                if let Expr::Value(value) = &**inner
                     && let Value::SingleQuotedString(name) = &value.value
                 {
-                    let name = name.rsplit('.').next().unwrap_or_default().to_owned();
-                    *expr = text(&name);
+                    *expr = text(name.rsplit('.').next().unwrap_or_default());
+                }
+            }
+            // The name of a table that comes later, as a text.
+            Expr::Cast { expr: inner, data_type, .. }
+                if data_type.to_string().eq_ignore_ascii_case("regclass")
+                    && matches!(&**inner, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) =>
+            {
+                let sql = format!(
+                    "SELECT (SELECT first_value(oid) FROM pg_catalog.pg_class \
+                     WHERE relname = regexp_replace(CAST({inner} AS TEXT), '^.*[.]', ''))"
+                );
+                if let Some(value) = value_of(&sql) {
+                    *expr = value;
                 }
             }
             Expr::Like { pattern, escape_char: escape @ Some(_), .. } => {
@@ -74,8 +123,11 @@ impl VisitorMut for Words {
                     *expr = call("get_field", vec![(**root).clone(), text(&field.value.to_lowercase())]);
                 }
             }
-            Expr::Subquery(query) if has_none(query) => *expr = Expr::value(Value::Null),
-            Expr::Exists { subquery, negated } if has_none(subquery) => *expr = Expr::value(Value::Boolean(*negated)),
+            Expr::Subquery(query) if has_none(query) => *expr = null_for(query),
+            Expr::Exists { subquery, negated } if has_none(subquery) => {
+                let null = Box::new(null_for(subquery));
+                *expr = if *negated { Expr::IsNull(null) } else { Expr::IsNotNull(null) };
+            }
             Expr::Subquery(query) => one_row(query),
             Expr::Function(function) => {
                 if let Some(other) = called(function) {
@@ -90,6 +142,68 @@ impl VisitorMut for Words {
 
 fn text(text: &str) -> Expr {
     Expr::value(Value::SingleQuotedString(text.to_owned()))
+}
+
+/// What a query of one column and no table is.
+fn value_of(sql: &str) -> Option<Expr> {
+    let Statement::Query(query) = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?.pop()? else { return None };
+    let SetExpr::Select(select) = *query.body else { return None };
+    match select.projection.into_iter().next()? {
+        SelectItem::UnnamedExpr(expr) => Some(Expr::Nested(Box::new(expr))),
+        _ => None,
+    }
+}
+
+/// Null, for a query that is left out; what it has of parameters stays, as clients count them.
+fn null_for(query: &Query) -> Expr {
+    struct Parameters(Vec<Expr>);
+    impl VisitorMut for Parameters {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            let is_parameter =
+                |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)));
+            match expr {
+                Expr::Cast { expr: inner, .. } if is_parameter(inner) => self.0.push(expr.clone()),
+                _ if is_parameter(expr) => self.0.push(expr.clone()),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut found = Parameters(Vec::new());
+    let _ = query.clone().visit(&mut found);
+    if found.0.is_empty() { Expr::value(Value::Null) } else { call(NOTHING, found.0) }
+}
+
+/// The number of a function that a column of `pg_type` names.
+fn number_of(expr: &Expr) -> Option<Expr> {
+    let mut numbered = expr.clone();
+    let name = match &mut numbered {
+        Expr::Identifier(name) => name,
+        Expr::CompoundIdentifier(names) => names.last_mut()?,
+        _ => return None,
+    };
+    FUNCTIONS
+        .contains(&name.value.as_str())
+        .then(|| *name = Ident::with_quote('"', format!("{}{NUMBER}", name.value)))?;
+    Some(numbered)
+}
+
+/// Has a column that names a function be its number, where it is compared with one.
+fn numbered(column: &mut Expr, other: &Expr) {
+    let is_number = matches!(other, Expr::Value(value) if matches!(value.value, Value::Number(..)))
+        || matches!(other, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+            && name_of(other).is_some_and(|name| name == "oid");
+    if is_number && let Some(number) = number_of(column) {
+        *column = number;
+    }
+}
+
+/// A text that is null.
+fn nothing() -> Expr {
+    let expr = Box::new(Expr::value(Value::Null));
+    Expr::Cast { kind: CastKind::Cast, expr, data_type: DataType::Text, array: false, format: None }
 }
 
 fn name(name: &str) -> ObjectName {
@@ -111,20 +225,6 @@ fn call(function: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-/// What is compared with columns of the catalog.
-fn compared(left: &Expr, right: &mut Expr) {
-    let (Some(column), Expr::Value(value)) = (name_of(left), right) else { return };
-    match &value.value {
-        Value::SingleQuotedString(text) if column.starts_with(TRUTHS) => {
-            value.value = Value::Boolean(text.starts_with(['t', 'T']));
-        }
-        Value::Number(number, _) if number == "0" && FUNCTIONS.contains(&column.as_str()) => {
-            value.value = Value::SingleQuotedString("-".to_owned());
-        }
-        _ => {}
-    }
-}
-
 /// A pattern whose escapes are backslashes, which are all that DataFusion has.
 fn escaped(pattern: &Expr, by: &str) -> Expr {
     match pattern {
@@ -144,6 +244,9 @@ fn escaped(pattern: &Expr, by: &str) -> Expr {
 fn called(function: &mut Function) -> Option<Expr> {
     let called = function.name.0.last()?.as_ident()?.value.to_lowercase();
     match (called.as_str(), &mut function.args) {
+        ("array", FunctionArguments::Subquery(query)) if has_none(query) => {
+            Some(call("arrow_cast", vec![null_for(query), text("List(Utf8)")]))
+        }
         ("array", FunctionArguments::Subquery(query)) => {
             Some(Expr::Subquery(Box::new(aggregated((**query).clone(), "array_agg")?)))
         }
@@ -155,10 +258,24 @@ fn called(function: &mut Function) -> Option<Expr> {
             _ => None,
         },
         ("generate_subscripts", FunctionArguments::List(list)) => match list.args.as_slice() {
-            [FunctionArg::Unnamed(FunctionArgExpr::Expr(of)), _] => {
+            [
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(of)),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(dimension)),
+            ] => {
                 let first = Expr::value(Value::Number("1".to_owned(), false));
-                let length = call("array_length", vec![of.clone()]);
+                let length = call("array_length", vec![of.clone(), dimension.clone()]);
                 Some(call("unnest", vec![call("generate_series", vec![first, length])]))
+            }
+            _ => None,
+        },
+        // Only tables are described.
+        ("col_description" | "shobj_description", _) => Some(nothing()),
+        ("obj_description", FunctionArguments::List(list)) => match list.args.as_slice() {
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(of)), ..] => {
+                let sql = format!(
+                    "SELECT (SELECT first_value(description) FROM pg_catalog.pg_description WHERE objoid = {of})"
+                );
+                value_of(&sql)
             }
             _ => None,
         },
@@ -187,11 +304,25 @@ fn one_row(query: &mut Query) {
 /// Whether a query has no rows whatever it asks, as it asks for what there is none of.
 fn has_none(query: &Query) -> bool {
     let SetExpr::Select(select) = &*query.body else { return false };
+    // What a domain is of is asked by way of others; no column is of one.
+    if query
+        .with
+        .as_ref()
+        .is_some_and(|with| with.recursive && with.cte_tables.iter().all(|cte| is_catalogs_own(&cte.query)))
+    {
+        return true;
+    }
     let is_none = |table: &TableFactor| match table {
         TableFactor::Table { name, .. } => {
             let last = name.0.last().and_then(ObjectNamePart::as_ident);
-            last.is_some_and(|name| NONE.contains(&name.value.as_str()))
+            // No column has a collation that is not its type's, which is asked of both together.
+            let is_collation = |name: &Ident| name.value == "pg_collation" && select.from.len() > 1;
+            last.is_some_and(|name| NONE.contains(&name.value.as_str()) || is_collation(name))
         }
+        // Lists of the catalog are null.
+        TableFactor::UNNEST { array_exprs, .. } => array_exprs
+            .iter()
+            .any(|list| name_of(list).is_some_and(|name| LISTS.iter().any(|(end, _)| name.ends_with(end)))),
         _ => false,
     };
     let mut columns = select.projection.clone();
@@ -211,6 +342,14 @@ fn has_none(query: &Query) -> bool {
             keeps
                 && (is_none(&from.relation) || from.joins.iter().any(|join| is_inner(join) && is_none(&join.relation)))
         })
+}
+
+/// Whether a query that refers to itself begins with the catalog alone.
+fn is_catalogs_own(query: &Query) -> bool {
+    match &*query.body {
+        SetExpr::SetOperation { left, .. } => matches!(&**left, SetExpr::Select(select) if is_catalogs(select)),
+        _ => false,
+    }
 }
 
 /// Whether a query reads the catalog alone.
@@ -267,12 +406,24 @@ fn aggregated(mut query: Query, by: &str) -> Option<Query> {
 
 /// Whether there is an aggregate in an expression.
 fn aggregates(expr: &mut Expr) -> bool {
-    struct Found(bool);
+    /// Whether, and within how many queries.
+    struct Found(bool, u32);
     impl VisitorMut for Found {
         type Break = ();
 
+        fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+            self.1 += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+            self.1 -= 1;
+            ControlFlow::Continue(())
+        }
+
         fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Function(function) = expr
+            if self.1 == 0
+                && let Expr::Function(function) = expr
                 && function.over.is_none()
                 && let Some(name) = function.name.0.last().and_then(ObjectNamePart::as_ident)
             {
@@ -281,16 +432,13 @@ fn aggregates(expr: &mut Expr) -> bool {
             ControlFlow::Continue(())
         }
     }
-    let mut found = Found(false);
+    let mut found = Found(false, 0);
     let _ = expr.visit(&mut found);
     found.0
 }
 
 #[cfg(test)]
 mod tests {
-    use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
-
     use super::*;
 
     fn check(sql: &str, expect: &str) {
@@ -301,14 +449,16 @@ mod tests {
 
     #[test]
     fn words_are_datafusions() {
-        check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE typreceive <> '-'");
-        check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
         check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
         check(
             "SELECT a FROM p WHERE b LIKE $1 || '%' ESCAPE '/'",
             "SELECT a FROM p WHERE b LIKE replace(replace($1 || '%', '\\', '\\\\'), '/', '\\')",
         );
-        check("SELECT a FROM i WHERE i.indisprimary = 'f'", "SELECT a FROM i WHERE i.indisprimary = false");
+        check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE \"typreceive number\" <> 0");
+        check("SELECT a FROM p WHERE f.oid = p.typsend", "SELECT a FROM p WHERE f.oid = p.\"typsend number\"");
+        check("SELECT typsend, typsend::oid FROM p", "SELECT typsend, \"typsend number\" FROM p");
+        check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
+        check("SELECT x FROM unnest(a) AS x", "SELECT x FROM UNNEST(a) AS x (x)");
         check("SELECT c.tableoid FROM c", "SELECT NULL FROM c");
         check("SELECT (f(x)).n FROM t", "SELECT get_field((f(x)), 'n') FROM t");
         check(
@@ -326,7 +476,8 @@ mod tests {
         check("SELECT (SELECT b FROM pg_range LIMIT 1)", "SELECT ((SELECT first_value(b) FROM pg_range))");
         check("SELECT (SELECT count(*) FROM pg_class)", "SELECT ((SELECT count(*) FROM pg_class))");
         check("SELECT 1 + (SELECT b FROM pg_attrdef d WHERE d.a = t.a)", "SELECT 1 + NULL");
-        check("SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM pg_index)", "SELECT a FROM t WHERE true");
+        check("SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM pg_index)", "SELECT a FROM t WHERE NULL IS NULL");
+        check("SELECT 1 + (SELECT $2::INT FROM pg_index)", "SELECT 1 + nothing_of($2::INT)");
         check("SELECT 1 + (SELECT count(*) FROM pg_index)", "SELECT 1 + (SELECT count(*) FROM pg_index)");
         check("SELECT 1 + (SELECT b FROM mine)", "SELECT 1 + (SELECT b FROM mine)");
         check(

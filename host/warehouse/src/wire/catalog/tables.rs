@@ -8,13 +8,17 @@ use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use deltalake_core::datafusion::catalog::{
-    CatalogProviderList, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, Session, TableProvider,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, Session,
+    TableProvider,
 };
 use deltalake_core::datafusion::common::Result;
 use deltalake_core::datafusion::datasource::{MemTable, ViewTable};
+use deltalake_core::datafusion::error::DataFusionError;
 use deltalake_core::datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use deltalake_core::datafusion::physical_plan::ExecutionPlan;
 use deltalake_core::datafusion::prelude::{SessionConfig, SessionContext};
+
+use tokio::sync::OnceCell;
 
 use super::super::settings::SETTINGS;
 use super::information::columns;
@@ -56,7 +60,7 @@ pub const NONE: [&str; 31] = [
 ];
 
 /// Columns that are lists, by how their names end, and of what.
-const LISTS: [(&str, &str); 20] = [
+pub const LISTS: [(&str, &str); 20] = [
     ("acl", "Utf8"),
     ("options", "Utf8"),
     ("setconfig", "Utf8"),
@@ -80,8 +84,19 @@ const LISTS: [(&str, &str); 20] = [
 ];
 
 /// Columns that are missing.
-const MISSING: [(&str, &str, &str); 2] =
-    [("pg_class", "relacl", "List(Utf8)"), ("pg_class", "reloptions", "List(Utf8)")];
+const MISSING: [(&str, &str, &str); 3] = [
+    ("pg_class", "relacl", "List(Utf8)"),
+    ("pg_class", "reloptions", "List(Utf8)"),
+    ("pg_collation", "colliculocale", "Utf8"),
+];
+
+/// Columns of `pg_type` that are functions, of which PostgreSQL tells the names and compares the numbers. Beside each is
+/// one with the numbers, [`NUMBER`] after its name.
+pub const FUNCTIONS: [&str; 8] =
+    ["typsubscript", "typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze"];
+
+/// What follows the name of a column that has functions' numbers.
+pub const NUMBER: &str = " number";
 
 /// Tables that are made here.
 const MADE: [&str; 1] = ["pg_stat_activity"];
@@ -105,25 +120,52 @@ impl Tables {
         listing: Arc<dyn CatalogProviderList>,
         user: &str,
         descriptions: Vec<(String, String)>,
-    ) -> Result<Self> {
-        Ok(Self { recorded, listing, user: user.to_owned(), descriptions })
+    ) -> Self {
+        Self { recorded, listing, user: user.to_owned(), descriptions }
     }
 
-    /// A table that a query gives.
-    async fn made(&self, sql: &str, extra: Option<(&str, RecordBatch)>) -> Result<Option<Arc<dyn TableProvider>>> {
+    /// What queries are planned with that make tables.
+    fn context(&self, extra: Option<(&str, RecordBatch)>) -> Result<SessionContext> {
         let config = SessionConfig::new().with_create_default_catalog_and_schema(false);
         let context = SessionContext::new_with_config(config.with_default_catalog_and_schema(CATALOG, "own"));
-        let catalog = Arc::new(MemoryCatalogProvider::new());
+        let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
         let own = Arc::new(MemorySchemaProvider::new());
         if let Some((name, batch)) = extra {
             own.register_table(name.to_owned(), Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))?;
         }
-        let catalog: Arc<dyn deltalake_core::datafusion::catalog::CatalogProvider> = catalog;
         catalog.register_schema("own", own)?;
         catalog.register_schema(RECORDED, self.recorded.clone())?;
         context.register_catalog(CATALOG, catalog);
-        let plan = context.state().create_logical_plan(sql).await?;
+        Ok(context)
+    }
+
+    /// A table that a query gives.
+    async fn made(&self, sql: &str, extra: Option<(&str, RecordBatch)>) -> Result<Option<Arc<dyn TableProvider>>> {
+        let plan = self.context(extra)?.state().create_logical_plan(sql).await?;
         Ok(Some(Arc::new(Made(ViewTable::new(plan, None)))))
+    }
+
+    /// `pg_type`, which is the same for everybody.
+    async fn data_types(&self, schema: &SchemaRef) -> Result<Arc<dyn TableProvider>> {
+        static MADE: OnceCell<Arc<dyn TableProvider>> = OnceCell::const_new();
+        let make = || async {
+            let mut columns = shaped("pg_type", schema, "a");
+            let mut joins = String::new();
+            for (number, name) in FUNCTIONS.iter().enumerate() {
+                let _ = write!(columns, ", arrow_cast(coalesce(f{number}.oid, 0), 'Int32') AS \"{name}{NUMBER}\"");
+                let _ = write!(
+                    joins,
+                    " LEFT JOIN (SELECT proname, min(oid) AS oid FROM recorded.pg_proc GROUP BY proname) f{number} \
+                     ON f{number}.proname = a.\"{name}\""
+                );
+            }
+            let sql = format!("SELECT {columns} FROM recorded.pg_type a{joins}");
+            let frame = self.context(None)?.sql(&sql).await?;
+            let schema = frame.schema().inner().clone();
+            let table: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(schema, vec![frame.collect().await?])?);
+            Ok::<_, DataFusionError>(table)
+        };
+        MADE.get_or_try_init(make).await.cloned()
     }
 
     /// The columns of the pipeline's tables whose types `datafusion-postgres` does not know.
@@ -164,6 +206,10 @@ impl SchemaProvider for Tables {
                     arrow_cast(0, 'Int32') AS objsubid, s.description \
                     FROM recorded.pg_class c JOIN said s ON c.relname = s.relname";
                 self.made(sql, Some(("said", said))).await
+            }
+            "pg_type" => {
+                let Some(inner) = self.recorded.table(&name).await? else { return Ok(None) };
+                self.data_types(&inner.schema()).await.map(Some)
             }
             "pg_attribute" => {
                 let Some(inner) = self.recorded.table(&name).await? else { return Ok(None) };
