@@ -34,6 +34,7 @@ use super::cursor::{self, CursorHook};
 use super::failure::{error, fatal};
 use super::functions::Settings;
 use super::queries::{self, Queries};
+use super::rows;
 use super::settings::Shown;
 use super::stop::{Line, Stop};
 use super::truths::Truths;
@@ -278,7 +279,11 @@ impl QueryParser for Reader {
         if let (_, Some((Statement::Declare { .. }, _))) = statement {
             return Ok(Vec::new());
         }
-        let fields = self.0.get()?.service.query_parser().get_result_schema(statement, format)?;
-        Ok(dialect::unmarked_fields(&fields))
+        let fields =
+            dialect::unmarked_fields(&self.0.get()?.service.query_parser().get_result_schema(statement, format)?);
+        match statement {
+            (_, Some((Statement::Query(_), plan))) => rows::numbered(&fields, plan),
+            _ => Ok(fields),
+        }
     }
 }

@@ -90,8 +90,16 @@ fn text(err: &DataFusionError) -> String {
         DataFusionError::Execution(text) | DataFusionError::Plan(text) if unprepared(text).is_some() => {
             format!("prepared statement \"{}\" does not exist", unprepared(text).unwrap_or_default())
         }
+        DataFusionError::NotImplemented(text) if no_type(text).is_some() => {
+            format!("type \"{}\" does not exist", no_type(text).unwrap_or_default())
+        }
         _ => query_error::text(err),
     }
+}
+
+/// The name of a type that is not there.
+fn no_type(text: &str) -> Option<&str> {
+    text.strip_prefix("Unsupported SQL type ")
 }
 
 /// Whether a column is named with a table that is not there.
@@ -123,6 +131,7 @@ fn code(err: &DataFusionError) -> &'static str {
             SchemaError::AmbiguousReference { .. } => "42702",
             _ => "42701",
         },
+        DataFusionError::NotImplemented(text) if no_type(text).is_some() => "42704",
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::ResourcesExhausted(_) => "53200",
         DataFusionError::ArrowError(err, _) => arrow_code(err),

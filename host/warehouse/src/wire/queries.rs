@@ -1,6 +1,7 @@
 //! Queries, with their parameters.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::{DataType, Field};
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use datafusion_postgres::QueryHook;
 use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
-use datafusion_postgres::pgwire::api::results::Response;
+use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::api::{ClientInfo, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
@@ -16,7 +17,7 @@ use deltalake_core::datafusion::common::tree_node::{Transformed, TreeNode};
 use deltalake_core::datafusion::common::{DFSchema, ParamValues, Result, ScalarValue};
 use deltalake_core::datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction};
 use deltalake_core::datafusion::logical_expr::utils::merge_schema;
-use deltalake_core::datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use deltalake_core::datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan};
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 
@@ -149,6 +150,41 @@ async fn answer<C: ClientInfo + ?Sized>(
     Ok(Response::Query(rows::encode(frame, format, options).await?))
 }
 
+/// The statements that a connection has prepared by SQL.
+#[derive(Default)]
+struct Prepared(Mutex<BTreeSet<String>>);
+
+/// Whether a statement forgets all that are prepared.
+fn is_all(statement: &Statement) -> bool {
+    matches!(statement, Statement::Deallocate { name, .. } if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all"))
+}
+
+/// Remembers what is prepared, and forgets all of it, which DataFusion does by name only.
+async fn prepared(
+    statement: &Statement,
+    context: &SessionContext,
+    client: &mut dyn HookClient,
+) -> Option<PgWireResult<Response>> {
+    if let Statement::Prepare { name, .. } = statement {
+        let extensions = client.session_extensions();
+        let known = extensions.get::<Prepared>().unwrap_or_else(|| {
+            extensions.insert(Prepared::default());
+            extensions.get().unwrap_or_default()
+        });
+        known.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
+    }
+    if !is_all(statement) {
+        return None;
+    }
+    let known = client.session_extensions().get::<Prepared>();
+    let names = known.map(|known| std::mem::take(&mut *known.0.lock().unwrap_or_else(PoisonError::into_inner)));
+    for name in names.unwrap_or_default() {
+        // It may have been forgotten by its name.
+        let _ = context.sql(&format!("DEALLOCATE {name}")).await;
+    }
+    Some(Ok(Response::Execution(Tag::new("DEALLOCATE ALL"))))
+}
+
 /// Answers queries that are not planned before.
 #[derive(Debug)]
 pub struct Queries;
@@ -161,6 +197,9 @@ impl QueryHook for Queries {
         context: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
+        if let Some(answer) = prepared(statement, context, client).await {
+            return Some(answer);
+        }
         let Statement::Query(query) = statement else { return None };
         let frame = context.sql(&query.to_string()).await;
         Some(answer(client, frame, &Format::UnifiedText).await)
@@ -168,22 +207,25 @@ impl QueryHook for Queries {
 
     async fn handle_extended_parse_query(
         &self,
-        _: &Statement,
+        statement: &Statement,
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        None
+        is_all(statement).then(|| {
+            let schema = Arc::new(DFSchema::empty());
+            Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
+        })
     }
 
     async fn handle_extended_query(
         &self,
-        _: &Statement,
+        statement: &Statement,
         _: &LogicalPlan,
         _: &ParamValues,
-        _: &SessionContext,
-        _: &mut dyn HookClient,
+        context: &SessionContext,
+        client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        None
+        prepared(statement, context, client).await
     }
 }
 

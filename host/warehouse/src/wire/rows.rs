@@ -16,6 +16,8 @@ use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldFormat, Fie
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
+use deltalake_core::datafusion::common::tree_node::TreeNodeRecursion;
+use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::DataFrame;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use postgres::types::Kind;
@@ -26,7 +28,7 @@ const DOUBLE: i32 = 15;
 
 /// The rows of a query.
 pub async fn encode(frame: DataFrame, format: &Format, options: Arc<FormatOptions>) -> PgWireResult<QueryResponse> {
-    let columns = Columns::new(frame.schema().inner(), format, options)?;
+    let columns = Columns::new(frame.schema().inner(), format, options)?.of(frame.logical_plan())?;
     let fields = columns.fields.clone();
     let batches = frame.execute_stream().await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
     let rows = batches.map_err(|err| PgWireError::ApiError(Box::new(err)));
@@ -48,6 +50,11 @@ impl Columns {
         Ok(Self { fields })
     }
 
+    /// With the types that the columns of a plan have.
+    pub fn of(self, plan: &LogicalPlan) -> PgWireResult<Self> {
+        Ok(Self { fields: Arc::new(numbered(&self.fields, plan)?) })
+    }
+
     /// The rows of a batch.
     pub fn rows(&self, batch: RecordBatch) -> impl Iterator<Item = PgWireResult<DataRow>> + Send + use<> {
         let fields = self.fields.clone();
@@ -59,6 +66,27 @@ impl Columns {
             Ok(encoder.take_row())
         })
     }
+}
+
+/// The columns of a plan, of which lists of numbers are of those of the catalog's objects if it reads the catalog alone.
+pub fn numbered(fields: &[FieldInfo], plan: &LogicalPlan) -> PgWireResult<Vec<FieldInfo>> {
+    let (mut tables, mut others) = (0, 0);
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let is_catalogs = scan.table_name.table().starts_with("pg_");
+            *(if is_catalogs { &mut tables } else { &mut others }) += 1;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    let is_catalogs = tables > 0 && others == 0;
+    let typed = fields.iter().map(|field| {
+        if !is_catalogs || *field.datatype() != Type::INT4_ARRAY {
+            return field.clone();
+        }
+        FieldInfo::new(field.name().to_owned(), field.table_id(), field.column_id(), Type::OID_ARRAY, field.format())
+    });
+    Ok(typed.collect())
 }
 
 fn write(

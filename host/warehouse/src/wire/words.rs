@@ -51,6 +51,13 @@ impl VisitorMut for Words {
                 {
                     *expr = Expr::Nested(Box::new(expr.clone()));
                 }
+                // A function of rows, which is a list with DataFusion.
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                    && let Expr::Function(function) = expr
+                    && called_as(&function.name, "generate_series")
+                {
+                    *expr = call("unnest", vec![expr.clone()]);
+                }
             }
         }
         ControlFlow::Continue(())
@@ -58,7 +65,7 @@ impl VisitorMut for Words {
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name: called, args: args @ Some(_), .. } = table
-            && called.0.last().and_then(ObjectNamePart::as_ident).is_some_and(|name| name.value == SETTINGS)
+            && called_as(called, SETTINGS)
         {
             *called = name("pg_settings");
             *args = None;
@@ -66,6 +73,12 @@ impl VisitorMut for Words {
         // A function that gives one column gives it its alias.
         if let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = table
             && array_exprs.len() == 1
+            && alias.columns.is_empty()
+        {
+            alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
+        }
+        if let TableFactor::Table { name, args: Some(_), alias: Some(alias), .. } = table
+            && called_as(name, "unnest")
             && alias.columns.is_empty()
         {
             alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
@@ -99,7 +112,7 @@ impl VisitorMut for Words {
             {
                 let sql = format!(
                     "SELECT (SELECT first_value(oid) FROM pg_catalog.pg_class \
-                     WHERE relname = regexp_replace(CAST({inner} AS TEXT), '^.*[.]', ''))"
+                     WHERE relname = regexp_replace(replace(CAST({inner} AS TEXT), '\"', ''), '^.*[.]', ''))"
                 );
                 if let Some(value) = value_of(&sql) {
                     *expr = value;
@@ -138,6 +151,11 @@ impl VisitorMut for Words {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a name ends so.
+fn called_as(name: &ObjectName, word: &str) -> bool {
+    name.0.last().and_then(ObjectNamePart::as_ident).is_some_and(|name| name.value.eq_ignore_ascii_case(word))
 }
 
 fn text(text: &str) -> Expr {
@@ -312,17 +330,20 @@ fn has_none(query: &Query) -> bool {
     {
         return true;
     }
+    // Lists of the catalog are null.
+    let is_list = |list: &Expr| name_of(list).is_some_and(|name| LISTS.iter().any(|(end, _)| name.ends_with(end)));
     let is_none = |table: &TableFactor| match table {
+        TableFactor::Table { name, args: Some(args), .. } if called_as(name, "unnest") => args
+            .args
+            .iter()
+            .any(|list| matches!(list, FunctionArg::Unnamed(FunctionArgExpr::Expr(list)) if is_list(list))),
         TableFactor::Table { name, .. } => {
             let last = name.0.last().and_then(ObjectNamePart::as_ident);
             // No column has a collation that is not its type's, which is asked of both together.
             let is_collation = |name: &Ident| name.value == "pg_collation" && select.from.len() > 1;
             last.is_some_and(|name| NONE.contains(&name.value.as_str()) || is_collation(name))
         }
-        // Lists of the catalog are null.
-        TableFactor::UNNEST { array_exprs, .. } => array_exprs
-            .iter()
-            .any(|list| name_of(list).is_some_and(|name| LISTS.iter().any(|(end, _)| name.ends_with(end)))),
+        TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter().any(is_list),
         _ => false,
     };
     let mut columns = select.projection.clone();
