@@ -198,6 +198,23 @@ def portals(server: Server) -> None:
         equal(connection.answer().error.code, "34000")
 
 
+@check("protocol", "a query that is a value has its value, whether or not it stands alone")
+def values(server: Server) -> None:
+    names = "(SELECT DISTINCT customer FROM customers)"
+    joined = f"""SELECT c.customer, count(o.order_id) FROM {names} c LEFT JOIN orders o ON o.customer = c.customer
+        GROUP BY c.customer ORDER BY 1"""
+    counted = "(SELECT count(*) FROM orders o WHERE o.customer = c.customer)"
+    with Connection(server) as connection:
+        expected = connection.query(joined).texts()
+        equal(len(expected) > 1, True)
+        for value in (counted, f"{counted} AS n", f"1 * {counted}"):
+            sql = f"SELECT c.customer, {value} FROM {names} c ORDER BY 1"
+            equal(connection.query(sql).texts(), expected, sql)
+            equal(connection.extended(sql).texts(), expected, sql)
+        answer = connection.query("SELECT (SELECT n FROM big)")
+        equal(answer.error and answer.error.code, "21000")
+
+
 @check("protocol", "settings that clients send are taken, and shown")
 def settings(server: Server) -> None:
     with Connection(server, options="-c statement_timeout=60000 -c extra_float_digits=1") as connection:

@@ -34,7 +34,7 @@ use super::cursor::{self, CursorHook};
 use super::failure::{error, fatal};
 use super::functions::Settings;
 use super::queries::{self, Queries};
-use super::rows;
+use super::rows::{self, Columns};
 use super::settings::Shown;
 use super::stop::{Line, Stop};
 use super::truths::Truths;
@@ -235,7 +235,7 @@ impl ExtendedQueryHandler for Asked {
         let response = match planned {
             Some((statement @ Statement::Query(_), plan)) => {
                 allowed::goes_on(statement, client)?;
-                let told = self.query_parser().get_parameter_types(&portal.statement.statement)?;
+                let told = service.query_parser().get_parameter_types(&portal.statement.statement)?;
                 let values = queries::values(plan, &told, portal)?;
                 stop.wait(queries::ask(&context, client, plan, &values, format)).await?
             }
@@ -272,18 +272,27 @@ impl QueryParser for Reader {
     }
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
-        self.0.get()?.service.query_parser().get_parameter_types(statement)
+        let mut types = self.0.get()?.service.query_parser().get_parameter_types(statement)?;
+        if let (_, Some((_, plan))) = statement
+            && rows::reads_catalog(plan)?
+        {
+            for data_type in types.iter_mut().filter(|data_type| **data_type == Type::INT4_ARRAY) {
+                *data_type = Type::OID_ARRAY;
+            }
+        }
+        Ok(types)
     }
 
     fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
         if let (_, Some((Statement::Declare { .. }, _))) = statement {
             return Ok(Vec::new());
         }
-        let fields =
-            dialect::unmarked_fields(&self.0.get()?.service.query_parser().get_result_schema(statement, format)?);
-        match statement {
-            (_, Some((Statement::Query(_), plan))) => rows::numbered(&fields, plan),
-            _ => Ok(fields),
+        if let (_, Some((Statement::Query(_), plan))) = statement {
+            let format = format.unwrap_or(&Format::UnifiedText);
+            let columns = Columns::new(plan.schema().inner(), format, Arc::default())?.of(plan)?;
+            return Ok(dialect::unmarked_fields(&columns.fields));
         }
+        let fields = self.0.get()?.service.query_parser().get_result_schema(statement, format)?;
+        Ok(dialect::unmarked_fields(&fields))
     }
 }

@@ -138,6 +138,7 @@ fn code(err: &DataFusionError) -> &'static str {
         DataFusionError::Execution(text) | DataFusionError::Plan(text) if unprepared(text).is_some() => "26000",
         DataFusionError::Plan(text) => plan_code(text),
         DataFusionError::External(err) if err.downcast_ref::<QueryError>().is_some() => "55000",
+        DataFusionError::Execution(text) if text.contains("more than one row") => "21000",
         DataFusionError::Execution(_) => "22000",
         _ => "XX000",
     }

@@ -27,6 +27,15 @@ use super::rows;
 pub fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|plan| {
         let schema = merge_schema(&plan.inputs());
+        // So many rows, and from which on.
+        if let LogicalPlan::Limit(_) = plan {
+            return plan.map_expressions(|expr| match expr {
+                Expr::Placeholder(parameter) if parameter.field.is_none() => {
+                    Ok(Transformed::yes(with_type(parameter, DataType::Int64)))
+                }
+                other => Ok(Transformed::no(other)),
+            });
+        }
         plan.map_expressions(|expr| expr.transform_up(|expr| typed_expr(expr, &schema)))
     })?;
     Ok(plan.data)

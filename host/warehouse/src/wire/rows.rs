@@ -2,13 +2,14 @@
 //! spans of time, whose texts PostgreSQL writes in another way.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, SchemaRef};
-use datafusion_postgres::arrow_pg::datatypes::arrow_schema_to_pg_fields;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use datafusion_postgres::arrow_pg::datatypes::{PG_OID_ALIAS_KEY, arrow_schema_to_pg_fields};
 use datafusion_postgres::arrow_pg::encoder::encode_value;
 use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::api::portal::Format;
@@ -46,7 +47,17 @@ pub struct Columns {
 impl Columns {
     /// As a client wants them.
     pub fn new(schema: &SchemaRef, format: &Format, options: Arc<FormatOptions>) -> PgWireResult<Self> {
-        let fields = Arc::new(arrow_schema_to_pg_fields(schema, format, Some(options))?);
+        // What says that a number is an object's is kept of it when it is cast to a text.
+        let typed = schema.fields().iter().map(|field| match field.data_type() {
+            DataType::Int32 => field.clone(),
+            _ => {
+                let mut metadata = field.metadata().clone();
+                metadata.remove(PG_OID_ALIAS_KEY);
+                Arc::new(field.as_ref().clone().with_metadata(metadata))
+            }
+        });
+        let schema = Schema::new(typed.collect::<Vec<_>>());
+        let fields = Arc::new(arrow_schema_to_pg_fields(&schema, format, Some(options))?);
         Ok(Self { fields })
     }
 
@@ -69,17 +80,8 @@ impl Columns {
 }
 
 /// The columns of a plan, of which lists of numbers are of those of the catalog's objects if it reads the catalog alone.
-pub fn numbered(fields: &[FieldInfo], plan: &LogicalPlan) -> PgWireResult<Vec<FieldInfo>> {
-    let (mut tables, mut others) = (0, 0);
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            let is_catalogs = scan.table_name.table().starts_with("pg_");
-            *(if is_catalogs { &mut tables } else { &mut others }) += 1;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })
-    .map_err(|err| PgWireError::ApiError(Box::new(err)))?;
-    let is_catalogs = tables > 0 && others == 0;
+fn numbered(fields: &[FieldInfo], plan: &LogicalPlan) -> PgWireResult<Vec<FieldInfo>> {
+    let is_catalogs = reads_catalog(plan)?;
     let typed = fields.iter().map(|field| {
         if !is_catalogs || *field.datatype() != Type::INT4_ARRAY {
             return field.clone();
@@ -87,6 +89,23 @@ pub fn numbered(fields: &[FieldInfo], plan: &LogicalPlan) -> PgWireResult<Vec<Fi
         FieldInfo::new(field.name().to_owned(), field.table_id(), field.column_id(), Type::OID_ARRAY, field.format())
     });
     Ok(typed.collect())
+}
+
+/// Whether a plan reads the catalog, and nothing else.
+pub fn reads_catalog(plan: &LogicalPlan) -> PgWireResult<bool> {
+    let (mut tables, mut own) = (BTreeSet::new(), BTreeSet::new());
+    plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => drop(tables.insert(scan.table_name.table().to_owned())),
+            // What a query that refers to itself has by now is a table to it.
+            LogicalPlan::RecursiveQuery(query) => drop(own.insert(query.name.clone())),
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    tables.retain(|table| !own.contains(table));
+    Ok(!tables.is_empty() && tables.iter().all(|table| table.starts_with("pg_")))
 }
 
 fn write(

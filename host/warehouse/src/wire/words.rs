@@ -21,6 +21,9 @@ const TABLE: &str = "tableoid";
 const AGGREGATES: [&str; 10] =
     ["array_agg", "avg", "bool_and", "bool_or", "count", "first_value", "max", "min", "string_agg", "sum"];
 
+/// Types that are texts.
+const TEXTS: [&str; 4] = ["name", "cstring", "\"char\"", "unknown"];
+
 /// A function that gives null, whatever it is given.
 pub const NOTHING: &str = "nothing_of";
 
@@ -96,6 +99,9 @@ impl VisitorMut for Words {
                 if let Some(number) = number_of(inner) {
                     *expr = number;
                 }
+            }
+            Expr::Cast { data_type, .. } if TEXTS.contains(&data_type.to_string().to_lowercase().as_str()) => {
+                *data_type = DataType::Text;
             }
             // Functions are told by their names.
             Expr::Cast { expr: inner, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("regproc") => {

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
+use datafusion_postgres::arrow_pg::datatypes::PG_CHAR_KEY;
 use deltalake_core::datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, Session,
     TableProvider,
@@ -95,6 +96,9 @@ const MISSING: [(&str, &str, &str); 3] = [
 pub const FUNCTIONS: [&str; 8] =
     ["typsubscript", "typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze"];
 
+/// Columns of `pg_type` that are one letter.
+const LETTERS: [&str; 5] = ["typtype", "typcategory", "typdelim", "typalign", "typstorage"];
+
 /// What follows the name of a column that has functions' numbers.
 pub const NUMBER: &str = " number";
 
@@ -161,8 +165,17 @@ impl Tables {
             }
             let sql = format!("SELECT {columns} FROM recorded.pg_type a{joins}");
             let frame = self.context(None)?.sql(&sql).await?;
-            let schema = frame.schema().inner().clone();
-            let table: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(schema, vec![frame.collect().await?])?);
+            let fields = frame.schema().fields().iter().map(|field| {
+                let mut metadata = field.metadata().clone();
+                if LETTERS.contains(&field.name().as_str()) {
+                    metadata.insert(PG_CHAR_KEY.to_owned(), String::new());
+                }
+                field.as_ref().clone().with_metadata(metadata)
+            });
+            let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+            let batches = frame.collect().await?.into_iter();
+            let batches = batches.map(|batch| batch.with_schema(schema.clone())).collect::<Result<Vec<_>, _>>()?;
+            let table: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(schema, vec![batches])?);
             Ok::<_, DataFusionError>(table)
         };
         MADE.get_or_try_init(make).await.cloned()
@@ -204,8 +217,8 @@ impl SchemaProvider for Tables {
                 ])?;
                 let sql = "SELECT c.oid AS objoid, arrow_cast(1259, 'Int32') AS classoid, \
                     arrow_cast(0, 'Int32') AS objsubid, s.description \
-                    FROM recorded.pg_class c JOIN said s ON c.relname = s.relname";
-                self.made(sql, Some(("said", said))).await
+                    FROM recorded.pg_class c JOIN pg_own_said s ON c.relname = s.relname";
+                self.made(sql, Some(("pg_own_said", said))).await
             }
             "pg_type" => {
                 let Some(inner) = self.recorded.table(&name).await? else { return Ok(None) };
@@ -219,9 +232,9 @@ impl SchemaProvider for Tables {
                     "SELECT {columns} FROM recorded.pg_attribute a \
                      LEFT JOIN recorded.pg_class c ON c.oid = a.attrelid \
                      LEFT JOIN recorded.pg_namespace n ON n.oid = c.relnamespace \
-                     LEFT JOIN types t ON t.nspname = n.nspname AND t.relname = c.relname AND t.attname = a.attname"
+                     LEFT JOIN pg_own_types t ON t.nspname = n.nspname AND t.relname = c.relname AND t.attname = a.attname"
                 );
-                self.made(&sql, Some(("types", self.types().await?))).await
+                self.made(&sql, Some(("pg_own_types", self.types().await?))).await
             }
             "pg_settings" => {
                 let names = StringArray::from(SETTINGS.map(|(name, _)| name).to_vec());
@@ -241,9 +254,9 @@ impl SchemaProvider for Tables {
                     sql,
                     ", arrow_cast(NULL, 'List(Utf8)') AS enumvals, setting AS boot_val, setting AS reset_val, \
                      {text} AS sourcefile, arrow_cast(NULL, 'Int32') AS sourceline, false AS pending_restart \
-                     FROM settings"
+                     FROM pg_own_settings"
                 );
-                self.made(&sql, Some(("settings", settings))).await
+                self.made(&sql, Some(("pg_own_settings", settings))).await
             }
             // Nobody sees who else is connected.
             "pg_stat_activity" => {
