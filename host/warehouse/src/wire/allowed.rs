@@ -213,6 +213,8 @@ mod tests {
             "SHOW server_version",
             "SET statement_timeout = 1000",
             "SET TIME ZONE 'UTC'",
+            "RESET ALL",
+            "DISCARD ALL",
             "BEGIN",
             "COMMIT",
             "ROLLBACK",
@@ -248,6 +250,5 @@ mod tests {
         }
         check("SAVEPOINT a", "SAVEPOINT");
         check("ROLLBACK TO SAVEPOINT a", "ROLLBACK");
-        check("DISCARD ALL", "DISCARD ALL");
     }
 }

@@ -134,7 +134,7 @@ fn declared(statement: &Statement) -> Option<(&Declare, Statement)> {
     let Statement::Declare { stmts } = statement else { return None };
     let [declared] = stmts.as_slice() else { return None };
     let query = declared.for_query.clone()?;
-    (declared.declare_type == Some(DeclareType::Cursor)).then(|| (declared, Statement::Query(query)))
+    (declared.declare_type == Some(DeclareType::Cursor)).then_some((declared, Statement::Query(query)))
 }
 
 async fn open(client: &mut dyn HookClient, declared: &Declare, frame: DataFrame) -> PgWireResult<Response> {

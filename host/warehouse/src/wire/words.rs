@@ -187,10 +187,12 @@ fn null_for(query: &Query) -> Expr {
         fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
             let is_parameter =
                 |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)));
-            match expr {
-                Expr::Cast { expr: inner, .. } if is_parameter(inner) => self.0.push(expr.clone()),
-                _ if is_parameter(expr) => self.0.push(expr.clone()),
-                _ => {}
+            let is_whole = match expr {
+                Expr::Cast { expr: inner, .. } => is_parameter(inner),
+                _ => is_parameter(expr),
+            };
+            if is_whole {
+                self.0.push(std::mem::replace(expr, Expr::value(Value::Null)));
             }
             ControlFlow::Continue(())
         }
