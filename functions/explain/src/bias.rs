@@ -1,0 +1,139 @@
+//! By how much the expectation is off as a whole.
+
+use crate::background::quantile;
+use crate::change::Change;
+
+/// Logarithms of quotients are counted in cells this wide, to [`REACH`] on both sides.
+const WIDTH: f64 = 0.004;
+const REACH: f64 = 3.0;
+/// A mode is what leaves do that no cause has touched, if so many leaves are in it; of several, the one nearest to 1.
+const ENOUGH: f64 = 0.25;
+/// Fewer leaves than this do not show a mode.
+const FEW: usize = 30;
+
+/// The bias of leaves of which many may belong to causes: the mode of actual over expected that is nearest to 1.
+pub(crate) fn rough(change: &Change) -> f64 {
+    let mut logs = logs(change, |_| true);
+    if logs.len() < FEW {
+        return 1.0;
+    }
+    let width = bandwidth(&mut logs);
+    let density = smooth(&histogram(&logs), width);
+    let total: f64 = density.iter().sum();
+    let zero = (REACH / WIDTH) as usize;
+    let near = climb(&density, nearest(&density, zero), width);
+    let high = highest(&density);
+    let mode = if mass(&density, near) >= ENOUGH * total { near } else { high };
+    let mode = (mode as f64 - zero as f64) * WIDTH;
+    // A mode is known no better than this, and nothing is more likely than that there is no bias.
+    if mode.abs() <= (width as f64 * WIDTH).max(2.0 * WIDTH) { 1.0 } else { center(&mut logs, mode, width as f64 * WIDTH) }
+}
+
+/// The bias of leaves that no cause covers: the median of actual over expected, if it is not by chance beside 1.
+pub(crate) fn refined(change: &Change, normal: impl Fn(usize) -> bool) -> f64 {
+    let mut logs = logs(change, normal);
+    if logs.len() < FEW {
+        return 1.0;
+    }
+    significant(&mut logs)
+}
+
+/// The bias, from the logarithms around a mode.
+fn center(logs: &mut Vec<f32>, mode: f64, width: f64) -> f64 {
+    let reach = 3.0 * width;
+    logs.retain(|log| (f64::from(*log) - mode).abs() <= reach);
+    significant(logs)
+}
+
+fn significant(logs: &mut [f32]) -> f64 {
+    let middle = quantile(logs, 0.5);
+    let mut apart: Vec<f32> = logs.iter().map(|log| (log - middle).abs()).collect();
+    let error = 1.858 * quantile(&mut apart, 0.5) / (logs.len() as f32).sqrt();
+    if middle.abs() > 3.0 * error { f64::from(middle).exp() } else { 1.0 }
+}
+
+/// The logarithms of actual over expected, of the larger half of the leaves: small ones are mostly noise.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
+fn logs(change: &Change, normal: impl Fn(usize) -> bool) -> Vec<f32> {
+    let quotients = change.values().into_iter().map(|(actual, expected)| (actual / expected).ln() as f32);
+    let sized = quotients.zip(change.size(change.sizes().saturating_sub(1), 1.0)).enumerate();
+    let kept = sized.filter(|(leaf, (log, _))| log.is_finite() && normal(*leaf)).map(|(_, pair)| pair);
+    let kept: Vec<(f32, f32)> = kept.map(|(log, size)| (log, size as f32)).collect();
+    let mut sizes: Vec<f32> = kept.iter().map(|(_, size)| *size).collect();
+    let least = quantile(&mut sizes, 0.5);
+    kept.into_iter().filter(|(_, size)| *size >= least).map(|(log, _)| log).collect()
+}
+
+/// Silverman's rule for how far a leaf's weight is spread, in cells.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+fn bandwidth(logs: &mut [f32]) -> usize {
+    let quartiles = quantile(logs, 0.75) - quantile(logs, 0.25);
+    let width = 0.9 * f64::from(quartiles) / 1.34 * (logs.len() as f64).powf(-0.2);
+    ((width / WIDTH) as usize).clamp(1, 100)
+}
+
+fn histogram(logs: &[f32]) -> Vec<f64> {
+    let cells = (2.0 * REACH / WIDTH) as usize + 1;
+    let mut counts = vec![0.0; cells];
+    for log in logs {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+        let cell = ((f64::from(*log).clamp(-REACH, REACH) + REACH) / WIDTH).round() as usize;
+        if let Some(count) = counts.get_mut(cell) {
+            *count += 1.0;
+        }
+    }
+    counts
+}
+
+/// Three running means come close to a bell curve.
+fn smooth(counts: &[f64], width: usize) -> Vec<f64> {
+    (0..3).fold(counts.to_vec(), |counts, _| {
+        let mut sums = vec![0.0];
+        sums.extend(counts.iter().scan(0.0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        }));
+        let at = |index: usize| sums.get(index.min(counts.len())).copied().unwrap_or(0.0);
+        let mean = |cell: usize| (at(cell + width + 1) - at(cell.saturating_sub(width))) / (2 * width + 1) as f64;
+        (0..counts.len()).map(mean).collect()
+    })
+}
+
+fn nearest(density: &[f64], zero: usize) -> usize {
+    let there = |cell: &usize| density.get(*cell).is_some_and(|density| *density > 1e-9);
+    let found = (0..density.len()).flat_map(|step| [zero.saturating_sub(step), zero + step]).find(there);
+    found.unwrap_or(zero)
+}
+
+fn highest(density: &[f64]) -> usize {
+    density.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(cell, _)| cell)
+}
+
+/// Uphill to where no cell within two bandwidths is higher.
+fn climb(density: &[f64], from: usize, width: usize) -> usize {
+    let mut at = from;
+    loop {
+        let start = at.saturating_sub(2 * width);
+        let end = (at + 2 * width + 1).min(density.len());
+        let next = start + density.get(start..end).map_or(0, highest);
+        if next == at || density.get(next) <= density.get(at) {
+            return at;
+        }
+        at = next;
+    }
+}
+
+/// What is in a mode: down to a tenth of its height, or to a valley after which there is clearly more again.
+fn mass(density: &[f64], mode: usize) -> f64 {
+    let top = density.get(mode).copied().unwrap_or(0.0);
+    let side = |cells: &mut dyn Iterator<Item = &f64>| {
+        let mut least = top;
+        let inside = cells.take_while(|density| {
+            least = least.min(**density);
+            **density >= 0.1 * top && **density <= 1.5 * least
+        });
+        inside.sum::<f64>()
+    };
+    let (below, above) = density.split_at(mode.min(density.len()));
+    side(&mut below.iter().rev()) + side(&mut above.iter())
+}

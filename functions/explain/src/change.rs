@@ -1,0 +1,80 @@
+//! By how much each leaf changed.
+
+use crate::leaves::Leaves;
+
+/// Actual and expected of each leaf, as a sum or as a ratio.
+#[derive(Debug)]
+pub(crate) struct Change<'a> {
+    leaves: &'a Leaves,
+}
+
+impl<'a> Change<'a> {
+    pub fn new(leaves: &'a Leaves) -> Self {
+        Self { leaves }
+    }
+
+    /// Actual and expected of each leaf; not a number if a ratio is over nothing.
+    pub fn values(&self) -> Vec<(f64, f64)> {
+        match self.leaves.measures.as_slice() {
+            [actual, expected] => actual.iter().copied().zip(expected.iter().copied()).collect(),
+            [top, top_expected, under, under_expected] => {
+                let actual = top.iter().zip(under).map(|(top, under)| top / under);
+                let expected = top_expected.iter().zip(under_expected).map(|(top, under)| top / under);
+                actual.zip(expected).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Deviations of all leaves, as [`deviation`].
+    pub fn deviations(&self, bias: f64) -> Vec<f32> {
+        self.values().into_iter().map(|(actual, expected)| deviation(actual, bias * expected)).collect()
+    }
+
+    /// Of how many kinds the size of a leaf is.
+    pub fn sizes(&self) -> usize {
+        self.leaves.measures.len() / 2
+    }
+
+    /// The size of each leaf: the larger of actual and expected, of one of the measure's sums.
+    pub fn size(&self, kind: usize, bias: f64) -> impl Iterator<Item = f64> + '_ {
+        let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice);
+        // The bias of a ratio says nothing of its denominator.
+        let bias = if kind == 0 { bias } else { 1.0 };
+        let pairs = column(2 * kind).iter().zip(column(2 * kind + 1));
+        pairs.map(move |(actual, expected)| actual.abs().max((bias * expected).abs()))
+    }
+}
+
+/// By which share of the larger one two numbers differ: 0 if they are equal, -1 if there is nothing of what was expected,
+/// 1 if there is what was not expected, ±2 at most if they have different signs. Not a number if neither is there.
+///
+/// Unlike a quotient of them it has the same noise whichever of them is noisy, and a tail that is no heavier.
+#[expect(clippy::cast_possible_truncation, reason = "a share")]
+pub(crate) fn deviation(actual: f64, expected: f64) -> f32 {
+    let larger = actual.abs().max(expected.abs());
+    let share = (actual - expected) / larger;
+    if larger.is_finite() && share.is_finite() { share as f32 } else { f32::NAN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deviation_is_a_share_of_the_larger() {
+        let check = |actual, expected, expect: f32| {
+            let found = deviation(actual, expected);
+            assert!(found == expect || found.is_nan() && expect.is_nan(), "{actual} {expected}: {found}");
+        };
+        check(5.0, 10.0, -0.5);
+        check(10.0, 5.0, 0.5);
+        check(0.0, 3.0, -1.0);
+        check(3.0, 0.0, 1.0);
+        check(-1.0, 1.0, -2.0);
+        check(0.0, 0.0, f32::NAN);
+        check(f64::NAN, 1.0, f32::NAN);
+        check(f64::INFINITY, 1.0, f32::NAN);
+        check(f64::MAX, -f64::MAX, f32::NAN);
+    }
+}

@@ -1,0 +1,137 @@
+//! All combinations of values of a set of dimensions.
+
+use crate::background::Stat;
+use crate::keys::Keys;
+use crate::leaves::Leaves;
+use crate::score::{Scorer, Sums};
+use crate::tail::Tail;
+
+/// Up to so many groups are added up in a table, however few leaves there are.
+const TABLE: usize = 1 << 16;
+/// So many combinations show how much their means differ without a cause.
+const SPREAD: usize = 12;
+/// As many of them as are looked at for it.
+const SAMPLE: usize = 4096;
+
+/// A set of dimensions, as bits.
+pub(crate) type Dims = u32;
+
+/// The dimensions of a set, in order.
+pub(crate) fn dims(set: Dims) -> impl Iterator<Item = usize> {
+    (0..32).filter(move |dimension| set >> dimension & 1 == 1)
+}
+
+/// All combinations of values of a set of dimensions that occur.
+#[derive(Debug)]
+pub(crate) struct Cuboid {
+    pub dims: Dims,
+    pub elements: Vec<Sums>,
+}
+
+impl Cuboid {
+    /// Adds up leaves by their groups. What says nothing is left out.
+    pub fn of(dims: Dims, keys: &Keys, stats: &[Stat]) -> Self {
+        let leaves = (0..).zip(stats).zip(&keys.keys).map(|((leaf, stat), key)| (leaf, stat, *key));
+        let said = leaves.filter(|(_, stat, _)| stat.weight > 0.0);
+        if keys.size <= stats.len().max(TABLE) as u64 {
+            #[expect(clippy::cast_possible_truncation, reason = "just compared")]
+            let mut elements = vec![Sums::default(); keys.size as usize];
+            for (leaf, stat, key) in said {
+                if let Some(sums) = elements.get_mut(key as usize) {
+                    sums.add(leaf, stat);
+                }
+            }
+            elements.retain(|sums| sums.leaves > 0);
+            return Self { dims, elements };
+        }
+        let mut elements = Vec::new();
+        for group in keys.order().chunk_by(|a, b| a.0 == b.0) {
+            let mut sums = Sums::default();
+            for (_, leaf) in group {
+                let stat = stats.get(*leaf as usize).copied().unwrap_or_default();
+                if stat.weight > 0.0 {
+                    sums.add(*leaf, &stat);
+                }
+            }
+            if sums.leaves > 0 {
+                elements.push(sums);
+            }
+        }
+        Self { dims, elements }
+    }
+
+    /// How to score the combinations, `all` being how many dimensions there are.
+    pub fn scorer(&self, tail: Tail, all: usize, spread: f64) -> Scorer {
+        Scorer { tail, cost: cost(self.dims, all, self.elements.len()), spread }
+    }
+
+    /// The variance of the combinations' means that is not the noise of their leaves, by medians; none if they are few.
+    pub fn spread(&self) -> Option<f64> {
+        let step = (self.elements.len() / SAMPLE).max(1);
+        let sample = self.elements.iter().step_by(step).filter(|sums| sums.leaves > 1);
+        let mut means: Vec<(f64, f64)> =
+            sample.map(|sums| (sums.shift(), sums.weight / sums.variance().max(1.0))).collect();
+        if means.len() < SPREAD {
+            return None;
+        }
+        let middle = median(means.iter().map(|(shift, _)| *shift))?;
+        for (shift, _) in &mut means {
+            *shift = (*shift - middle).powi(2);
+        }
+        let ratio = median(means.iter().map(|(square, precision)| square * precision))? / MEDIAN_SQUARE;
+        let precision = median(means.iter().map(|(_, precision)| *precision))?;
+        Some((ratio - 1.0).max(0.0) / precision)
+    }
+}
+
+/// The median of the square of a standard normal value.
+const MEDIAN_SQUARE: f64 = 0.4549;
+
+/// How many nats it takes to say which combination: how many dimensions, which, and which values of those that occur.
+pub(crate) fn cost(dims: Dims, all: usize, elements: usize) -> f64 {
+    let layer = dims.count_ones() as usize;
+    let ways: f64 = (0..layer).map(|at| ((all - at.min(all)).max(1) as f64 / (at + 1) as f64).ln()).sum();
+    (all.max(1) as f64).ln() + ways + (elements.max(1) as f64).ln()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    let middle = values.len().checked_sub(1)? / 2;
+    Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+/// Calls for every set of at most `layers` dimensions that contains `within`, with its groups of the leaves in `only`
+/// (all if none). Dimensions of a single value tell nothing apart and are left out.
+pub(crate) fn each(leaves: &Leaves, within: Dims, layers: usize, only: Option<&[u32]>, visit: &mut dyn FnMut(Dims, &Keys)) {
+    let split = |keys: &Keys, dimension: usize| {
+        let values = leaves.sizes.get(dimension).copied().unwrap_or(1);
+        match only {
+            Some(only) => keys.split(only.iter().map(|leaf| leaves.code(dimension, *leaf)), values),
+            None => keys.split(leaves.codes.get(dimension).map_or(&[] as &[u32], Vec::as_slice).iter().copied(), values),
+        }
+    };
+    let whole = Keys::whole(only.map_or(leaves.len(), <[u32]>::len));
+    let useful = |dimension: &usize| leaves.sizes.get(*dimension).is_some_and(|values| *values > 1);
+    let free: Vec<usize> = (0..leaves.sizes.len()).filter(|at| within >> at & 1 == 0).filter(useful).collect();
+    let mut walk = Walk { split: &split, visit };
+    walk.deeper(within, &whole, &free, layers.saturating_sub(within.count_ones() as usize));
+}
+
+struct Walk<'a> {
+    split: &'a dyn Fn(&Keys, usize) -> Keys,
+    visit: &'a mut dyn FnMut(Dims, &Keys),
+}
+
+impl Walk<'_> {
+    fn deeper(&mut self, dims: Dims, keys: &Keys, free: &[usize], layers: usize) {
+        let Some(layers) = layers.checked_sub(1) else { return };
+        let mut rest = free;
+        while let Some((dimension, after)) = rest.split_first() {
+            let dims = dims | 1 << dimension;
+            let keys = (self.split)(keys, *dimension);
+            (self.visit)(dims, &keys);
+            self.deeper(dims, &keys, after, layers);
+            rest = after;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! How well a combination of values explains its leaves.
+
+use crate::background::Stat;
+use crate::tail::Tail;
+
+/// The variance of a cause's leaves, in units of the background's, is taken to be 1 with as many observations.
+const PRIOR: f64 = 2.0;
+/// Leaves of a cause may lie so much closer to each other than noise would have it, at most.
+const CLOSEST: f64 = 0.2;
+/// What lies close together is a cause only if it is away from the background, by so many standard deviations of a leaf.
+const AWAY: f64 = 1.5;
+
+/// What is known of a combination of values: sums over its leaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    pub weight: f64,
+    pub pull: f64,
+    pub square: f64,
+    pub surprise: f64,
+    pub smooth: f64,
+    /// How many leaves that say something.
+    pub leaves: u32,
+    /// One of them.
+    pub example: u32,
+}
+
+impl Sums {
+    pub fn add(&mut self, leaf: u32, stat: &Stat) {
+        self.weight += f64::from(stat.weight);
+        self.pull += f64::from(stat.pull);
+        self.square += f64::from(stat.square);
+        self.surprise += f64::from(stat.surprise);
+        self.smooth += f64::from(stat.smooth);
+        self.leaves += 1;
+        self.example = leaf;
+    }
+
+    /// How far its leaves are from the background on average; up is positive.
+    pub fn shift(&self) -> f64 {
+        self.pull / self.weight
+    }
+
+    /// What is left of `square` around the mean of its own.
+    fn rest(&self) -> f64 {
+        (self.square - self.pull * self.pull / self.weight).max(0.0)
+    }
+
+    /// The variance of its leaves around their own mean, in units of the background's.
+    pub fn variance(&self) -> f64 {
+        let freedom = f64::from(self.leaves) - 1.0;
+        ((PRIOR + self.rest()) / (PRIOR + freedom)).max(CLOSEST * CLOSEST)
+    }
+}
+
+/// What a combination of values is worth, in nats.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Score {
+    /// By how much shorter all leaves are described with it than without it.
+    pub gain: f64,
+    /// How little its mean is by chance, after what it costs to pick it among all others.
+    pub evidence: f64,
+}
+
+/// What all combinations of a set of dimensions have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scorer {
+    pub tail: Tail,
+    /// How many nats it takes to say which of them.
+    pub cost: f64,
+    /// The variance of their means that is not the noise of leaves.
+    pub spread: f64,
+}
+
+impl Scorer {
+    /// Scores a combination; none if it is not worth its cost whatever its leaves are like.
+    pub fn score(&self, sums: &Sums) -> Option<Score> {
+        // Leaves cannot be described by less than nothing, closeness aside.
+        let most = sums.surprise - CLOSEST.ln() * sums.smooth;
+        if most <= self.cost || sums.weight <= 0.0 {
+            return None;
+        }
+        let leaves = f64::from(sums.leaves);
+        let variance = sums.variance();
+        let gain = sums.surprise - own_description(sums, variance) - (leaves + 1.0).ln() / 2.0 - self.cost;
+        if gain <= 0.0 {
+            return None;
+        }
+        let shift = sums.shift();
+        let error = variance.max(1.0) / sums.weight + self.spread;
+        let mean = self.tail.evidence(leaves, shift * shift / error) - self.cost;
+        let away = shift.abs() * (sums.weight / leaves).sqrt();
+        let close = variance < 1.0 && away >= AWAY && shift * shift > 9.0 * self.spread;
+        Some(Score { gain, evidence: if close { mean.max(gain) } else { mean } })
+    }
+}
+
+/// How many nats a normal distribution around the mean of its own needs for the leaves, besides its constant.
+fn own_description(sums: &Sums, variance: f64) -> f64 {
+    let leaves = f64::from(sums.leaves);
+    let freedom = leaves - 1.0;
+    let rest = sums.rest();
+    if variance >= 1.0 {
+        return freedom * variance.ln() / 2.0 + rest / (2.0 * variance);
+    }
+    // Leaves that are a handful of events coincide without a reason.
+    let smooth = sums.smooth / leaves;
+    smooth * (freedom * variance.ln() / 2.0 + rest / (2.0 * variance)) + (1.0 - smooth) * rest / 2.0
+}

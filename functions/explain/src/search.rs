@@ -1,0 +1,240 @@
+//! The search: score every combination of values, take the best, leave out its leaves, and so on.
+
+use crate::background::{Background, Stat};
+use crate::change::Change;
+use crate::config::Direction;
+use crate::cuboid::{self, Cuboid, Dims, cost, dims};
+use crate::leaves::Leaves;
+use crate::score::{Score, Scorer, Sums};
+
+/// A first cause must not come by chance more often than once in so many tables without one, in nats.
+const FIRST: f64 = 6.9;
+/// The next one, when there is a cause, in nats: once in twenty.
+const NEXT: f64 = 3.0;
+/// So many candidates are kept of a look at everything.
+const CANDIDATES: usize = 256;
+/// So many causes are found at most; a table that needs more is not explained by causes.
+const MOST: usize = 64;
+/// Everything is looked at again at most so many times.
+const ROUNDS: usize = 4;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub layers: usize,
+    pub min_support: usize,
+    pub direction: Direction,
+}
+
+/// A combination of values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Candidate {
+    pub dims: Dims,
+    /// Dimensions and codes, in the order of the dimensions.
+    pub values: Vec<(usize, u32)>,
+    pub score: Score,
+    scorer: Scorer,
+}
+
+impl PartialEq for Scorer {
+    fn eq(&self, other: &Self) -> bool {
+        self.cost == other.cost && self.spread == other.spread
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub background: Background,
+    pub causes: Vec<Candidate>,
+}
+
+/// Finds causes: first with a rough idea of the noise, then with a better one.
+pub(crate) fn search(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
+    let mut background = Background::rough(change);
+    let mut causes = Search::new(leaves, &background, change, limits).causes();
+    if causes.is_empty() {
+        return Found { background, causes };
+    }
+    background = Background::refined(change, &covered(leaves, &causes));
+    causes = Search::new(leaves, &background, change, limits).causes();
+    Found { background, causes }
+}
+
+/// Which leaves any of the causes covers.
+pub(crate) fn covered(leaves: &Leaves, causes: &[Candidate]) -> Vec<bool> {
+    let mut covered = vec![false; leaves.len()];
+    for leaf in causes.iter().flat_map(|cause| leaves.members(&cause.values)) {
+        if let Some(covered) = covered.get_mut(leaf as usize) {
+            *covered = true;
+        }
+    }
+    covered
+}
+
+struct Search<'a> {
+    leaves: &'a Leaves,
+    limits: Limits,
+    background: &'a Background,
+    /// Leaves that a cause explains already say nothing any more.
+    stats: Vec<Stat>,
+    causes: Vec<Candidate>,
+}
+
+impl<'a> Search<'a> {
+    fn new(leaves: &'a Leaves, background: &'a Background, change: &Change, limits: Limits) -> Self {
+        Self { leaves, limits, background, stats: background.stats(change), causes: Vec::new() }
+    }
+
+    fn causes(mut self) -> Vec<Candidate> {
+        for _ in 0..ROUNDS {
+            let before = self.causes.len();
+            let candidates = self.candidates();
+            self.take(candidates);
+            if self.causes.len() == before || self.causes.len() >= MOST {
+                break;
+            }
+        }
+        self.causes
+    }
+
+    /// The best combinations as things stand, the best one last.
+    fn candidates(&self) -> Vec<Candidate> {
+        let mut found: Vec<(Dims, Sums, Scorer, Score)> = Vec::new();
+        let mut least = 0.0;
+        let mut spreads = Vec::new();
+        let mut few = Vec::new();
+        cuboid::each(self.leaves, 0, self.limits.layers, None, &mut |dims, keys| {
+            let cuboid = Cuboid::of(dims, keys, &self.stats);
+            match cuboid.spread() {
+                Some(spread) => {
+                    spreads.push(spread);
+                    self.collect(&cuboid, spread, &mut found, &mut least);
+                }
+                None => few.push(cuboid),
+            }
+        });
+        // Of few combinations it cannot be seen how much they differ: as much as those of most other dimensions.
+        spreads.sort_by(f64::total_cmp);
+        let usual = spreads.get(spreads.len() / 4).copied().unwrap_or(0.0);
+        for cuboid in few {
+            self.collect(&cuboid, usual, &mut found, &mut least);
+        }
+        found.sort_by(|a, b| a.3.gain.total_cmp(&b.3.gain));
+        let start = found.len().saturating_sub(CANDIDATES);
+        found.split_off(start).into_iter().map(|(dims, sums, scorer, score)| self.candidate(dims, &sums, scorer, score)).collect()
+    }
+
+    fn collect(&self, cuboid: &Cuboid, spread: f64, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
+        let scorer = cuboid.scorer(self.background.tail, self.leaves.sizes.len(), spread);
+        for sums in &cuboid.elements {
+            if let Some(score) = self.score(&scorer, sums).filter(|score| score.gain > *least) {
+                found.push((cuboid.dims, *sums, scorer, score));
+            }
+        }
+        if found.len() > 4 * CANDIDATES {
+            found.sort_by(|a, b| b.3.gain.total_cmp(&a.3.gain));
+            found.truncate(CANDIDATES);
+            *least = found.last().map_or(0.0, |last| last.3.gain);
+        }
+    }
+
+    fn candidate(&self, dims: Dims, sums: &Sums, scorer: Scorer, score: Score) -> Candidate {
+        let values = cuboid::dims(dims).map(|dimension| (dimension, self.leaves.code(dimension, sums.example)));
+        Candidate { dims, values: values.collect(), score, scorer }
+    }
+
+    /// The score of a combination that is what was asked for, and not by chance.
+    fn score(&self, scorer: &Scorer, sums: &Sums) -> Option<Score> {
+        let up = sums.pull > 0.0;
+        let asked = match self.limits.direction {
+            Direction::Both => true,
+            Direction::Up => up,
+            Direction::Down => !up,
+        };
+        let supported = sums.leaves as usize >= self.limits.min_support;
+        let score = if asked && supported { scorer.score(sums) } else { None };
+        score.filter(|score| score.gain > NEXT && score.evidence > NEXT)
+    }
+
+    /// Takes causes, the best one first. Those that share leaves with one are scored anew without these.
+    fn take(&mut self, mut candidates: Vec<Candidate>) {
+        while let Some(best) = candidates.pop() {
+            if self.causes.len() >= MOST {
+                break;
+            }
+            if self.causes.iter().any(|cause| cause.values.iter().all(|value| best.values.contains(value))) {
+                continue;
+            }
+            let members = self.leaves.members(&best.values);
+            let Some(score) = self.score(&best.scorer, &self.sums(&members)) else { continue };
+            if candidates.last().is_some_and(|next| next.score.gain > score.gain) {
+                let at = candidates.partition_point(|other| other.score.gain < score.gain);
+                candidates.insert(at, Candidate { score, ..best });
+                continue;
+            }
+            let cause = self.deepest(Candidate { score, ..best }, &members);
+            if self.causes.is_empty() && cause.score.gain.min(cause.score.evidence) < FIRST {
+                break;
+            }
+            self.explain(&cause);
+            self.causes.push(cause);
+        }
+    }
+
+    fn sums(&self, members: &[u32]) -> Sums {
+        let mut sums = Sums::default();
+        for leaf in members {
+            if let Some(stat) = self.stats.get(*leaf as usize).filter(|stat| stat.weight > 0.0) {
+                sums.add(*leaf, stat);
+            }
+        }
+        sums
+    }
+
+    fn explain(&mut self, cause: &Candidate) {
+        for leaf in self.leaves.members(&cause.values) {
+            if let Some(stat) = self.stats.get_mut(leaf as usize) {
+                *stat = Stat::default();
+            }
+        }
+    }
+
+    /// The combination itself, or the best of several within it that explain more than it does.
+    fn deepest(&self, mut cause: Candidate, members: &[u32]) -> Candidate {
+        let mut members = members.to_vec();
+        while let Some(deeper) = self.deeper(&cause, &members) {
+            members = self.leaves.members(&deeper.values);
+            cause = deeper;
+        }
+        cause
+    }
+
+    fn deeper(&self, cause: &Candidate, members: &[u32]) -> Option<Candidate> {
+        let stats: Vec<Stat> =
+            members.iter().filter_map(|leaf| self.stats.get(*leaf as usize)).copied().collect();
+        let mut best: Option<(f64, Candidate)> = None;
+        cuboid::each(self.leaves, cause.dims, self.limits.layers, Some(members), &mut |dims, keys| {
+            let cuboid = Cuboid::of(dims, keys, &stats);
+            // To say where in the cause they are takes less than to say where among all.
+            let within = cost(dims & !cause.dims, self.leaves.sizes.len(), cuboid.elements.len());
+            let scorer = Scorer { cost: cause.scorer.cost + within, ..cause.scorer };
+            let scored = cuboid.elements.iter().filter_map(|sums| self.score(&scorer, sums).map(|score| (score, sums)));
+            let scored: Vec<(Score, &Sums)> = scored.collect();
+            let total: f64 = scored.iter().map(|(score, _)| score.gain).sum();
+            let top = scored.into_iter().max_by(|a, b| a.0.gain.total_cmp(&b.0.gain));
+            let (Some((score, sums)), true) = (top, total > best.as_ref().map_or(cause.score.gain, |(most, _)| *most)) else {
+                return;
+            };
+            let example = members.get(sums.example as usize).copied().unwrap_or(0);
+            let values = cuboid::dims(dims).map(|dimension| (dimension, self.leaves.code(dimension, example))).collect();
+            best = Some((total, Candidate { dims, values, score, scorer }));
+        });
+        best.map(|(_, candidate)| candidate)
+    }
+}
+
+/// Whether a cause is a part of another one.
+pub(crate) fn is_within(inner: &Candidate, outer: &Candidate) -> bool {
+    dims(outer.dims).count() < dims(inner.dims).count() && outer.values.iter().all(|value| inner.values.contains(value))
+}
