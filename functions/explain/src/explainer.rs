@@ -168,7 +168,7 @@ impl Report<'_> {
             surprise: total.surprise(&self.total),
             leaves: total.leaves,
             rows: total.rows,
-            confidence: 1.0 / (1.0 + (-found.score.gain.min(found.score.evidence)).exp()),
+            confidence: 1.0 / (1.0 + (-found.score.evidence).exp()),
             sentence: String::new(),
         }
     }

@@ -35,6 +35,38 @@ impl Sums {
         self.example = leaf;
     }
 
+    /// The leaves of both.
+    pub fn with(&self, other: &Self) -> Self {
+        self.combined(other, 1.0, self.leaves + other.leaves)
+    }
+
+    /// The leaves that are not in the other one, which is a part of it.
+    pub fn without(&self, other: &Self) -> Self {
+        self.combined(other, -1.0, self.leaves.saturating_sub(other.leaves))
+    }
+
+    fn combined(&self, other: &Self, sign: f64, leaves: u32) -> Self {
+        Self {
+            weight: self.weight + sign * other.weight,
+            pull: self.pull + sign * other.pull,
+            square: self.square + sign * other.square,
+            surprise: self.surprise + sign * other.surprise,
+            smooth: self.smooth + sign * other.smooth,
+            leaves,
+            example: self.example,
+        }
+    }
+
+    /// By how many nats leaves that are not in it are described better as background than as a part of it.
+    pub fn worth_leaving(&self, others: &Self) -> f64 {
+        if others.leaves == 0 || self.leaves == 0 {
+            return 0.0;
+        }
+        let (shift, variance) = (self.shift(), self.variance().max(1.0));
+        let around = others.square - 2.0 * shift * others.pull + shift * shift * others.weight;
+        f64::from(others.leaves) * variance.ln() / 2.0 + around / (2.0 * variance) - others.surprise
+    }
+
     /// How far its leaves are from the background on average; up is positive.
     pub fn shift(&self) -> f64 {
         self.pull / self.weight

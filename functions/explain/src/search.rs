@@ -12,11 +12,11 @@ const FIRST: f64 = 6.9;
 /// The next one, when there is a cause, in nats: once in twenty.
 const NEXT: f64 = 3.0;
 /// So many candidates are kept of a look at everything.
-const CANDIDATES: usize = 256;
+const CANDIDATES: usize = 4096;
 /// So many causes are found at most; a table that needs more is not explained by causes.
 const MOST: usize = 64;
 /// Everything is looked at again at most so many times.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 12;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -89,8 +89,8 @@ impl<'a> Search<'a> {
     fn causes(mut self) -> Vec<Candidate> {
         for _ in 0..ROUNDS {
             let before = self.causes.len();
-            let candidates = self.candidates();
-            self.take(candidates);
+            let (candidates, floor) = self.candidates();
+            self.take(candidates, floor);
             if self.causes.len() == before || self.causes.len() >= MOST {
                 break;
             }
@@ -98,31 +98,32 @@ impl<'a> Search<'a> {
         self.causes
     }
 
-    /// The best combinations as things stand, the best one last.
-    fn candidates(&self) -> Vec<Candidate> {
+    /// The best combinations as things stand, the best one last, and what those left out are worth at most.
+    fn candidates(&self) -> (Vec<Candidate>, f64) {
         let mut found: Vec<(Dims, Sums, Scorer, Score)> = Vec::new();
         let mut least = 0.0;
-        let mut spreads = Vec::new();
+        let mut spreads: Vec<(Dims, f64)> = Vec::new();
         let mut few = Vec::new();
         cuboid::each(self.leaves, 0, self.limits.layers, None, &mut |dims, keys| {
             let cuboid = Cuboid::of(dims, keys, &self.stats);
             match cuboid.spread() {
                 Some(spread) => {
-                    spreads.push(spread);
+                    spreads.push((dims, spread));
                     self.collect(&cuboid, spread, &mut found, &mut least);
                 }
                 None => few.push(cuboid),
             }
         });
-        // Of few combinations it cannot be seen how much they differ: as much as those of most other dimensions.
-        spreads.sort_by(f64::total_cmp);
-        let usual = spreads.get(spreads.len() / 4).copied().unwrap_or(0.0);
         for cuboid in few {
-            self.collect(&cuboid, usual, &mut found, &mut least);
+            // Of few combinations it cannot be seen how much they differ: no more than when they are divided further.
+            let finer = spreads.iter().filter(|(dims, _)| dims & cuboid.dims == cuboid.dims).map(|(_, spread)| *spread);
+            let spread = finer.min_by(f64::total_cmp).unwrap_or(0.0);
+            self.collect(&cuboid, spread, &mut found, &mut least);
         }
         found.sort_by(|a, b| a.3.gain.total_cmp(&b.3.gain));
         let start = found.len().saturating_sub(CANDIDATES);
-        found.split_off(start).into_iter().map(|(dims, sums, scorer, score)| self.candidate(dims, &sums, scorer, score)).collect()
+        let best = found.split_off(start).into_iter();
+        (best.map(|(dims, sums, scorer, score)| self.candidate(dims, &sums, scorer, score)).collect(), least)
     }
 
     fn collect(&self, cuboid: &Cuboid, spread: f64, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
@@ -154,11 +155,11 @@ impl<'a> Search<'a> {
         };
         let supported = sums.leaves as usize >= self.limits.min_support;
         let score = if asked && supported { scorer.score(sums) } else { None };
-        score.filter(|score| score.gain > NEXT && score.evidence > NEXT)
+        score.filter(|score| score.evidence > NEXT)
     }
 
     /// Takes causes, the best one first. Those that share leaves with one are scored anew without these.
-    fn take(&mut self, mut candidates: Vec<Candidate>) {
+    fn take(&mut self, mut candidates: Vec<Candidate>, floor: f64) {
         while let Some(best) = candidates.pop() {
             if self.causes.len() >= MOST {
                 break;
@@ -168,13 +169,17 @@ impl<'a> Search<'a> {
             }
             let members = self.leaves.members(&best.values);
             let Some(score) = self.score(&best.scorer, &self.sums(&members)) else { continue };
+            if score.gain < floor {
+                continue;
+            }
             if candidates.last().is_some_and(|next| next.score.gain > score.gain) {
                 let at = candidates.partition_point(|other| other.score.gain < score.gain);
                 candidates.insert(at, Candidate { score, ..best });
                 continue;
             }
+            if std::env::var("DBG").is_ok() { let s=self.sums(&members); eprintln!("pop {:?} score {:?} cost {:.1} spread {:.5} n {} shift {:.3} var {:.3} w {:.1} surprise {:.1} smooth {}", best.values, score, best.scorer.cost, best.scorer.spread, s.leaves, s.shift(), s.variance(), s.weight, s.surprise, s.smooth); }
             let cause = self.deepest(Candidate { score, ..best }, &members);
-            if self.causes.is_empty() && cause.score.gain.min(cause.score.evidence) < FIRST {
+            if self.causes.is_empty() && cause.score.evidence < FIRST {
                 break;
             }
             self.explain(&cause);
@@ -210,9 +215,11 @@ impl<'a> Search<'a> {
         cause
     }
 
+    /// The best of several combinations within a cause, if these say more of it by what they leave out than it takes to
+    /// name them.
     fn deeper(&self, cause: &Candidate, members: &[u32]) -> Option<Candidate> {
-        let stats: Vec<Stat> =
-            members.iter().filter_map(|leaf| self.stats.get(*leaf as usize)).copied().collect();
+        let stats: Vec<Stat> = members.iter().filter_map(|leaf| self.stats.get(*leaf as usize)).copied().collect();
+        let whole = self.sums(members);
         let mut best: Option<(f64, Candidate)> = None;
         cuboid::each(self.leaves, cause.dims, self.limits.layers, Some(members), &mut |dims, keys| {
             let cuboid = Cuboid::of(dims, keys, &stats);
@@ -221,14 +228,15 @@ impl<'a> Search<'a> {
             let scorer = Scorer { cost: cause.scorer.cost + within, ..cause.scorer };
             let scored = cuboid.elements.iter().filter_map(|sums| self.score(&scorer, sums).map(|score| (score, sums)));
             let scored: Vec<(Score, &Sums)> = scored.collect();
-            let total: f64 = scored.iter().map(|(score, _)| score.gain).sum();
+            let parts = scored.iter().fold(Sums::default(), |all, (_, sums)| all.with(sums));
+            let names = scored.len() as f64 * scorer.cost - cause.scorer.cost;
+            let worth = parts.worth_leaving(&whole.without(&parts)) - names;
             let top = scored.into_iter().max_by(|a, b| a.0.gain.total_cmp(&b.0.gain));
-            let (Some((score, sums)), true) = (top, total > best.as_ref().map_or(cause.score.gain, |(most, _)| *most)) else {
-                return;
-            };
-            let example = members.get(sums.example as usize).copied().unwrap_or(0);
-            let values = cuboid::dims(dims).map(|dimension| (dimension, self.leaves.code(dimension, example))).collect();
-            best = Some((total, Candidate { dims, values, score, scorer }));
+            if let Some((score, sums)) = top.filter(|_| worth > best.as_ref().map_or(0.0, |(most, _)| *most)) {
+                let example = members.get(sums.example as usize).copied().unwrap_or(0);
+                let values = cuboid::dims(dims).map(|dimension| (dimension, self.leaves.code(dimension, example)));
+                best = Some((worth, Candidate { dims, values: values.collect(), score, scorer }));
+            }
         });
         best.map(|(_, candidate)| candidate)
     }

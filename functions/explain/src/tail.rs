@@ -91,10 +91,17 @@ impl Tail {
         (-HALF_LN_TAU - self.density(f64::from(square))) as f32
     }
 
-    /// By how many nats a mean of so many leaves, so far from the background in units of its own error, is less likely
-    /// than one that is there by right: each leaf adds what it says of the noise to what all leaves say.
+    /// How little a mean of so many leaves, so far (squared) from the background in units of its own error, is by chance:
+    /// the logarithm of one over its two-sided probability, by the tail of Student's t (Mills' ratio). Each leaf adds what
+    /// it says of the noise to what all leaves say.
     pub fn evidence(&self, leaves: f64, square: f64) -> f64 {
-        (self.freedom + leaves) / 2.0 * (square / (self.freedom + leaves - 1.0).max(1.0)).ln_1p()
+        if square <= 1.0 {
+            return 0.0;
+        }
+        let freedom = (self.freedom + leaves - 1.0).max(1.0);
+        let density = HALF_LN_TAU + (freedom + 1.0) / 2.0 * (square / freedom).ln_1p();
+        let ratio = square.sqrt() * freedom / (square + freedom);
+        (density + ratio.ln() - std::f64::consts::LN_2).max(0.0)
     }
 
     /// Degrees of freedom.

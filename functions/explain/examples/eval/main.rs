@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod generator;
+mod normal;
 mod random;
 
 use std::time::Instant;
@@ -26,8 +27,9 @@ fn main() {
     let (mut tp, mut fp, mut fneg, mut exact, mut time) = (0, 0, 0, 0, 0.0);
     let mut missed = vec![[0; 2]; 7];
     let mut wrong = vec![0; 7];
-    for seed in 0..cases {
-        let case = setting.case(seed);
+    let first: u64 = std::env::var("SEED").map_or(0, |s| s.parse().unwrap());
+    for seed in first..first+cases {
+        let case = if args[1] == "none" { normal::case(seed) } else { setting.case(seed) };
         let batch = case.batch();
         let mut config = case.config();
         config.max_causes = 64;
@@ -43,6 +45,7 @@ fn main() {
         for p in &predicted { if !truth.contains(p) { wrong[p.len()] += 1; } }
         tp += hits; fneg += truth.len() - hits; fp += predicted.len() - hits;
         if hits == truth.len() && hits == predicted.len() { exact += 1; }
+        if args[1] == "none" && !found.causes.is_empty() { println!("{} seed {seed} {} leaves {}: {}", normal::KINDS[(seed%8) as usize], case.len(), found.causes.len(), found.causes.iter().take(3).map(|c| format!("{} ({:.0} -> {:.0}, conf {:.4}) ", c.text(), c.expected, c.actual, c.confidence)).collect::<String>()); }
         if verbose && (predicted.len() != hits || hits != truth.len()) {
             println!("seed {seed} truth {truth:?}");
             for cause in &found.causes { println!("   {} conf {:.3} leaves {} {}", cause.text(), cause.confidence, cause.leaves, if truth.contains(&elements(&case, &Explanation{causes:vec![cause.clone()],summary:found.summary.clone()})[0]) {"ok"} else {"WRONG"}); }
