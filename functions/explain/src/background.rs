@@ -2,13 +2,15 @@
 //! each size have. Everything is estimated from the data, by medians, so that causes hardly move it.
 
 use crate::bias;
-use crate::change::Change;
+use crate::change::{Change, Size};
 use crate::tail::Tail;
 
 /// A change that is less than this share of a leaf is not told from noise.
 const RESOLUTION: f32 = 0.01;
 /// Leaves of a bin of sizes; the median deviation of as many normal values is right within 6 %.
 const BIN: usize = 256;
+/// More bins than this only follow chance.
+const BINS: usize = 40;
 /// From a median absolute deviation to the standard deviation of normal noise.
 const MAD: f32 = 1.4826;
 /// From the first quartile of absolute deviations to the same.
@@ -31,14 +33,17 @@ pub(crate) struct Stat {
     pub smooth: f32,
 }
 
-/// The noise of leaves up to a size.
-#[derive(Debug, Clone, Copy)]
+/// The noise of leaves of about a size.
+#[derive(Debug, Clone, Copy, Default)]
 struct Bin {
-    /// The largest (log2, in halves) that belongs here.
-    upto: i32,
+    /// The middle of the logarithms of their sizes.
+    size: f32,
     middle: f32,
     scale: f32,
 }
+
+/// How a bin's middle and scale are estimated.
+type Estimate = fn(&mut [f32]) -> (f32, f32);
 
 /// What leaves do that no cause has touched.
 #[derive(Debug, Clone)]
@@ -48,8 +53,8 @@ pub(crate) struct Background {
     /// How heavy the noise's tail is.
     pub tail: Tail,
     bins: Vec<Bin>,
-    /// Which of the sizes says most about the noise.
-    size: usize,
+    /// By what the size of a leaf is told.
+    size: Size,
 }
 
 impl Background {
@@ -64,22 +69,19 @@ impl Background {
         Self::fit(change, bias::refined(change, normal), refined_bin, normal)
     }
 
-    fn fit(change: &Change, bias: f64, fit: fn(&mut [f32]) -> (f32, f32), normal: impl Fn(usize) -> bool) -> Self {
+    fn fit(change: &Change, bias: f64, estimate: Estimate, normal: impl Fn(usize) -> bool) -> Self {
         let deviations = change.deviations(bias);
-        let mut best: Option<(f64, usize, Vec<Bin>)> = None;
-        for size in 0..change.sizes() {
+        let fits = change.sizes().into_iter().map(|size| {
             let sized = (0..).zip(change.size(size, bias)).zip(&deviations);
             let kept = sized.filter(|((leaf, _), deviation)| deviation.is_finite() && normal(*leaf));
-            let mut values: Vec<(i32, f32)> = kept.map(|((_, size), deviation)| (half_octave(size), *deviation)).collect();
-            let (cost, bins) = bins(&mut values, fit);
-            if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                best = Some((cost, size, bins));
-            }
-        }
-        let (_, size, bins) = best.unwrap_or_default();
-        let mut background = Self { bias, tail: Tail::default(), bins, size };
+            let values = kept.map(|((_, size), deviation)| (log(size), *deviation)).collect();
+            (size, Noise::of(values, estimate))
+        });
+        let (size, noise) = best(fits.collect());
+        let mut background = Self { bias, tail: Tail::default(), bins: noise.bins, size };
         let distances = background.distances(change, &deviations);
-        background.tail = Tail::fit((0..).zip(distances).filter(|(leaf, _)| normal(*leaf)).map(|(_, distance)| distance));
+        let normal = (0..).zip(distances).filter(|(leaf, _)| normal(*leaf));
+        background.tail = Tail::fit(normal.map(|(_, distance)| distance));
         background
     }
 
@@ -101,11 +103,16 @@ impl Background {
         Stat { weight, pull: from * weight, square, surprise: self.tail.surprise(square), smooth: f32::from(u8::from(smooth)) }
     }
 
+    /// Middle and scale at a size, between those of the bins around it.
     fn bin(&self, size: f64) -> (f32, f32) {
-        let size = half_octave(size);
-        let at = self.bins.partition_point(|bin| bin.upto < size);
-        let bin = self.bins.get(at).or(self.bins.last());
-        bin.map_or((0.0, 1.0), |bin| (bin.middle, bin.scale))
+        let size = log(size);
+        let at = self.bins.partition_point(|bin| bin.size < size);
+        let above = self.bins.get(at).or(self.bins.last()).copied().unwrap_or(Bin { scale: 1.0, ..Bin::default() });
+        let below = at.checked_sub(1).and_then(|at| self.bins.get(at)).copied().unwrap_or(above);
+        let share = ((size - below.size) / (above.size - below.size)).clamp(0.0, 1.0);
+        let share = if share.is_finite() { share } else { 0.0 };
+        let between = |below: f32, above: f32| below + share * (above - below);
+        (between(below.middle, above.middle), between(below.scale, above.scale))
     }
 
     /// How far informative leaves are from the background, in units of their noise; NaN for the others.
@@ -118,56 +125,86 @@ impl Background {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an exponent")]
-fn half_octave(size: f64) -> i32 {
-    (size.max(f64::MIN_POSITIVE).log2() * 2.0) as i32
+fn log(size: f64) -> f32 {
+    size.max(f64::MIN_POSITIVE).log2() as f32
 }
 
-/// Bins of at least [`BIN`] leaves of about the same size, and how many nats their noise needs.
-fn bins(values: &mut [(i32, f32)], fit: fn(&mut [f32]) -> (f32, f32)) -> (f64, Vec<Bin>) {
-    values.sort_unstable_by_key(|(size, _)| *size);
-    let mut bins = Vec::new();
-    let mut cost = 0.0;
-    let mut rest = &values[..];
-    while let Some((end, upto)) = next_bin(rest) {
-        let (bin, after) = rest.split_at(end);
-        let mut deviations: Vec<f32> = bin.iter().map(|(_, deviation)| *deviation).collect();
-        let (middle, scale) = fit(&mut deviations);
-        let scale = scale.max(RESOLUTION);
-        cost += deviations.len() as f64 * f64::from(scale).ln();
-        bins.push(Bin { upto, middle, scale });
-        rest = after;
-    }
-    (cost, bins)
+/// The noise of leaves by their size.
+#[derive(Debug, Default)]
+struct Noise {
+    bins: Vec<Bin>,
+    /// How many nats describe the noise of all leaves.
+    cost: f64,
+    /// How far the bins' means are from 0, squared, in units of their errors.
+    lean: f64,
 }
 
-/// Where the next bin ends: at a change of size, with enough in it and enough left for another one.
-fn next_bin(rest: &[(i32, f32)]) -> Option<(usize, i32)> {
-    let (upto, _) = rest.get(BIN.min(rest.len()).checked_sub(1)?)?;
-    let end = rest.partition_point(|(size, _)| size <= upto);
-    if rest.len() - end >= BIN {
-        return Some((end, *upto));
+/// Of a ratio, the sum whose size says most about its noise; and the larger of actual and expected, or what was expected,
+/// whichever says less about the direction in which a leaf deviates. A noisy expectation does (what is small by chance is
+/// expected to grow), and the larger of two does if only one of them is noisy.
+fn best(fits: Vec<(Size, Noise)>) -> (Size, Noise) {
+    let cost = |sum: usize| {
+        let costs = fits.iter().filter(|(size, _)| size.sum == sum).map(|(_, noise)| noise.cost);
+        costs.max_by(f64::total_cmp).unwrap_or(f64::INFINITY)
+    };
+    let sum = if cost(1) < cost(0) { 1 } else { 0 };
+    let fits = fits.into_iter().filter(|(size, _)| size.sum == sum);
+    fits.min_by(|a, b| a.1.lean.total_cmp(&b.1.lean)).unwrap_or_default()
+}
+
+impl Noise {
+    fn of(mut values: Vec<(f32, f32)>, estimate: Estimate) -> Self {
+        values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let mut noise = Self::default();
+        let bins = (values.len() / BIN).clamp(1, BINS);
+        let each = values.len().div_ceil(bins).max(1);
+        for bin in values.chunks(each) {
+            let mut deviations: Vec<f32> = bin.iter().map(|(_, deviation)| *deviation).collect();
+            let (middle, scale) = estimate(&mut deviations);
+            let (count, scale) = (deviations.len() as f32, scale.max(RESOLUTION));
+            let mean = trimmed_mean(&deviations, middle, scale);
+            noise.cost += f64::from(count * scale.ln());
+            noise.lean += f64::from((mean / scale).powi(2) * count);
+            noise.bins.push(Bin { size: bin.get(bin.len() / 2).map_or(0.0, |(size, _)| *size), middle, scale });
+        }
+        noise
     }
-    rest.last().map(|(upto, _)| (rest.len(), *upto))
+}
+
+/// The mean of what is within three standard deviations of the middle.
+fn trimmed_mean(values: &[f32], middle: f32, scale: f32) -> f32 {
+    let near = values.iter().filter(|value| (**value - middle).abs() <= 3.0 * scale);
+    let (sum, count) = near.fold((0.0, 0.0_f64), |(sum, count), value| (sum + f64::from(*value), count + 1.0));
+    #[expect(clippy::cast_possible_truncation, reason = "a mean of such")]
+    let mean = (sum / count.max(1.0)) as f32;
+    mean
 }
 
 /// Middle and scale of deviations of which causes may have the greater part: around no deviation, if enough are there.
 fn rough_bin(values: &mut [f32]) -> (f32, f32) {
     let middle = quantile(values, 0.5);
-    let around = MAD * spread(values, middle, 0.5);
-    if middle.abs() < around {
-        return (0.0, MAD * spread(values, 0.0, 0.5));
-    }
     let near = values.iter().filter(|value| value.abs() <= middle.abs() / 2.0).count();
     if 4 * near >= values.len() {
-        return (0.0, QUARTILE * spread(values, 0.0, 0.25));
+        return (0.0, (QUARTILE * spread(values, 0.0, 0.25)).max(coarse(values, 0.0)));
     }
-    (middle, around)
+    (middle, (MAD * spread(values, middle, 0.5)).max(coarse(values, middle)))
 }
 
-/// Middle and scale of deviations that no cause has touched.
+/// Middle and scale of deviations that no cause has touched. The middle is a mean, as what is added up has to be.
 fn refined_bin(values: &mut [f32]) -> (f32, f32) {
     let middle = quantile(values, 0.5);
-    (middle, MAD * spread(values, middle, 0.5))
+    let scale = (MAD * spread(values, middle, 0.5)).max(coarse(values, middle)).max(RESOLUTION);
+    (trimmed_mean(values, middle, scale), scale)
+}
+
+/// The standard deviation, where medians do not see one because most values are the same: of counts of what is rare.
+fn coarse(values: &[f32], middle: f32) -> f32 {
+    let same = values.iter().filter(|value| (**value - middle).abs() < RESOLUTION).count();
+    if 2 * same < values.len() {
+        return 0.0;
+    }
+    let squares: f32 = values.iter().map(|value| (value - middle).powi(2)).sum();
+    (squares / values.len() as f32).sqrt()
 }
 
 fn spread(values: &[f32], middle: f32, at: f64) -> f32 {

@@ -1,7 +1,7 @@
 //! By how much the expectation is off as a whole.
 
 use crate::background::quantile;
-use crate::change::Change;
+use crate::change::{Change, Size};
 
 /// Logarithms of quotients are counted in cells this wide, to [`REACH`] on both sides.
 const WIDTH: f64 = 0.004;
@@ -55,8 +55,9 @@ fn significant(logs: &mut [f32]) -> f64 {
 /// The logarithms of actual over expected, of the larger half of the leaves: small ones are mostly noise.
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
 fn logs(change: &Change, normal: impl Fn(usize) -> bool) -> Vec<f32> {
+    let size = change.sizes().last().map_or(Size::default(), |size| Size { larger: true, ..*size });
     let quotients = change.values().into_iter().map(|(actual, expected)| (actual / expected).ln() as f32);
-    let sized = quotients.zip(change.size(change.sizes().saturating_sub(1), 1.0)).enumerate();
+    let sized = quotients.zip(change.size(size, 1.0)).enumerate();
     let kept = sized.filter(|(leaf, (log, _))| log.is_finite() && normal(*leaf)).map(|(_, pair)| pair);
     let kept: Vec<(f32, f32)> = kept.map(|(log, size)| (log, size as f32)).collect();
     let mut sizes: Vec<f32> = kept.iter().map(|(_, size)| *size).collect();

@@ -31,19 +31,33 @@ impl<'a> Change<'a> {
         self.values().into_iter().map(|(actual, expected)| deviation(actual, bias * expected)).collect()
     }
 
-    /// Of how many kinds the size of a leaf is.
-    pub fn sizes(&self) -> usize {
-        self.leaves.measures.len() / 2
+    /// By what the size of a leaf can be told.
+    pub fn sizes(&self) -> Vec<Size> {
+        let sums = 0..self.leaves.measures.len() / 2;
+        sums.flat_map(|sum| [Size { sum, larger: true }, Size { sum, larger: false }]).collect()
     }
 
-    /// The size of each leaf: the larger of actual and expected, of one of the measure's sums.
-    pub fn size(&self, kind: usize, bias: f64) -> impl Iterator<Item = f64> + '_ {
+    /// The size of each leaf.
+    pub fn size(&self, size: Size, bias: f64) -> impl Iterator<Item = f64> + '_ {
         let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice);
         // The bias of a ratio says nothing of its denominator.
-        let bias = if kind == 0 { bias } else { 1.0 };
-        let pairs = column(2 * kind).iter().zip(column(2 * kind + 1));
-        pairs.map(move |(actual, expected)| actual.abs().max((bias * expected).abs()))
+        let bias = if size.sum == 0 { bias } else { 1.0 };
+        let pairs = column(2 * size.sum).iter().zip(column(2 * size.sum + 1));
+        pairs.map(move |(actual, expected)| {
+            let (actual, expected) = (actual.abs(), (bias * expected).abs());
+            // What was not expected at all has no size but its own.
+            if size.larger || expected == 0.0 { actual.max(expected) } else { expected }
+        })
     }
+}
+
+/// By what the size of a leaf is told, on which its noise depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Size {
+    /// Which sum: the first, or the denominator of a ratio.
+    pub sum: usize,
+    /// The larger of actual and expected, if both are noisy; otherwise what was expected, if that is smooth.
+    pub larger: bool,
 }
 
 /// By which share of the larger one two numbers differ: 0 if they are equal, -1 if there is nothing of what was expected,

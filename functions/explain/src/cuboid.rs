@@ -62,7 +62,8 @@ impl Cuboid {
 
     /// How to score the combinations, `all` being how many dimensions there are.
     pub fn scorer(&self, tail: Tail, all: usize, spread: f64) -> Scorer {
-        Scorer { tail, cost: cost(self.dims, all, self.elements.len()), spread }
+        let known = self.elements.len().saturating_sub(1).max(1) as f64;
+        Scorer { tail, cost: cost(self.dims, all, self.elements.len()), spread, known }
     }
 
     /// The variance of the combinations' means that is not the noise of their leaves, by medians; none if they are few.

@@ -1,7 +1,7 @@
 //! How well a combination of values explains its leaves.
 
 use crate::background::Stat;
-use crate::tail::Tail;
+use crate::tail::{self, Tail};
 
 /// The variance of a cause's leaves, in units of the background's, is taken to be 1 with as many observations.
 const PRIOR: f64 = 2.0;
@@ -101,6 +101,8 @@ pub(crate) struct Scorer {
     pub cost: f64,
     /// The variance of their means that is not the noise of leaves.
     pub spread: f64,
+    /// Of how many combinations this is known.
+    pub known: f64,
 }
 
 impl Scorer {
@@ -118,8 +120,11 @@ impl Scorer {
             return None;
         }
         let shift = sums.shift();
-        let error = variance.max(1.0) / sums.weight + self.spread;
-        let mean = self.tail.evidence(leaves, shift * shift / error) - self.cost;
+        let noise = variance.max(1.0) / sums.weight;
+        let error = noise + self.spread;
+        // Welch and Satterthwaite's degrees of freedom of a sum of variances.
+        let freedom = error * error / (noise * noise / self.tail.freedom(leaves) + self.spread * self.spread / self.known);
+        let mean = tail::evidence(freedom, shift * shift / error) - self.cost;
         let away = shift.abs() * (sums.weight / leaves).sqrt();
         let close = variance < 1.0 && away >= AWAY && shift * shift > 9.0 * self.spread;
         Some(Score { gain, evidence: if close { mean.max(gain) } else { mean } })

@@ -51,13 +51,20 @@ pub(crate) struct Found {
 
 /// Finds causes: first with a rough idea of the noise, then with a better one.
 pub(crate) fn search(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
+    // Whatever causes there are, they show against leaves taken as if there were none. What does not show is none.
+    let plain = Background::refined(change, &[]);
+    if !Search::new(leaves, &plain, change, limits).finds_any() {
+        return Found { background: plain, causes: Vec::new() };
+    }
     let mut background = Background::rough(change);
     let mut causes = Search::new(leaves, &background, change, limits).causes();
+    if std::env::var("DBG").is_ok() { eprintln!("{background:?}"); }
     if causes.is_empty() {
         return Found { background, causes };
     }
     background = Background::refined(change, &covered(leaves, &causes));
     causes = Search::new(leaves, &background, change, limits).causes();
+    if std::env::var("DBG").is_ok() { eprintln!("{background:?}"); }
     Found { background, causes }
 }
 
@@ -84,6 +91,10 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(leaves: &'a Leaves, background: &'a Background, change: &Change, limits: Limits) -> Self {
         Self { leaves, limits, background, stats: background.stats(change), causes: Vec::new() }
+    }
+
+    fn finds_any(&self) -> bool {
+        self.candidates().0.iter().any(|candidate| candidate.score.evidence >= FIRST)
     }
 
     fn causes(mut self) -> Vec<Candidate> {

@@ -91,21 +91,19 @@ impl Tail {
         (-HALF_LN_TAU - self.density(f64::from(square))) as f32
     }
 
-    /// How little a mean of so many leaves, so far (squared) from the background in units of its own error, is by chance:
-    /// the logarithm of one over its two-sided probability, by the tail of Student's t (Mills' ratio). Each leaf adds what
-    /// it says of the noise to what all leaves say.
-    pub fn evidence(&self, leaves: f64, square: f64) -> f64 {
-        if square <= 1.0 {
-            return 0.0;
-        }
-        let freedom = (self.freedom + leaves - 1.0).max(1.0);
-        let density = HALF_LN_TAU + (freedom + 1.0) / 2.0 * (square / freedom).ln_1p();
-        let ratio = square.sqrt() * freedom / (square + freedom);
-        (density + ratio.ln() - std::f64::consts::LN_2).max(0.0)
+    /// Degrees of freedom of a mean of so many leaves: each adds what it says of the noise to what all leaves say.
+    pub fn freedom(&self, leaves: f64) -> f64 {
+        (self.freedom + leaves - 1.0).max(1.0)
     }
+}
 
-    /// Degrees of freedom.
-    pub fn freedom(&self) -> f64 {
-        self.freedom
+/// How little what is so far (squared) from the background in units of its error is there by chance: the logarithm of one
+/// over its two-sided probability, by the tail of Student's t (Mills' ratio).
+pub(crate) fn evidence(freedom: f64, square: f64) -> f64 {
+    if square <= 1.0 {
+        return 0.0;
     }
+    let density = HALF_LN_TAU + (freedom + 1.0) / 2.0 * (square / freedom).ln_1p();
+    let ratio = square.sqrt() * freedom / (square + freedom);
+    (density + ratio.ln() - std::f64::consts::LN_2).max(0.0)
 }
