@@ -18,6 +18,11 @@ const QUARTILE: f32 = 1.0 / 0.3186;
 /// Beyond this relative noise a leaf is a handful of events: its values are few, and that some coincide says nothing.
 const SMOOTH: f32 = 0.3;
 
+/// A deviation beyond this is that of a 0, but for the bin's middle.
+const NOTHING: f32 = 0.9;
+/// How well the middle is known while causes may have moved it: a tenth of a leaf's noise.
+const UNSURE: f64 = 0.01;
+
 /// A leaf as the search sees it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stat {
@@ -40,10 +45,12 @@ struct Bin {
     size: f32,
     middle: f32,
     scale: f32,
+    /// No leaf is more surprising than this, in nats: infinite if they are not events that are counted.
+    most: f32,
 }
 
-/// How a bin's middle and scale are estimated.
-type Estimate = fn(&mut [f32]) -> (f32, f32);
+/// How a bin's middle, scale and most surprise are estimated.
+type Estimate = fn(&mut [f32]) -> (f32, f32, f32);
 
 /// What leaves do that no cause has touched.
 #[derive(Debug, Clone)]
@@ -52,6 +59,10 @@ pub(crate) struct Background {
     pub bias: f64,
     /// How heavy the noise's tail is.
     pub tail: Tail,
+    /// The variance of its middle, in units of a leaf's noise.
+    pub center: f64,
+    /// How many nats describe all leaves' noise and deviations by it.
+    pub cost: f64,
     bins: Vec<Bin>,
     /// By what the size of a leaf is told.
     size: Size,
@@ -60,7 +71,8 @@ pub(crate) struct Background {
 impl Background {
     /// Fits to all leaves, of which some may belong to causes.
     pub fn rough(change: &Change) -> Self {
-        Self::fit(change, bias::rough(change), rough_bin, |_| true)
+        let fit = Self::fit(change, bias::rough(change), rough_bin, |_| true);
+        Self { center: fit.center.max(UNSURE), ..fit }
     }
 
     /// Fits to the leaves that no cause covers.
@@ -78,10 +90,13 @@ impl Background {
             (size, Noise::of(values, estimate))
         });
         let (size, noise) = best(fits.collect());
-        let mut background = Self { bias, tail: Tail::default(), bins: noise.bins, size };
+        let center = 2.0 / noise.leaves.max(1.0);
+        let mut background = Self { bias, tail: Tail::default(), center, cost: 0.0, bins: noise.bins, size };
         let distances = background.distances(change, &deviations);
         let normal = (0..).zip(distances).filter(|(leaf, _)| normal(*leaf));
         background.tail = Tail::fit(normal.map(|(_, distance)| distance));
+        let said = background.stats(change).into_iter().filter(|stat| stat.weight > 0.0);
+        background.cost = said.map(|stat| f64::from(stat.surprise) - f64::from(stat.weight).ln() / 2.0).sum();
         background
     }
 
@@ -95,30 +110,31 @@ impl Background {
         if !deviation.is_finite() {
             return Stat::default();
         }
-        let (middle, scale) = self.bin(size);
+        let (middle, scale, most) = self.bin(size);
         let from = deviation - middle;
         let weight = 1.0 / (scale * scale);
         let square = from * from * weight;
         let smooth = scale < SMOOTH && deviation.abs() < 1.0;
-        Stat { weight, pull: from * weight, square, surprise: self.tail.surprise(square), smooth: f32::from(u8::from(smooth)) }
+        let surprise = self.tail.surprise(square).min(most);
+        Stat { weight, pull: from * weight, square, surprise, smooth: f32::from(u8::from(smooth)) }
     }
 
     /// Middle and scale at a size, between those of the bins around it.
-    fn bin(&self, size: f64) -> (f32, f32) {
+    fn bin(&self, size: f64) -> (f32, f32, f32) {
         let size = log(size);
         let at = self.bins.partition_point(|bin| bin.size < size);
-        let above = self.bins.get(at).or(self.bins.last()).copied().unwrap_or(Bin { scale: 1.0, ..Bin::default() });
+        let above = self.bins.get(at).or(self.bins.last()).copied().unwrap_or(Bin { scale: 1.0, most: f32::INFINITY, ..Bin::default() });
         let below = at.checked_sub(1).and_then(|at| self.bins.get(at)).copied().unwrap_or(above);
         let share = ((size - below.size) / (above.size - below.size)).clamp(0.0, 1.0);
         let share = if share.is_finite() { share } else { 0.0 };
         let between = |below: f32, above: f32| below + share * (above - below);
-        (between(below.middle, above.middle), between(below.scale, above.scale))
+        (between(below.middle, above.middle), between(below.scale, above.scale), below.most.min(above.most))
     }
 
     /// How far informative leaves are from the background, in units of their noise; NaN for the others.
     fn distances<'a>(&'a self, change: &'a Change, deviations: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
         change.size(self.size, self.bias).zip(deviations).map(|(size, deviation)| {
-            let (middle, scale) = self.bin(size);
+            let (middle, scale, _) = self.bin(size);
             (deviation - middle) / scale
         })
     }
@@ -135,6 +151,8 @@ struct Noise {
     bins: Vec<Bin>,
     /// How many nats describe the noise of all leaves.
     cost: f64,
+    /// How many leaves say something.
+    leaves: f64,
     /// How far the bins' means are from 0, squared, in units of their errors.
     lean: f64,
 }
@@ -160,12 +178,13 @@ impl Noise {
         let each = values.len().div_ceil(bins).max(1);
         for bin in values.chunks(each) {
             let mut deviations: Vec<f32> = bin.iter().map(|(_, deviation)| *deviation).collect();
-            let (middle, scale) = estimate(&mut deviations);
+            let (middle, scale, most) = estimate(&mut deviations);
             let (count, scale) = (deviations.len() as f32, scale.max(RESOLUTION));
             let mean = trimmed_mean(&deviations, middle, scale);
+            noise.leaves += f64::from(count);
             noise.cost += f64::from(count * scale.ln());
             noise.lean += f64::from((mean / scale).powi(2) * count);
-            noise.bins.push(Bin { size: bin.get(bin.len() / 2).map_or(0.0, |(size, _)| *size), middle, scale });
+            noise.bins.push(Bin { size: bin.get(bin.len() / 2).map_or(0.0, |(size, _)| *size), middle, scale, most });
         }
         noise
     }
@@ -180,31 +199,36 @@ fn trimmed_mean(values: &[f32], middle: f32, scale: f32) -> f32 {
     mean
 }
 
-/// Middle and scale of deviations of which causes may have the greater part: around no deviation, if enough are there.
-fn rough_bin(values: &mut [f32]) -> (f32, f32) {
+/// Of deviations of which causes may have the greater part: around no deviation, if enough are there.
+fn rough_bin(values: &mut [f32]) -> (f32, f32, f32) {
     let middle = quantile(values, 0.5);
+    if let Some((scale, most)) = events(values, middle) {
+        return (middle, scale, most);
+    }
     let near = values.iter().filter(|value| value.abs() <= middle.abs() / 2.0).count();
     if 4 * near >= values.len() {
-        return (0.0, (QUARTILE * spread(values, 0.0, 0.25)).max(coarse(values, 0.0)));
+        return (0.0, QUARTILE * spread(values, 0.0, 0.25), f32::INFINITY);
     }
-    (middle, (MAD * spread(values, middle, 0.5)).max(coarse(values, middle)))
+    (middle, MAD * spread(values, middle, 0.5), f32::INFINITY)
 }
 
-/// Middle and scale of deviations that no cause has touched. The middle is a mean, as what is added up has to be.
-fn refined_bin(values: &mut [f32]) -> (f32, f32) {
+/// Of deviations that no cause has touched. The middle is a mean, as what is added up has to be.
+fn refined_bin(values: &mut [f32]) -> (f32, f32, f32) {
     let middle = quantile(values, 0.5);
-    let scale = (MAD * spread(values, middle, 0.5)).max(coarse(values, middle)).max(RESOLUTION);
-    (trimmed_mean(values, middle, scale), scale)
+    let (scale, most) = events(values, middle).unwrap_or_else(|| (MAD * spread(values, middle, 0.5), f32::INFINITY));
+    (trimmed_mean(values, middle, scale.max(RESOLUTION)), scale, most)
 }
 
-/// The standard deviation, where medians do not see one because most values are the same: of counts of what is rare.
-fn coarse(values: &[f32], middle: f32) -> f32 {
+/// The standard deviation of counts of what is rare, whose medians say nothing because most are 0, and how much one that is
+/// not says: it is as rare as it is.
+fn events(values: &[f32], middle: f32) -> Option<(f32, f32)> {
     let same = values.iter().filter(|value| (**value - middle).abs() < RESOLUTION).count();
-    if 2 * same < values.len() {
-        return 0.0;
+    if middle.abs() < NOTHING || 2 * same < values.len() {
+        return None;
     }
     let squares: f32 = values.iter().map(|value| (value - middle).powi(2)).sum();
-    (squares / values.len() as f32).sqrt()
+    let others = (values.len() - same).max(1);
+    Some(((squares / values.len() as f32).sqrt(), (values.len() as f32 / others as f32).ln()))
 }
 
 fn spread(values: &[f32], middle: f32, at: f64) -> f32 {

@@ -1,10 +1,9 @@
 //! All combinations of values of a set of dimensions.
 
-use crate::background::Stat;
+use crate::background::{Background, Stat};
 use crate::keys::Keys;
 use crate::leaves::Leaves;
 use crate::score::{Scorer, Sums};
-use crate::tail::Tail;
 
 /// Up to so many groups are added up in a table, however few leaves there are.
 const TABLE: usize = 1 << 16;
@@ -61,9 +60,10 @@ impl Cuboid {
     }
 
     /// How to score the combinations, `all` being how many dimensions there are.
-    pub fn scorer(&self, tail: Tail, all: usize, spread: f64) -> Scorer {
+    pub fn scorer(&self, background: &Background, all: usize, spread: f64) -> Scorer {
         let known = self.elements.len().saturating_sub(1).max(1) as f64;
-        Scorer { tail, cost: cost(self.dims, all, self.elements.len()), spread, known }
+        let cost = cost(self.dims, all, self.elements.len());
+        Scorer { tail: background.tail, cost, spread, center: background.center, known }
     }
 
     /// The variance of the combinations' means that is not the noise of their leaves, by medians; none if they are few.

@@ -101,7 +101,9 @@ pub(crate) struct Scorer {
     pub cost: f64,
     /// The variance of their means that is not the noise of leaves.
     pub spread: f64,
-    /// Of how many combinations this is known.
+    /// The variance of the background's middle, in units of a leaf's noise.
+    pub center: f64,
+    /// Of how many combinations the spread is known.
     pub known: f64,
 }
 
@@ -120,7 +122,7 @@ impl Scorer {
             return None;
         }
         let shift = sums.shift();
-        let noise = variance.max(1.0) / sums.weight;
+        let noise = (variance.max(1.0) + self.center * leaves) / sums.weight;
         let error = noise + self.spread;
         // Welch and Satterthwaite's degrees of freedom of a sum of variances.
         let freedom = error * error / (noise * noise / self.tail.freedom(leaves) + self.spread * self.spread / self.known);

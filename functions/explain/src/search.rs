@@ -18,6 +18,12 @@ const MOST: usize = 64;
 /// Everything is looked at again at most so many times.
 const ROUNDS: usize = 12;
 
+/// Before the background is estimated anew, causes are taken that are worth at least this share of the best one: what is
+/// weak beside it may only be what it did to the background.
+const STRONGEST: f64 = 0.25;
+/// Causes of a smaller share of the leaves do not pass for the background.
+const FEW: f64 = 0.2;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -49,23 +55,25 @@ pub(crate) struct Found {
     pub causes: Vec<Candidate>,
 }
 
-/// Finds causes: first with a rough idea of the noise, then with a better one.
+/// Finds causes.
 pub(crate) fn search(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
     // Whatever causes there are, they show against leaves taken as if there were none. What does not show is none.
     let plain = Background::refined(change, &[]);
-    if !Search::new(leaves, &plain, change, limits).finds_any() {
-        return Found { background: plain, causes: Vec::new() };
+    let found = Search::new(leaves, plain, change, limits).settled();
+    let share = covered(leaves, &found.causes).iter().filter(|covered| **covered).count() as f64 / leaves.len() as f64;
+    if share < FEW || found.causes.is_empty() {
+        return found;
     }
-    let mut background = Background::rough(change);
-    let mut causes = Search::new(leaves, &background, change, limits).causes();
-    if std::env::var("DBG").is_ok() { eprintln!("{background:?}"); }
-    if causes.is_empty() {
-        return Found { background, causes };
+    // Where causes have a large part of the leaves, what is taken for the background may be one of them.
+    let other = Search::new(leaves, Background::rough(change), change, limits).settled();
+    if other.cost() < found.cost() { other } else { found }
+}
+
+impl Found {
+    /// How many nats describe all leaves.
+    fn cost(&self) -> f64 {
+        self.background.cost - self.causes.iter().map(|cause| cause.score.gain).sum::<f64>()
     }
-    background = Background::refined(change, &covered(leaves, &causes));
-    causes = Search::new(leaves, &background, change, limits).causes();
-    if std::env::var("DBG").is_ok() { eprintln!("{background:?}"); }
-    Found { background, causes }
 }
 
 /// Which leaves any of the causes covers.
@@ -81,32 +89,79 @@ pub(crate) fn covered(leaves: &Leaves, causes: &[Candidate]) -> Vec<bool> {
 
 struct Search<'a> {
     leaves: &'a Leaves,
+    change: &'a Change<'a>,
     limits: Limits,
-    background: &'a Background,
+    background: Background,
     /// Leaves that a cause explains already say nothing any more.
     stats: Vec<Stat>,
+    /// What they said before.
+    before: Vec<Stat>,
     causes: Vec<Candidate>,
 }
 
 impl<'a> Search<'a> {
-    fn new(leaves: &'a Leaves, background: &'a Background, change: &Change, limits: Limits) -> Self {
-        Self { leaves, limits, background, stats: background.stats(change), causes: Vec::new() }
+    fn new(leaves: &'a Leaves, background: Background, change: &'a Change<'a>, limits: Limits) -> Self {
+        let before = background.stats(change);
+        Self { leaves, change, limits, background, stats: before.clone(), before, causes: Vec::new() }
     }
 
-    fn finds_any(&self) -> bool {
-        self.candidates().0.iter().any(|candidate| candidate.score.evidence >= FIRST)
-    }
-
-    fn causes(mut self) -> Vec<Candidate> {
+    /// Takes the strongest causes, estimates the background anew without them, and so on; and in the end takes all of them
+    /// again, by what the background then is.
+    fn settled(mut self) -> Found {
+        let mut before = usize::MAX;
         for _ in 0..ROUNDS {
-            let before = self.causes.len();
-            let (candidates, floor) = self.candidates();
-            self.take(candidates, floor);
-            if self.causes.len() == before || self.causes.len() >= MOST {
+            self.round(STRONGEST);
+            if self.causes.len() == before || self.causes.is_empty() || self.causes.len() >= MOST {
+                break;
+            }
+            before = self.causes.len();
+            self.refine();
+        }
+        if self.causes.is_empty() {
+            return Found { background: self.background, causes: self.causes };
+        }
+        let mut last = Search::new(self.leaves, self.background, self.change, self.limits);
+        for _ in 0..ROUNDS {
+            let before = last.causes.len();
+            last.round(0.0);
+            if last.causes.len() == before || last.causes.len() >= MOST {
                 break;
             }
         }
-        self.causes
+        last.absorb();
+        Found { background: last.background, causes: last.causes }
+    }
+
+    /// Looks at everything, and takes causes that are worth at least a share of the best one.
+    fn round(&mut self, share: f64) {
+        let (candidates, floor) = self.candidates();
+        self.take(candidates, floor, share);
+    }
+
+    fn refine(&mut self) {
+        self.background = Background::refined(self.change, &covered(self.leaves, &self.causes));
+        self.before = self.background.stats(self.change);
+        self.stats.clone_from(&self.before);
+        for cause in std::mem::take(&mut self.causes) {
+            self.explain(&cause);
+            self.causes.push(cause);
+        }
+    }
+
+    /// Drops causes within another one that are described as parts of it with no more.
+    fn absorb(&mut self) {
+        let whole = std::mem::take(&mut self.causes);
+        for (at, cause) in whole.iter().enumerate() {
+            let outer = whole.iter().enumerate().find(|(other, outer)| *other > at && is_within(cause, outer));
+            let apart = outer.is_none_or(|(_, outer)| {
+                let parts = self.original(&self.leaves.members(&outer.values));
+                let part = self.original(&self.leaves.members(&cause.values));
+                parts.without(&part).worth_leaving(&part) > cause.scorer.cost
+            });
+            if apart {
+                self.causes.push(cause.clone());
+            }
+        }
     }
 
     /// The best combinations as things stand, the best one last, and what those left out are worth at most.
@@ -138,7 +193,7 @@ impl<'a> Search<'a> {
     }
 
     fn collect(&self, cuboid: &Cuboid, spread: f64, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
-        let scorer = cuboid.scorer(self.background.tail, self.leaves.sizes.len(), spread);
+        let scorer = cuboid.scorer(&self.background, self.leaves.sizes.len(), spread);
         for sums in &cuboid.elements {
             if let Some(score) = self.score(&scorer, sums).filter(|score| score.gain > *least) {
                 found.push((cuboid.dims, *sums, scorer, score));
@@ -170,7 +225,8 @@ impl<'a> Search<'a> {
     }
 
     /// Takes causes, the best one first. Those that share leaves with one are scored anew without these.
-    fn take(&mut self, mut candidates: Vec<Candidate>, floor: f64) {
+    fn take(&mut self, mut candidates: Vec<Candidate>, floor: f64, share: f64) {
+        let mut first = None;
         while let Some(best) = candidates.pop() {
             if self.causes.len() >= MOST {
                 break;
@@ -180,7 +236,7 @@ impl<'a> Search<'a> {
             }
             let members = self.leaves.members(&best.values);
             let Some(score) = self.score(&best.scorer, &self.sums(&members)) else { continue };
-            if score.gain < floor {
+            if score.gain < floor.max(first.unwrap_or(0.0) * share) {
                 continue;
             }
             if candidates.last().is_some_and(|next| next.score.gain > score.gain) {
@@ -193,19 +249,18 @@ impl<'a> Search<'a> {
             if self.causes.is_empty() && cause.score.evidence < FIRST {
                 break;
             }
+            first.get_or_insert(cause.score.gain);
             self.explain(&cause);
             self.causes.push(cause);
         }
     }
 
     fn sums(&self, members: &[u32]) -> Sums {
-        let mut sums = Sums::default();
-        for leaf in members {
-            if let Some(stat) = self.stats.get(*leaf as usize).filter(|stat| stat.weight > 0.0) {
-                sums.add(*leaf, stat);
-            }
-        }
-        sums
+        sums(&self.stats, members)
+    }
+
+    fn original(&self, members: &[u32]) -> Sums {
+        sums(&self.before, members)
     }
 
     fn explain(&mut self, cause: &Candidate) {
@@ -256,4 +311,14 @@ impl<'a> Search<'a> {
 /// Whether a cause is a part of another one.
 pub(crate) fn is_within(inner: &Candidate, outer: &Candidate) -> bool {
     dims(outer.dims).count() < dims(inner.dims).count() && outer.values.iter().all(|value| inner.values.contains(value))
+}
+
+fn sums(stats: &[Stat], members: &[u32]) -> Sums {
+    let mut sums = Sums::default();
+    for leaf in members {
+        if let Some(stat) = stats.get(*leaf as usize).filter(|stat| stat.weight > 0.0) {
+            sums.add(*leaf, stat);
+        }
+    }
+    sums
 }
