@@ -3,7 +3,7 @@
 use crate::background::{Background, Stat};
 use crate::keys::Keys;
 use crate::leaves::Leaves;
-use crate::score::{Scorer, Sums};
+use crate::score::{Scorer, Spread, Sums};
 
 /// Up to so many groups are added up in a table, however few leaves there are.
 const TABLE: usize = 1 << 16;
@@ -60,14 +60,13 @@ impl Cuboid {
     }
 
     /// How to score the combinations, `all` being how many dimensions there are.
-    pub fn scorer(&self, background: &Background, all: usize, spread: f64) -> Scorer {
-        let known = self.elements.len().saturating_sub(1).max(1) as f64;
+    pub fn scorer(&self, background: &Background, all: usize, spread: Spread) -> Scorer {
         let cost = cost(self.dims, all, self.elements.len());
-        Scorer { tail: background.tail, cost, spread, center: background.center, known }
+        Scorer { tail: background.tail, cost, spread, center: background.center }
     }
 
     /// The variance of the combinations' means that is not the noise of their leaves, by medians; none if they are few.
-    pub fn spread(&self) -> Option<f64> {
+    pub fn spread(&self, sizes: &[u32]) -> Option<Spread> {
         let step = (self.elements.len() / SAMPLE).max(1);
         let sample = self.elements.iter().step_by(step).filter(|sums| sums.leaves > 1);
         let mut means: Vec<(f64, f64)> =
@@ -81,10 +80,15 @@ impl Cuboid {
         }
         let ratio = quantile(means.iter().map(|(square, precision)| square * precision), 0.25)? / QUARTILE_SQUARE;
         let precision = quantile(means.iter().map(|(_, precision)| *precision), 0.5)?;
-        Some((ratio - 1.0).max(0.0) / precision)
+        // What differs is values, of which there are fewer than combinations.
+        let values: f64 = dims(self.dims).filter_map(|at| sizes.get(at)).map(|size| f64::from(*size) - 1.0).sum();
+        let freedom = EFFICIENCY * values.min(means.len() as f64 - 1.0);
+        Some(Spread { variance: (ratio - 1.0).max(0.0) / precision, freedom })
     }
 }
 
+/// What a quartile says of a variance, as a share of what all values say.
+const EFFICIENCY: f64 = 0.3;
 /// The first quartile of the square of a standard normal value. Causes are more often above it than above the median.
 const QUARTILE_SQUARE: f64 = 0.1015;
 

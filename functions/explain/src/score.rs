@@ -99,12 +99,25 @@ pub(crate) struct Scorer {
     pub tail: Tail,
     /// How many nats it takes to say which of them.
     pub cost: f64,
-    /// The variance of their means that is not the noise of leaves.
-    pub spread: f64,
+    /// How much their means differ without a cause.
+    pub spread: Spread,
     /// The variance of the background's middle, in units of a leaf's noise.
     pub center: f64,
-    /// Of how many combinations the spread is known.
-    pub known: f64,
+}
+
+/// How much means of combinations differ without a cause.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    /// The variance of their means that is not the noise of leaves.
+    pub variance: f64,
+    /// How well it is known, as degrees of freedom.
+    pub freedom: f64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { variance: 0.0, freedom: 1.0 }
+    }
 }
 
 impl Scorer {
@@ -123,12 +136,13 @@ impl Scorer {
         }
         let shift = sums.shift();
         let noise = (variance.max(1.0) + self.center * leaves) / sums.weight;
-        let error = noise + self.spread;
+        let Spread { variance: spread, freedom: known } = self.spread;
+        let error = noise + spread;
         // Welch and Satterthwaite's degrees of freedom of a sum of variances.
-        let freedom = error * error / (noise * noise / self.tail.freedom(leaves) + self.spread * self.spread / self.known);
+        let freedom = error * error / (noise * noise / self.tail.freedom(leaves) + spread * spread / known);
         let mean = tail::evidence(freedom, shift * shift / error) - self.cost;
         let away = shift.abs() * (sums.weight / leaves).sqrt();
-        let close = variance < 1.0 && away >= AWAY && shift * shift > 9.0 * self.spread;
+        let close = variance < 1.0 && away >= AWAY && shift * shift > 9.0 * spread;
         Some(Score { gain, evidence: if close { mean.max(gain) } else { mean } })
     }
 }

@@ -5,7 +5,7 @@ use crate::change::Change;
 use crate::config::Direction;
 use crate::cuboid::{self, Cuboid, Dims, cost, dims};
 use crate::leaves::Leaves;
-use crate::score::{Score, Scorer, Sums};
+use crate::score::{Score, Scorer, Spread, Sums};
 
 /// A first cause must not come by chance more often than once in so many tables without one, in nats.
 const FIRST: f64 = 6.9;
@@ -21,6 +21,8 @@ const ROUNDS: usize = 12;
 /// Before the background is estimated anew, causes are taken that are worth at least this share of the best one: what is
 /// weak beside it may only be what it did to the background.
 const STRONGEST: f64 = 0.25;
+/// This share of the leaves must be left for the background.
+const LEAST: f64 = 0.1;
 /// Causes of a smaller share of the leaves do not pass for the background.
 const FEW: f64 = 0.2;
 
@@ -97,12 +99,15 @@ struct Search<'a> {
     /// What they said before.
     before: Vec<Stat>,
     causes: Vec<Candidate>,
+    /// How many leaves still say something.
+    left: u32,
 }
 
 impl<'a> Search<'a> {
     fn new(leaves: &'a Leaves, background: Background, change: &'a Change<'a>, limits: Limits) -> Self {
         let before = background.stats(change);
-        Self { leaves, change, limits, background, stats: before.clone(), before, causes: Vec::new() }
+        let left = told(&before);
+        Self { leaves, change, limits, background, stats: before.clone(), before, causes: Vec::new(), left }
     }
 
     /// Takes the strongest causes, estimates the background anew without them, and so on; and in the end takes all of them
@@ -142,6 +147,7 @@ impl<'a> Search<'a> {
         self.background = Background::refined(self.change, &covered(self.leaves, &self.causes));
         self.before = self.background.stats(self.change);
         self.stats.clone_from(&self.before);
+        self.left = told(&self.before);
         for cause in std::mem::take(&mut self.causes) {
             self.explain(&cause);
             self.causes.push(cause);
@@ -168,11 +174,11 @@ impl<'a> Search<'a> {
     fn candidates(&self) -> (Vec<Candidate>, f64) {
         let mut found: Vec<(Dims, Sums, Scorer, Score)> = Vec::new();
         let mut least = 0.0;
-        let mut spreads: Vec<(Dims, f64)> = Vec::new();
+        let mut spreads: Vec<(Dims, Spread)> = Vec::new();
         let mut few = Vec::new();
         cuboid::each(self.leaves, 0, self.limits.layers, None, &mut |dims, keys| {
             let cuboid = Cuboid::of(dims, keys, &self.stats);
-            match cuboid.spread() {
+            match cuboid.spread(&self.leaves.sizes) {
                 Some(spread) => {
                     spreads.push((dims, spread));
                     self.collect(&cuboid, spread, &mut found, &mut least);
@@ -183,7 +189,7 @@ impl<'a> Search<'a> {
         for cuboid in few {
             // Of few combinations it cannot be seen how much they differ: no more than when they are divided further.
             let finer = spreads.iter().filter(|(dims, _)| dims & cuboid.dims == cuboid.dims).map(|(_, spread)| *spread);
-            let spread = finer.min_by(f64::total_cmp).unwrap_or(0.0);
+            let spread = finer.min_by(|a, b| a.variance.total_cmp(&b.variance)).unwrap_or_default();
             self.collect(&cuboid, spread, &mut found, &mut least);
         }
         found.sort_by(|a, b| a.3.gain.total_cmp(&b.3.gain));
@@ -192,7 +198,7 @@ impl<'a> Search<'a> {
         (best.map(|(dims, sums, scorer, score)| self.candidate(dims, &sums, scorer, score)).collect(), least)
     }
 
-    fn collect(&self, cuboid: &Cuboid, spread: f64, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
+    fn collect(&self, cuboid: &Cuboid, spread: Spread, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
         let scorer = cuboid.scorer(&self.background, self.leaves.sizes.len(), spread);
         for sums in &cuboid.elements {
             if let Some(score) = self.score(&scorer, sums).filter(|score| score.gain > *least) {
@@ -226,7 +232,7 @@ impl<'a> Search<'a> {
 
     /// Takes causes, the best one first. Those that share leaves with one are scored anew without these.
     fn take(&mut self, mut candidates: Vec<Candidate>, floor: f64, share: f64) {
-        let mut first = None;
+        let mut first: Option<(f64, bool)> = None;
         while let Some(best) = candidates.pop() {
             if self.causes.len() >= MOST {
                 break;
@@ -235,8 +241,11 @@ impl<'a> Search<'a> {
                 continue;
             }
             let members = self.leaves.members(&best.values);
-            let Some(score) = self.score(&best.scorer, &self.sums(&members)) else { continue };
-            if score.gain < floor.max(first.unwrap_or(0.0) * share) {
+            let sums = self.sums(&members);
+            let Some(score) = self.score(&best.scorer, &sums) else { continue };
+            // Causes move what is taken for the background their way, and so all else the other way.
+            let later = first.is_some_and(|(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0)));
+            if later || score.gain < floor || f64::from(self.left) - f64::from(sums.leaves) < LEAST * self.leaves.len() as f64 {
                 continue;
             }
             if candidates.last().is_some_and(|next| next.score.gain > score.gain) {
@@ -244,12 +253,12 @@ impl<'a> Search<'a> {
                 candidates.insert(at, Candidate { score, ..best });
                 continue;
             }
-            if std::env::var("DBG").is_ok() { let s=self.sums(&members); eprintln!("pop {:?} score {:?} cost {:.1} spread {:.5} n {} shift {:.3} var {:.3} w {:.1} surprise {:.1} smooth {}", best.values, score, best.scorer.cost, best.scorer.spread, s.leaves, s.shift(), s.variance(), s.weight, s.surprise, s.smooth); }
+            if std::env::var("DBG").is_ok() { let s=self.sums(&members); eprintln!("pop {:?} score {:?} cost {:.1} spread {:?} n {} shift {:.3} var {:.3} w {:.1} surprise {:.1} smooth {}", best.values, score, best.scorer.cost, best.scorer.spread, s.leaves, s.shift(), s.variance(), s.weight, s.surprise, s.smooth); }
             let cause = self.deepest(Candidate { score, ..best }, &members);
             if self.causes.is_empty() && cause.score.evidence < FIRST {
                 break;
             }
-            first.get_or_insert(cause.score.gain);
+            first.get_or_insert((cause.score.gain, sums.pull > 0.0));
             self.explain(&cause);
             self.causes.push(cause);
         }
@@ -265,8 +274,9 @@ impl<'a> Search<'a> {
 
     fn explain(&mut self, cause: &Candidate) {
         for leaf in self.leaves.members(&cause.values) {
-            if let Some(stat) = self.stats.get_mut(leaf as usize) {
+            if let Some(stat) = self.stats.get_mut(leaf as usize).filter(|stat| stat.weight > 0.0) {
                 *stat = Stat::default();
+                self.left -= 1;
             }
         }
     }
@@ -311,6 +321,10 @@ impl<'a> Search<'a> {
 /// Whether a cause is a part of another one.
 pub(crate) fn is_within(inner: &Candidate, outer: &Candidate) -> bool {
     dims(outer.dims).count() < dims(inner.dims).count() && outer.values.iter().all(|value| inner.values.contains(value))
+}
+
+fn told(stats: &[Stat]) -> u32 {
+    stats.iter().map(|stat| u32::from(stat.weight > 0.0)).sum()
 }
 
 fn sums(stats: &[Stat], members: &[u32]) -> Sums {

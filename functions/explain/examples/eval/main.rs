@@ -23,7 +23,7 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     let cases: u64 = args[2].parse().unwrap();
     let verbose = args.len() > 3;
-    let setting = match args[1].as_str() { "S" => generator::S, "L" => generator::L, "H" => generator::H, _ => generator::H_SMALL };
+    let setting = match args[1].as_str() { "S" => generator::S, "L" => generator::L, "M" => generator::RiskLoc { sizes: &[16, 16, 16, 16, 16], ..generator::S }, "W" => generator::RiskLoc { sizes: &[20, 50, 10, 10, 10], ..generator::S }, "H" => generator::H, _ => generator::H_SMALL };
     let (mut tp, mut fp, mut fneg, mut exact, mut time) = (0, 0, 0, 0, 0.0);
     let mut missed = vec![[0; 2]; 7];
     let mut wrong = vec![0; 7];
@@ -36,6 +36,7 @@ fn main() {
         let start = Instant::now();
         let found = explain(config, &batch).unwrap();
         time += start.elapsed().as_secs_f64();
+        if std::env::var("TIME").is_ok() { println!("{:.0} ms, {} causes {}", 1e3*start.elapsed().as_secs_f64(), found.causes.len(), std::fs::read_to_string("/proc/self/status").unwrap().lines().find(|l| l.starts_with("VmHWM")).unwrap()); }
         let predicted = elements(&case, &found);
         let mut truth = case.truth.clone();
         truth.sort();
