@@ -100,6 +100,16 @@ impl Background {
         background
     }
 
+    /// Whether both take about the same for no change, so that a search from one would find what it finds from the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let level = |of: &Self| of.bias.ln() + of.mean(|bin| bin.middle);
+        (level(self) - level(other)).abs() < self.mean(|bin| bin.scale).min(other.mean(|bin| bin.scale)) / 2.0
+    }
+
+    fn mean(&self, value: fn(&Bin) -> f32) -> f64 {
+        self.bins.iter().map(value).map(f64::from).sum::<f64>() / self.bins.len().max(1) as f64
+    }
+
     /// Each leaf as the search sees it.
     pub fn stats(&self, change: &Change) -> Vec<Stat> {
         let deviations = change.deviations(self.bias);

@@ -67,7 +67,11 @@ pub(crate) fn search(leaves: &Leaves, change: &Change, limits: Limits) -> Found 
         return found;
     }
     // Where causes have a large part of the leaves, what is taken for the background may be one of them.
-    let other = Search::new(leaves, Background::rough(change), change, limits).settled();
+    let rough = Background::rough(change);
+    if rough.is_like(&found.background) {
+        return found;
+    }
+    let other = Search::new(leaves, rough, change, limits).settled();
     if other.cost() < found.cost() { other } else { found }
 }
 
@@ -125,16 +129,21 @@ impl<'a> Search<'a> {
         if self.causes.is_empty() {
             return Found { background: self.background, causes: self.causes };
         }
-        let mut last = Search::new(self.leaves, self.background, self.change, self.limits);
-        for _ in 0..ROUNDS {
-            let before = last.causes.len();
-            last.round(0.0);
-            if last.causes.len() == before || last.causes.len() >= MOST {
-                break;
+        self.confirm();
+        self.absorb();
+        Found { background: self.background, causes: self.causes }
+    }
+
+    /// Scores the causes again, by what the background is in the end.
+    fn confirm(&mut self) {
+        self.stats.clone_from(&self.before);
+        for cause in std::mem::take(&mut self.causes) {
+            let scorer = Scorer { tail: self.background.tail, center: self.background.center, ..cause.scorer };
+            if let Some(score) = self.score(&scorer, &self.sums(&self.leaves.members(&cause.values))) {
+                self.explain(&cause);
+                self.causes.push(Candidate { score, scorer, ..cause });
             }
         }
-        last.absorb();
-        Found { background: last.background, causes: last.causes }
     }
 
     /// Looks at everything, and takes causes that are worth at least a share of the best one.
@@ -234,7 +243,8 @@ impl<'a> Search<'a> {
     fn take(&mut self, mut candidates: Vec<Candidate>, floor: f64, share: f64) {
         let mut first: Option<(f64, bool)> = None;
         while let Some(best) = candidates.pop() {
-            if self.causes.len() >= MOST {
+            // What others explain a part of is worth no more than before.
+            if self.causes.len() >= MOST || first.is_some_and(|(gain, _)| best.score.gain < share * gain) {
                 break;
             }
             if self.causes.iter().any(|cause| cause.values.iter().all(|value| best.values.contains(value))) {
