@@ -9,6 +9,8 @@ use crate::tail::Tail;
 const RESOLUTION: f32 = 0.01;
 /// Leaves of a bin of sizes; the median deviation of as many normal values is right within 6 %.
 const BIN: usize = 256;
+/// So many leaves are enough to estimate the noise of all.
+const SAMPLE: usize = 1 << 17;
 /// More bins than this only follow chance.
 const BINS: usize = 40;
 /// From a median absolute deviation to the standard deviation of normal noise.
@@ -85,7 +87,8 @@ impl Background {
         let deviations = change.deviations(bias);
         let fits = change.sizes().into_iter().map(|size| {
             let sized = (0..).zip(change.size(size, bias)).zip(&deviations);
-            let kept = sized.filter(|((leaf, _), deviation)| deviation.is_finite() && normal(*leaf));
+            let kept = sized.filter(|((leaf, _), deviation)| deviation.is_finite() && sampled(*leaf, deviations.len()));
+            let kept = kept.filter(|((leaf, _), _)| normal(*leaf));
             let values = kept.map(|((_, size), deviation)| (log(size), *deviation)).collect();
             (size, Noise::of(values, estimate))
         });
@@ -148,6 +151,13 @@ impl Background {
             (deviation - middle) / scale
         })
     }
+}
+
+/// Whether a leaf is one of about [`SAMPLE`] of them, which say as much of the noise as all.
+fn sampled(leaf: usize, leaves: usize) -> bool {
+    // Multiplicative hashing: a leaf's place says which values it has.
+    let hash = (leaf as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    hash * leaves as u64 <= (SAMPLE as u64) << 32
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an exponent")]

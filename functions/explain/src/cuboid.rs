@@ -1,6 +1,6 @@
 //! All combinations of values of a set of dimensions.
 
-use crate::background::{Background, Stat};
+use crate::background::Background;
 use crate::keys::Keys;
 use crate::leaves::Leaves;
 use crate::score::{Scorer, Spread, Sums};
@@ -21,42 +21,33 @@ pub(crate) fn dims(set: Dims) -> impl Iterator<Item = usize> {
 }
 
 /// All combinations of values of a set of dimensions that occur.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cuboid {
     pub dims: Dims,
     pub elements: Vec<Sums>,
 }
 
 impl Cuboid {
-    /// Adds up leaves by their groups. What says nothing is left out.
-    pub fn of(dims: Dims, keys: &Keys, stats: &[Stat]) -> Self {
-        let leaves = (0..).zip(stats).zip(&keys.keys).map(|((leaf, stat), key)| (leaf, stat, *key));
-        let said = leaves.filter(|(_, stat, _)| stat.weight > 0.0);
-        if keys.size <= stats.len().max(TABLE) as u64 {
+    /// Adds up parts by their groups.
+    fn of(dims: Dims, keys: &Keys, parts: &[Sums]) -> Self {
+        if keys.size <= parts.len().max(TABLE) as u64 {
             #[expect(clippy::cast_possible_truncation, reason = "just compared")]
             let mut elements = vec![Sums::default(); keys.size as usize];
-            for (leaf, stat, key) in said {
-                if let Some(sums) = elements.get_mut(key as usize) {
-                    sums.add(leaf, stat);
+            for (part, key) in parts.iter().zip(&keys.keys) {
+                if let Some(sums) = elements.get_mut(*key as usize) {
+                    sums.add(part);
                 }
             }
             elements.retain(|sums| sums.leaves > 0);
             return Self { dims, elements };
         }
-        let mut elements = Vec::new();
-        for group in keys.order().chunk_by(|a, b| a.0 == b.0) {
+        let order = keys.order();
+        let group = |group: &[(u32, u32)]| {
             let mut sums = Sums::default();
-            for (_, leaf) in group {
-                let stat = stats.get(*leaf as usize).copied().unwrap_or_default();
-                if stat.weight > 0.0 {
-                    sums.add(*leaf, &stat);
-                }
-            }
-            if sums.leaves > 0 {
-                elements.push(sums);
-            }
-        }
-        Self { dims, elements }
+            group.iter().filter_map(|(_, part)| parts.get(*part as usize)).for_each(|part| sums.add(part));
+            sums
+        };
+        Self { dims, elements: order.chunk_by(|a, b| a.0 == b.0).map(group).collect() }
     }
 
     /// How to score the combinations, `all` being how many dimensions there are.
@@ -107,37 +98,62 @@ fn quantile(values: impl Iterator<Item = f64>, at: f64) -> Option<f64> {
     Some(*values.select_nth_unstable_by(index.min(last), f64::total_cmp).1)
 }
 
-/// Calls for every set of at most `layers` dimensions that contains `within`, with its groups of the leaves in `only`
-/// (all if none). Dimensions of a single value tell nothing apart and are left out.
-pub(crate) fn each(leaves: &Leaves, within: Dims, layers: usize, only: Option<&[u32]>, visit: &mut dyn FnMut(Dims, &Keys)) {
-    let split = |keys: &Keys, dimension: usize| {
-        let values = leaves.sizes.get(dimension).copied().unwrap_or(1);
-        match only {
-            Some(only) => keys.split(only.iter().map(|leaf| leaves.code(dimension, *leaf)), values),
-            None => keys.split(leaves.codes.get(dimension).map_or(&[] as &[u32], Vec::as_slice).iter().copied(), values),
-        }
-    };
-    let whole = Keys::whole(only.map_or(leaves.len(), <[u32]>::len));
+/// Calls for every set of at most `layers` dimensions that contains `within` and more, with all combinations of their
+/// values that `parts` (leaves that say something) add up to. Dimensions of a single value tell nothing apart and are left
+/// out.
+pub(crate) fn each(leaves: &Leaves, within: Dims, layers: usize, parts: Vec<Sums>, visit: &mut dyn FnMut(&Cuboid)) {
     let useful = |dimension: &usize| leaves.sizes.get(*dimension).is_some_and(|values| *values > 1);
     let free: Vec<usize> = (0..leaves.sizes.len()).filter(|at| within >> at & 1 == 0).filter(useful).collect();
-    let mut walk = Walk { split: &split, visit };
-    walk.deeper(within, &whole, &free, layers.saturating_sub(within.count_ones() as usize));
+    let mut walk = Walk { leaves, within, visit };
+    let layers = layers.saturating_sub(within.count_ones() as usize);
+    if layers >= free.len() {
+        let all = free.iter().fold(within, |all, dimension| all | 1 << dimension);
+        walk.coarser(Cuboid { dims: all, elements: parts }, 32);
+    } else {
+        walk.finer(within, &Keys::whole(parts.len()), &free, layers, &parts);
+    }
 }
 
 struct Walk<'a> {
-    split: &'a dyn Fn(&Keys, usize) -> Keys,
-    visit: &'a mut dyn FnMut(Dims, &Keys),
+    leaves: &'a Leaves,
+    within: Dims,
+    visit: &'a mut dyn FnMut(&Cuboid),
 }
 
 impl Walk<'_> {
-    fn deeper(&mut self, dims: Dims, keys: &Keys, free: &[usize], layers: usize) {
+    fn split(&self, keys: &Keys, dimension: usize, parts: &[Sums]) -> Keys {
+        let values = self.leaves.sizes.get(dimension).copied().unwrap_or(1);
+        keys.split(parts.iter().map(|part| self.leaves.code(dimension, part.example)), values)
+    }
+
+    /// Every set by adding up the combinations of one with one dimension more: the first of those that it leaves out.
+    fn coarser(&mut self, cuboid: Cuboid, before: usize) {
+        if cuboid.dims == self.within {
+            return;
+        }
+        (self.visit)(&cuboid);
+        for dimension in dims(cuboid.dims & !self.within).filter(|dimension| *dimension < before) {
+            let rest = cuboid.dims & !(1 << dimension);
+            if rest == self.within {
+                continue;
+            }
+            let mut keys = Keys::whole(cuboid.elements.len());
+            for other in dims(rest & !self.within) {
+                keys = self.split(&keys, other, &cuboid.elements);
+            }
+            self.coarser(Cuboid::of(rest, &keys, &cuboid.elements), dimension);
+        }
+    }
+
+    /// Every set of few of many dimensions, by adding up the leaves themselves.
+    fn finer(&mut self, dims: Dims, keys: &Keys, free: &[usize], layers: usize, parts: &[Sums]) {
         let Some(layers) = layers.checked_sub(1) else { return };
         let mut rest = free;
         while let Some((dimension, after)) = rest.split_first() {
             let dims = dims | 1 << dimension;
-            let keys = (self.split)(keys, *dimension);
-            (self.visit)(dims, &keys);
-            self.deeper(dims, &keys, after, layers);
+            let keys = self.split(keys, *dimension, parts);
+            (self.visit)(&Cuboid::of(dims, &keys, parts));
+            self.finer(dims, &keys, after, layers, parts);
             rest = after;
         }
     }

@@ -25,34 +25,39 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    pub fn add(&mut self, leaf: u32, stat: &Stat) {
-        self.weight += f64::from(stat.weight);
-        self.pull += f64::from(stat.pull);
-        self.square += f64::from(stat.square);
-        self.surprise += f64::from(stat.surprise);
-        self.smooth += f64::from(stat.smooth);
-        self.leaves += 1;
-        self.example = leaf;
+    /// Those of a leaf; none if it says nothing.
+    pub fn of(leaf: u32, stat: &Stat) -> Option<Self> {
+        (stat.weight > 0.0).then(|| Self {
+            weight: f64::from(stat.weight),
+            pull: f64::from(stat.pull),
+            square: f64::from(stat.square),
+            surprise: f64::from(stat.surprise),
+            smooth: f64::from(stat.smooth),
+            leaves: 1,
+            example: leaf,
+        })
     }
 
-    /// The leaves of both.
-    pub fn with(&self, other: &Self) -> Self {
-        self.combined(other, 1.0, self.leaves + other.leaves)
+    /// Takes in others.
+    pub fn add(&mut self, other: &Self) {
+        self.weight += other.weight;
+        self.pull += other.pull;
+        self.square += other.square;
+        self.surprise += other.surprise;
+        self.smooth += other.smooth;
+        self.leaves += other.leaves;
+        self.example = other.example;
     }
 
     /// The leaves that are not in the other one, which is a part of it.
     pub fn without(&self, other: &Self) -> Self {
-        self.combined(other, -1.0, self.leaves.saturating_sub(other.leaves))
-    }
-
-    fn combined(&self, other: &Self, sign: f64, leaves: u32) -> Self {
         Self {
-            weight: self.weight + sign * other.weight,
-            pull: self.pull + sign * other.pull,
-            square: self.square + sign * other.square,
-            surprise: self.surprise + sign * other.surprise,
-            smooth: self.smooth + sign * other.smooth,
-            leaves,
+            weight: self.weight - other.weight,
+            pull: self.pull - other.pull,
+            square: self.square - other.square,
+            surprise: self.surprise - other.surprise,
+            smooth: self.smooth - other.smooth,
+            leaves: self.leaves.saturating_sub(other.leaves),
             example: self.example,
         }
     }

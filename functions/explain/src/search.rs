@@ -185,14 +185,14 @@ impl<'a> Search<'a> {
         let mut least = 0.0;
         let mut spreads: Vec<(Dims, Spread)> = Vec::new();
         let mut few = Vec::new();
-        cuboid::each(self.leaves, 0, self.limits.layers, None, &mut |dims, keys| {
-            let cuboid = Cuboid::of(dims, keys, &self.stats);
+        let parts = (0..).zip(&self.stats).filter_map(|(leaf, stat)| Sums::of(leaf, stat)).collect();
+        cuboid::each(self.leaves, 0, self.limits.layers, parts, &mut |cuboid| {
             match cuboid.spread(&self.leaves.sizes) {
                 Some(spread) => {
-                    spreads.push((dims, spread));
-                    self.collect(&cuboid, spread, &mut found, &mut least);
+                    spreads.push((cuboid.dims, spread));
+                    self.collect(cuboid, spread, &mut found, &mut least);
                 }
-                None => few.push(cuboid),
+                None => few.push(cuboid.clone()),
             }
         });
         for cuboid in few {
@@ -304,24 +304,21 @@ impl<'a> Search<'a> {
     /// The best of several combinations within a cause, if these say more of it by what they leave out than it takes to
     /// name them.
     fn deeper(&self, cause: &Candidate, members: &[u32]) -> Option<Candidate> {
-        let stats: Vec<Stat> = members.iter().filter_map(|leaf| self.stats.get(*leaf as usize)).copied().collect();
         let whole = self.sums(members);
         let mut best: Option<(f64, Candidate)> = None;
-        cuboid::each(self.leaves, cause.dims, self.limits.layers, Some(members), &mut |dims, keys| {
-            let cuboid = Cuboid::of(dims, keys, &stats);
+        cuboid::each(self.leaves, cause.dims, self.limits.layers, parts(&self.stats, members).collect(), &mut |cuboid| {
             // To say where in the cause they are takes less than to say where among all.
-            let within = cost(dims & !cause.dims, self.leaves.sizes.len(), cuboid.elements.len());
+            let within = cost(cuboid.dims & !cause.dims, self.leaves.sizes.len(), cuboid.elements.len());
             let scorer = Scorer { cost: cause.scorer.cost + within, ..cause.scorer };
             let scored = cuboid.elements.iter().filter_map(|sums| self.score(&scorer, sums).map(|score| (score, sums)));
             let scored: Vec<(Score, &Sums)> = scored.collect();
-            let parts = scored.iter().fold(Sums::default(), |all, (_, sums)| all.with(sums));
+            let mut named = Sums::default();
+            scored.iter().for_each(|(_, sums)| named.add(sums));
             let names = scored.len() as f64 * scorer.cost - cause.scorer.cost;
-            let worth = parts.worth_leaving(&whole.without(&parts)) - names;
+            let worth = named.worth_leaving(&whole.without(&named)) - names;
             let top = scored.into_iter().max_by(|a, b| a.0.gain.total_cmp(&b.0.gain));
             if let Some((score, sums)) = top.filter(|_| worth > best.as_ref().map_or(0.0, |(most, _)| *most)) {
-                let example = members.get(sums.example as usize).copied().unwrap_or(0);
-                let values = cuboid::dims(dims).map(|dimension| (dimension, self.leaves.code(dimension, example)));
-                best = Some((worth, Candidate { dims, values: values.collect(), score, scorer }));
+                best = Some((worth, self.candidate(cuboid.dims, sums, scorer, score)));
             }
         });
         best.map(|(_, candidate)| candidate)
@@ -337,12 +334,12 @@ fn told(stats: &[Stat]) -> u32 {
     stats.iter().map(|stat| u32::from(stat.weight > 0.0)).sum()
 }
 
+fn parts(stats: &[Stat], members: &[u32]) -> impl Iterator<Item = Sums> {
+    members.iter().filter_map(|leaf| Sums::of(*leaf, stats.get(*leaf as usize)?))
+}
+
 fn sums(stats: &[Stat], members: &[u32]) -> Sums {
     let mut sums = Sums::default();
-    for leaf in members {
-        if let Some(stat) = stats.get(*leaf as usize).filter(|stat| stat.weight > 0.0) {
-            sums.add(*leaf, stat);
-        }
-    }
+    parts(stats, members).for_each(|part| sums.add(&part));
     sums
 }
