@@ -63,8 +63,6 @@ pub(crate) struct Background {
     pub tail: Tail,
     /// The variance of its middle, in units of a leaf's noise.
     pub center: f64,
-    /// How many nats describe all leaves' noise and deviations by it.
-    pub cost: f64,
     bins: Vec<Bin>,
     /// By what the size of a leaf is told.
     size: Size,
@@ -94,13 +92,21 @@ impl Background {
         });
         let (size, noise) = best(fits.collect());
         let center = 2.0 / noise.leaves.max(1.0);
-        let mut background = Self { bias, tail: Tail::default(), center, cost: 0.0, bins: noise.bins, size };
-        let distances = background.distances(change, &deviations);
-        let normal = (0..).zip(distances).filter(|(leaf, _)| normal(*leaf));
-        background.tail = Tail::fit(normal.map(|(_, distance)| distance));
-        let said = background.stats(change).into_iter().filter(|stat| stat.weight > 0.0);
-        background.cost = said.map(|stat| f64::from(stat.surprise) - f64::from(stat.weight).ln() / 2.0).sum();
+        let mut background = Self { bias, tail: Tail::default(), center, bins: noise.bins, size };
+        let sized = (0..).zip(change.size(size, bias).zip(&deviations));
+        let kept = sized.filter(|(leaf, _)| sampled(*leaf, deviations.len()) && normal(*leaf));
+        let distances = kept.map(|(_, (size, deviation))| {
+            let (middle, scale, _) = background.bin(size);
+            (deviation - middle) / scale
+        });
+        background.tail = Tail::fit(distances);
         background
+    }
+
+    /// How many nats describe the noise and the deviations of all leaves by it.
+    pub fn cost(&self, change: &Change) -> f64 {
+        let said = self.stats(change).into_iter().filter(|stat| stat.weight > 0.0);
+        said.map(|stat| f64::from(stat.surprise) - f64::from(stat.weight).ln() / 2.0).sum()
     }
 
     /// Whether both take about the same for no change, so that a search from one would find what it finds from the other.
@@ -143,18 +149,10 @@ impl Background {
         let between = |below: f32, above: f32| below + share * (above - below);
         (between(below.middle, above.middle), between(below.scale, above.scale), below.most.min(above.most))
     }
-
-    /// How far informative leaves are from the background, in units of their noise; NaN for the others.
-    fn distances<'a>(&'a self, change: &'a Change, deviations: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-        change.size(self.size, self.bias).zip(deviations).map(|(size, deviation)| {
-            let (middle, scale, _) = self.bin(size);
-            (deviation - middle) / scale
-        })
-    }
 }
 
 /// Whether a leaf is one of about [`SAMPLE`] of them, which say as much of the noise as all.
-fn sampled(leaf: usize, leaves: usize) -> bool {
+pub(crate) fn sampled(leaf: usize, leaves: usize) -> bool {
     // Multiplicative hashing: a leaf's place says which values it has.
     let hash = (leaf as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     hash * leaves as u64 <= (SAMPLE as u64) << 32

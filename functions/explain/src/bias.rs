@@ -1,6 +1,6 @@
 //! By how much the expectation is off as a whole.
 
-use crate::background::quantile;
+use crate::background::{quantile, sampled};
 use crate::change::{Change, Size};
 
 /// Logarithms of quotients are counted in cells this wide, to [`REACH`] on both sides.
@@ -56,10 +56,11 @@ fn significant(logs: &mut [f32]) -> f64 {
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
 fn logs(change: &Change, normal: impl Fn(usize) -> bool) -> Vec<f32> {
     let size = change.sizes().last().map_or(Size::default(), |size| Size { larger: true, ..*size });
-    let quotients = change.values().into_iter().map(|(actual, expected)| (actual / expected).ln() as f32);
-    let sized = quotients.zip(change.size(size, 1.0)).enumerate();
-    let kept = sized.filter(|(leaf, (log, _))| log.is_finite() && normal(*leaf)).map(|(_, pair)| pair);
-    let kept: Vec<(f32, f32)> = kept.map(|(log, size)| (log, size as f32)).collect();
+    let sized = change.values().zip(change.size(size, 1.0)).enumerate();
+    let leaves = change.len();
+    let sized = sized.filter(|(leaf, _)| sampled(*leaf, leaves) && normal(*leaf));
+    let logs = sized.map(|(_, ((actual, expected), size))| ((actual / expected).ln() as f32, size as f32));
+    let kept: Vec<(f32, f32)> = logs.filter(|(log, _)| log.is_finite()).collect();
     let mut sizes: Vec<f32> = kept.iter().map(|(_, size)| *size).collect();
     let least = quantile(&mut sizes, 0.5);
     kept.into_iter().filter(|(_, size)| *size >= least).map(|(log, _)| log).collect()

@@ -13,22 +13,21 @@ impl<'a> Change<'a> {
         Self { leaves }
     }
 
+    pub fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
     /// Actual and expected of each leaf; not a number if a ratio is over nothing.
-    pub fn values(&self) -> Vec<(f64, f64)> {
-        match self.leaves.measures.as_slice() {
-            [actual, expected] => actual.iter().copied().zip(expected.iter().copied()).collect(),
-            [top, top_expected, under, under_expected] => {
-                let actual = top.iter().zip(under).map(|(top, under)| top / under);
-                let expected = top_expected.iter().zip(under_expected).map(|(top, under)| top / under);
-                actual.zip(expected).collect()
-            }
-            _ => Vec::new(),
-        }
+    pub fn values(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice).iter().copied();
+        let under = column(2).zip(column(3)).chain(std::iter::repeat((1.0, 1.0)));
+        let pairs = column(0).zip(column(1)).zip(under);
+        pairs.map(|((actual, expected), (under, under_expected))| (actual / under, expected / under_expected))
     }
 
     /// Deviations of all leaves, as [`deviation`].
     pub fn deviations(&self, bias: f64) -> Vec<f32> {
-        self.values().into_iter().map(|(actual, expected)| deviation(actual, bias * expected)).collect()
+        self.values().map(|(actual, expected)| deviation(actual, bias * expected)).collect()
     }
 
     /// By what the size of a leaf can be told.

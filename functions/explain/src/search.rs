@@ -72,13 +72,13 @@ pub(crate) fn search(leaves: &Leaves, change: &Change, limits: Limits) -> Found 
         return found;
     }
     let other = Search::new(leaves, rough, change, limits).settled();
-    if other.cost() < found.cost() { other } else { found }
+    if other.cost(change) < found.cost(change) { other } else { found }
 }
 
 impl Found {
     /// How many nats describe all leaves.
-    fn cost(&self) -> f64 {
-        self.background.cost - self.causes.iter().map(|cause| cause.score.gain).sum::<f64>()
+    fn cost(&self, change: &Change) -> f64 {
+        self.background.cost(change) - self.causes.iter().map(|cause| cause.score.gain).sum::<f64>()
     }
 }
 
@@ -263,7 +263,6 @@ impl<'a> Search<'a> {
                 candidates.insert(at, Candidate { score, ..best });
                 continue;
             }
-            if std::env::var("DBG").is_ok() { let s=self.sums(&members); eprintln!("pop {:?} score {:?} cost {:.1} spread {:?} n {} shift {:.3} var {:.3} w {:.1} surprise {:.1} smooth {}", best.values, score, best.scorer.cost, best.scorer.spread, s.leaves, s.shift(), s.variance(), s.weight, s.surprise, s.smooth); }
             let cause = self.deepest(Candidate { score, ..best }, &members);
             if self.causes.is_empty() && cause.score.evidence < FIRST {
                 break;

@@ -57,8 +57,8 @@ pub const L: RiskLoc = RiskLoc {
 };
 /// The published one, of 24 million leaves.
 pub const H: RiskLoc = RiskLoc { sizes: &[10, 5, 250, 20, 8, 12], ..S };
-/// As many dimensions, one of which is long, with a hundredth of the leaves.
-pub const H_SMALL: RiskLoc = RiskLoc { sizes: &[8, 4, 60, 6, 5, 4], ..S };
+/// As many dimensions, one of which is long, with an eightieth of the leaves.
+pub const H_SMALL: RiskLoc = RiskLoc { sizes: &[8, 5, 50, 5, 6, 5], ..S };
 
 /// The names of dimensions.
 pub fn name(dimension: usize) -> String {

@@ -1,57 +1,86 @@
-//! How well causes are found in tables whose causes are known.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+//! How well causes are found in tables whose causes are known, beside other methods; and how long it takes.
+//!
+//! ```console
+//! $ cargo run --release -p wasmill-explain --example eval -- [--cases 1000] [--setting S,L] [--verbose]
+//! $ cargo run --release -p wasmill-explain --example eval -- bench
+//! ```
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "an example fails by panicking")]
 
+mod baselines;
+mod bench;
 mod generator;
 mod normal;
 mod random;
+mod settings;
+mod tally;
 
 use std::time::Instant;
 
 use generator::{Case, Element};
+use settings::{SETTINGS, Setting};
+use tally::Tally;
 use wasmill_explain::{Explanation, explain};
 
-fn elements(case: &Case, found: &Explanation) -> Vec<Element> {
-    let code = |value: &wasmill_explain::Value| {
-        let dimension = (value.dimension.as_bytes()[0] - b'a') as usize;
-        let _ = case;
-        (dimension, value.value.as_deref().unwrap()[1..].parse().unwrap())
-    };
-    found.causes.iter().map(|cause| cause.values.iter().map(code).collect()).collect()
-}
+/// What RiskLoc's paper says is the most elements a case of S has, and then some.
+const MAX_CAUSES: usize = 64;
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let cases: u64 = args[2].parse().unwrap();
-    let verbose = args.len() > 3;
-    let setting = match args[1].as_str() { "S" => generator::S, "L" => generator::L, "M" => generator::RiskLoc { sizes: &[16, 16, 16, 16, 16], ..generator::S }, "W" => generator::RiskLoc { sizes: &[20, 50, 10, 10, 10], ..generator::S }, "H" => generator::H, _ => generator::H_SMALL };
-    let (mut tp, mut fp, mut fneg, mut exact, mut time) = (0, 0, 0, 0, 0.0);
-    let mut missed = vec![[0; 2]; 7];
-    let mut wrong = vec![0; 7];
-    let first: u64 = std::env::var("SEED").map_or(0, |s| s.parse().unwrap());
-    for seed in first..first+cases {
-        let case = if args[1] == "none" { normal::case(seed) } else { setting.case(seed) };
-        let batch = case.batch();
-        let mut config = case.config();
-        config.max_causes = 64;
-        let start = Instant::now();
-        let found = explain(config, &batch).unwrap();
-        time += start.elapsed().as_secs_f64();
-        if std::env::var("TIME").is_ok() { println!("{:.0} ms, {} causes {}", 1e3*start.elapsed().as_secs_f64(), found.causes.len(), std::fs::read_to_string("/proc/self/status").unwrap().lines().find(|l| l.starts_with("VmHWM")).unwrap()); }
-        let predicted = elements(&case, &found);
-        let mut truth = case.truth.clone();
-        truth.sort();
-        truth.dedup();
-        let hits = truth.iter().filter(|element| predicted.contains(element)).count();
-        for t in &truth { missed[t.len()][usize::from(predicted.contains(t))] += 1; }
-        for p in &predicted { if !truth.contains(p) { wrong[p.len()] += 1; } }
-        tp += hits; fneg += truth.len() - hits; fp += predicted.len() - hits;
-        if hits == truth.len() && hits == predicted.len() { exact += 1; }
-        if args[1] == "none" && !found.causes.is_empty() { println!("{} seed {seed} {} leaves {}: {}", normal::KINDS[(seed%8) as usize], case.len(), found.causes.len(), found.causes.iter().take(3).map(|c| format!("{} ({:.0} -> {:.0}, conf {:.4}) ", c.text(), c.expected, c.actual, c.confidence)).collect::<String>()); }
-        if verbose && (predicted.len() != hits || hits != truth.len()) {
-            println!("seed {seed} truth {truth:?}");
-            for cause in &found.causes { println!("   {} conf {:.3} leaves {} {}", cause.text(), cause.confidence, cause.leaves, if truth.contains(&elements(&case, &Explanation{causes:vec![cause.clone()],summary:found.summary.clone()})[0]) {"ok"} else {"WRONG"}); }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|arg| arg == "bench") {
+        return bench::run();
+    }
+    let option = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)).cloned();
+    let cases: u64 = option("--cases").map_or(1000, |cases| cases.parse().unwrap());
+    let only: Option<Vec<String>> = option("--setting").map(|names| names.split(';').map(str::to_owned).collect());
+    let verbose = args.iter().any(|arg| arg == "--verbose");
+    println!("{}", tally::HEAD);
+    for setting in SETTINGS {
+        if only.as_ref().is_some_and(|only| !only.iter().any(|name| name == setting.name)) {
+            continue;
+        }
+        evaluate(setting, (cases / setting.fewer).max(1), verbose);
+    }
+}
+
+fn evaluate(setting: &Setting, cases: u64, verbose: bool) {
+    let mut tallies: Vec<Tally> = Vec::new();
+    for seed in 0..cases {
+        let case = (setting.case)(seed);
+        let methods = run_all(&case);
+        tallies.resize_with(methods.len(), Tally::default);
+        for (tally, (name, found, seconds)) in tallies.iter_mut().zip(methods) {
+            if verbose && name == "explain" && !tally::is_exact(&case.truth, &found) {
+                println!("{} {seed}\n   truth {:?}\n   found {found:?}", setting.name, case.truth);
+            }
+            tally.add(name, &case.truth, &found, seconds);
         }
     }
-    println!("layers [missed, found] {missed:?} wrong {wrong:?}");
-    println!("{} tp {tp} fp {fp} fn {fneg} P {:.4} R {:.4} F1 {:.4} exact {:.3} time {:.1} ms", args[1], tp as f64 / (tp+fp).max(1) as f64, tp as f64/(tp+fneg).max(1) as f64, 2.0*tp as f64/(2*tp+fp+fneg).max(1) as f64, exact as f64/cases as f64, 1e3*time/cases as f64);
+    for tally in &tallies {
+        tally.print(setting);
+    }
+}
+
+type Outcome = (&'static str, Vec<Element>, f64);
+
+fn run_all(case: &Case) -> Vec<Outcome> {
+    let batch = case.batch();
+    let mut config = case.config();
+    config.max_causes = MAX_CAUSES;
+    let start = Instant::now();
+    let found = explain(config, &batch).unwrap();
+    let mut outcomes = vec![("explain", elements(&found), start.elapsed().as_secs_f64())];
+    for (name, method) in baselines::METHODS {
+        let start = Instant::now();
+        let found = method(case);
+        outcomes.push((name, found, start.elapsed().as_secs_f64()));
+    }
+    outcomes
+}
+
+/// Causes as dimensions and codes.
+fn elements(found: &Explanation) -> Vec<Element> {
+    let code = |value: &wasmill_explain::Value| {
+        ((value.dimension.as_bytes()[0] - b'a') as usize, value.value.as_deref().unwrap()[1..].parse().unwrap())
+    };
+    found.causes.iter().map(|cause| cause.values.iter().map(code).collect()).collect()
 }
