@@ -83,7 +83,8 @@ impl Background {
 
     fn fit(change: &Change, bias: f64, estimate: Estimate, normal: impl Fn(usize) -> bool) -> Self {
         let deviations = change.deviations(bias);
-        let fits = change.sizes().into_iter().map(|size| {
+        let fits = change.sizes().iter().map(|size| {
+            let size = *size;
             let sized = (0..).zip(change.size(size, bias)).zip(&deviations);
             let kept = sized.filter(|((leaf, _), deviation)| deviation.is_finite() && sampled(*leaf, deviations.len()));
             let kept = kept.filter(|((leaf, _), _)| normal(*leaf));
@@ -175,17 +176,15 @@ struct Noise {
     lean: f64,
 }
 
-/// Of a ratio, the sum whose size says most about its noise; and the larger of actual and expected, or what was expected,
-/// whichever says less about the direction in which a leaf deviates. A noisy expectation does (what is small by chance is
-/// expected to grow), and the larger of two does if only one of them is noisy.
+/// Of a ratio, the size that says most about its noise. Of a sum, the larger of actual and expected, or what was expected,
+/// whichever says less about the direction in which a leaf deviates: a noisy expectation does (what is small by chance is
+/// expected to grow), and so does the larger of two if only one of them is noisy.
 fn best(fits: Vec<(Size, Noise)>) -> (Size, Noise) {
-    let cost = |sum: usize| {
-        let costs = fits.iter().filter(|(size, _)| size.sum == sum).map(|(_, noise)| noise.cost);
-        costs.max_by(f64::total_cmp).unwrap_or(f64::INFINITY)
+    let bad = |(size, noise): &(Size, Noise)| match size {
+        Size::Larger | Size::Expected => noise.lean,
+        Size::Denominator | Size::Both | Size::Numerator => noise.cost,
     };
-    let sum = if cost(1) < cost(0) { 1 } else { 0 };
-    let fits = fits.into_iter().filter(|(size, _)| size.sum == sum);
-    fits.min_by(|a, b| a.1.lean.total_cmp(&b.1.lean)).unwrap_or_default()
+    fits.into_iter().min_by(|a, b| bad(a).total_cmp(&bad(b))).unwrap_or_default()
 }
 
 impl Noise {
@@ -233,9 +232,20 @@ fn rough_bin(values: &mut [f32]) -> (f32, f32, f32) {
 /// Of deviations that no cause has touched. The middle is a mean, as what is added up has to be.
 fn refined_bin(values: &mut [f32]) -> (f32, f32, f32) {
     let middle = quantile(values, 0.5);
-    let (scale, most) = events(values, middle).unwrap_or_else(|| (MAD * spread(values, middle, 0.5), f32::INFINITY));
+    let (scale, most) = events(values, middle).unwrap_or_else(|| (wide(values, middle), f32::INFINITY));
     (trimmed_mean(values, middle, scale.max(RESOLUTION)), scale, most)
 }
+
+/// The standard deviation by the median of deviations, or by more of them if these lie farther out than those of a normal
+/// distribution: most of one to three events are where they should be, and the others far away.
+fn wide(values: &[f32], middle: f32) -> f32 {
+    let mut apart: Vec<f32> = values.iter().map(|value| (value - middle).abs()).collect();
+    let scales = NORMAL.iter().map(|(at, normal)| quantile(&mut apart, *at) / normal);
+    scales.fold(0.0, f32::max)
+}
+
+/// Quantiles of the absolute value of a standard normal variable.
+const NORMAL: [(f64, f32); 3] = [(0.5, 0.6745), (0.9, 1.6449), (0.975, 2.2414)];
 
 /// The standard deviation of counts of what is rare, whose medians say nothing because most are 0, and how much one that is
 /// not says: it is as rare as it is.

@@ -1,7 +1,7 @@
 //! By how much the expectation is off as a whole.
 
 use crate::background::{quantile, sampled};
-use crate::change::{Change, Size};
+use crate::change::Change;
 
 /// Logarithms of quotients are counted in cells this wide, to [`REACH`] on both sides.
 const WIDTH: f64 = 0.004;
@@ -55,7 +55,7 @@ fn significant(logs: &mut [f32]) -> f64 {
 /// The logarithms of actual over expected, of the larger half of the leaves: small ones are mostly noise.
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
 fn logs(change: &Change, normal: impl Fn(usize) -> bool) -> Vec<f32> {
-    let size = change.sizes().last().map_or(Size::default(), |size| Size { larger: true, ..*size });
+    let size = change.sizes().first().copied().unwrap_or_default();
     let sized = change.values().zip(change.size(size, 1.0)).enumerate();
     let leaves = change.len();
     let sized = sized.filter(|(leaf, _)| sampled(*leaf, leaves) && normal(*leaf));

@@ -31,32 +31,43 @@ impl<'a> Change<'a> {
     }
 
     /// By what the size of a leaf can be told.
-    pub fn sizes(&self) -> Vec<Size> {
-        let sums = 0..self.leaves.measures.len() / 2;
-        sums.flat_map(|sum| [Size { sum, larger: true }, Size { sum, larger: false }]).collect()
+    pub fn sizes(&self) -> &'static [Size] {
+        if self.leaves.measures.len() > 2 { &[Size::Denominator, Size::Both, Size::Numerator] } else { &[Size::Larger, Size::Expected] }
     }
 
     /// The size of each leaf.
     pub fn size(&self, size: Size, bias: f64) -> impl Iterator<Item = f64> + '_ {
-        let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice);
-        // The bias of a ratio says nothing of its denominator.
-        let bias = if size.sum == 0 { bias } else { 1.0 };
-        let pairs = column(2 * size.sum).iter().zip(column(2 * size.sum + 1));
-        pairs.map(move |(actual, expected)| {
+        let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice).iter().copied();
+        let under = column(2).zip(column(3)).chain(std::iter::repeat((0.0, 0.0)));
+        let sums = column(0).zip(column(1)).zip(under);
+        sums.map(move |((actual, expected), (under, under_expected))| {
             let (actual, expected) = (actual.abs(), (bias * expected).abs());
-            // What was not expected at all has no size but its own.
-            if size.larger || expected == 0.0 { actual.max(expected) } else { expected }
+            match size {
+                // What was not expected at all has no size but its own.
+                Size::Expected if expected > 0.0 => expected,
+                Size::Expected | Size::Larger => actual.max(expected),
+                Size::Denominator => under.abs(),
+                Size::Both => (under * under_expected / (under + under_expected)).abs(),
+                Size::Numerator => (under * expected / under_expected).abs(),
+            }
         })
     }
 }
 
 /// By what the size of a leaf is told, on which its noise depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Size {
-    /// Which sum: the first, or the denominator of a ratio.
-    pub sum: usize,
-    /// The larger of actual and expected, if both are noisy; otherwise what was expected, if that is smooth.
-    pub larger: bool,
+pub(crate) enum Size {
+    /// The larger of actual and expected, if both are noisy.
+    #[default]
+    Larger,
+    /// What was expected, if that is smooth.
+    Expected,
+    /// Over how much the ratio is, if what was expected is smooth.
+    Denominator,
+    /// Half the harmonic mean of over how much it is and over how much it was expected to be, if both are noisy.
+    Both,
+    /// How many events are expected of as much as there is: of what is rare, the noise depends on them.
+    Numerator,
 }
 
 /// By which share of the larger one two numbers differ: 0 if they are equal, -1 if there is nothing of what was expected,
