@@ -51,9 +51,9 @@ impl Cuboid {
     }
 
     /// How to score the combinations, `all` being how many dimensions there are.
-    pub fn scorer(&self, background: &Background, all: usize, spread: Spread) -> Scorer {
+    pub fn scorer(&self, background: &Background, all: usize) -> Scorer {
         let cost = cost(self.dims, all, self.elements.len());
-        Scorer { tail: background.tail, cost, spread, center: background.center }
+        Scorer { tail: background.tail, cost, spread: Spread::default(), center: background.center }
     }
 
     /// The variance of the combinations' means that is not the noise of their leaves, by medians; none if they are few.

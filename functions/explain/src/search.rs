@@ -105,17 +105,19 @@ struct Search<'a> {
     causes: Vec<Candidate>,
     /// How many leaves still say something.
     left: u32,
+    /// How much combinations differ, by their dimensions.
+    spreads: Vec<(Dims, Spread)>,
 }
 
 impl<'a> Search<'a> {
     fn new(leaves: &'a Leaves, background: Background, change: &'a Change<'a>, limits: Limits) -> Self {
         let before = background.stats(change);
         let left = told(&before);
-        Self { leaves, change, limits, background, stats: before.clone(), before, causes: Vec::new(), left }
+        Self { leaves, change, limits, background, stats: before.clone(), before, causes: Vec::new(), left, spreads: Vec::new() }
     }
 
-    /// Takes the strongest causes, estimates the background anew without them, and so on; and in the end takes all of them
-    /// again, by what the background then is.
+    /// Takes the strongest causes, estimates the background anew without them, and so on; and keeps those that are more
+    /// than how values differ without a cause, of which the others show how much that is.
     fn settled(mut self) -> Found {
         let mut before = usize::MAX;
         for _ in 0..ROUNDS {
@@ -126,24 +128,38 @@ impl<'a> Search<'a> {
             before = self.causes.len();
             self.refine();
         }
-        if self.causes.is_empty() {
-            return Found { background: self.background, causes: self.causes };
+        while !self.causes.is_empty() && self.confirm() {
+            self.refine();
+            self.candidates();
         }
-        self.confirm();
         self.absorb();
         Found { background: self.background, causes: self.causes }
     }
 
-    /// Scores the causes again, by what the background is in the end.
-    fn confirm(&mut self) {
+    /// Scores the causes again, by what the background is and by how much values differ in the end; says whether some are
+    /// none.
+    fn confirm(&mut self) -> bool {
+        let before = self.causes.len();
         self.stats.clone_from(&self.before);
         for cause in std::mem::take(&mut self.causes) {
-            let scorer = Scorer { tail: self.background.tail, center: self.background.center, ..cause.scorer };
+            let (tail, center) = (self.background.tail, self.background.center);
+            let scorer = Scorer { tail, center, spread: self.spread(cause.dims), ..cause.scorer };
             if let Some(score) = self.score(&scorer, &self.sums(&self.leaves.members(&cause.values))) {
                 self.explain(&cause);
                 self.causes.push(Candidate { score, scorer, ..cause });
             }
         }
+        if self.causes.iter().all(|cause| cause.score.evidence < FIRST) {
+            self.causes.clear();
+        }
+        self.causes.len() < before
+    }
+
+    /// How much the combinations of a set of dimensions differ. Of few it cannot be seen: no more than when they are divided
+    /// further.
+    fn spread(&self, dims: Dims) -> Spread {
+        let finer = self.spreads.iter().filter(|(finer, _)| finer & dims == dims).map(|(_, spread)| *spread);
+        finer.min_by(|a, b| a.variance.total_cmp(&b.variance)).unwrap_or_default()
     }
 
     /// Looks at everything, and takes causes that are worth at least a share of the best one.
@@ -180,35 +196,24 @@ impl<'a> Search<'a> {
     }
 
     /// The best combinations as things stand, the best one last, and what those left out are worth at most.
-    fn candidates(&self) -> (Vec<Candidate>, f64) {
+    fn candidates(&mut self) -> (Vec<Candidate>, f64) {
         let mut found: Vec<(Dims, Sums, Scorer, Score)> = Vec::new();
         let mut least = 0.0;
-        let mut spreads: Vec<(Dims, Spread)> = Vec::new();
-        let mut few = Vec::new();
+        let mut spreads = Vec::new();
         let parts = (0..).zip(&self.stats).filter_map(|(leaf, stat)| Sums::of(leaf, stat)).collect();
         cuboid::each(self.leaves, 0, self.limits.layers, parts, &mut |cuboid| {
-            match cuboid.spread(&self.leaves.sizes) {
-                Some(spread) => {
-                    spreads.push((cuboid.dims, spread));
-                    self.collect(cuboid, spread, &mut found, &mut least);
-                }
-                None => few.push(cuboid.clone()),
-            }
+            spreads.extend(cuboid.spread(&self.leaves.sizes).map(|spread| (cuboid.dims, spread)));
+            self.collect(cuboid, &mut found, &mut least);
         });
-        for cuboid in few {
-            // Of few combinations it cannot be seen how much they differ: no more than when they are divided further.
-            let finer = spreads.iter().filter(|(dims, _)| dims & cuboid.dims == cuboid.dims).map(|(_, spread)| *spread);
-            let spread = finer.min_by(|a, b| a.variance.total_cmp(&b.variance)).unwrap_or_default();
-            self.collect(&cuboid, spread, &mut found, &mut least);
-        }
+        self.spreads = spreads;
         found.sort_by(|a, b| a.3.gain.total_cmp(&b.3.gain));
         let start = found.len().saturating_sub(CANDIDATES);
         let best = found.split_off(start).into_iter();
         (best.map(|(dims, sums, scorer, score)| self.candidate(dims, &sums, scorer, score)).collect(), least)
     }
 
-    fn collect(&self, cuboid: &Cuboid, spread: Spread, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
-        let scorer = cuboid.scorer(&self.background, self.leaves.sizes.len(), spread);
+    fn collect(&self, cuboid: &Cuboid, found: &mut Vec<(Dims, Sums, Scorer, Score)>, least: &mut f64) {
+        let scorer = cuboid.scorer(&self.background, self.leaves.sizes.len());
         for sums in &cuboid.elements {
             if let Some(score) = self.score(&scorer, sums).filter(|score| score.gain > *least) {
                 found.push((cuboid.dims, *sums, scorer, score));
