@@ -62,14 +62,28 @@ impl Sums {
         }
     }
 
-    /// By how many nats leaves that are not in it are described better as background than as a part of it.
-    pub fn worth_leaving(&self, others: &Self) -> f64 {
-        if others.leaves == 0 || self.leaves == 0 {
+    /// By how many nats its leaves are described better if only a part of them belongs to a cause and the others to the
+    /// background.
+    pub fn worth_dividing(&self, part: &Self) -> f64 {
+        self.description() - part.description() - self.without(part).surprise
+    }
+
+    /// By how many nats its leaves are described better if a part of them has a mean of its own.
+    pub fn worth_separating(&self, part: &Self) -> f64 {
+        self.description() - part.description() - self.without(part).description()
+    }
+
+    /// How many nats a normal distribution around the mean of its own needs for the leaves, besides its constant.
+    fn description(&self) -> f64 {
+        if self.leaves == 0 {
             return 0.0;
         }
-        let (shift, variance) = (self.shift(), self.variance().max(1.0));
-        let around = others.square - 2.0 * shift * others.pull + shift * shift * others.weight;
-        f64::from(others.leaves) * variance.ln() / 2.0 + around / (2.0 * variance) - others.surprise
+        let leaves = f64::from(self.leaves);
+        let (freedom, rest, variance) = (leaves - 1.0, self.rest(), self.variance());
+        let own = freedom * variance.ln() / 2.0 + rest / (2.0 * variance);
+        // Leaves that are a handful of events coincide without a reason.
+        let smooth = if variance < 1.0 { self.smooth / leaves } else { 1.0 };
+        smooth * own + (1.0 - smooth) * rest / 2.0
     }
 
     /// How far its leaves are from the background on average; up is positive.
@@ -135,7 +149,7 @@ impl Scorer {
         }
         let leaves = f64::from(sums.leaves);
         let variance = sums.variance();
-        let gain = sums.surprise - own_description(sums, variance) - (leaves + 1.0).ln() / 2.0 - self.cost;
+        let gain = sums.surprise - sums.description() - (leaves + 1.0).ln() / 2.0 - self.cost;
         if gain <= 0.0 {
             return None;
         }
@@ -152,15 +166,3 @@ impl Scorer {
     }
 }
 
-/// How many nats a normal distribution around the mean of its own needs for the leaves, besides its constant.
-fn own_description(sums: &Sums, variance: f64) -> f64 {
-    let leaves = f64::from(sums.leaves);
-    let freedom = leaves - 1.0;
-    let rest = sums.rest();
-    if variance >= 1.0 {
-        return freedom * variance.ln() / 2.0 + rest / (2.0 * variance);
-    }
-    // Leaves that are a handful of events coincide without a reason.
-    let smooth = sums.smooth / leaves;
-    smooth * (freedom * variance.ln() / 2.0 + rest / (2.0 * variance)) + (1.0 - smooth) * rest / 2.0
-}

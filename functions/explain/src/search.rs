@@ -26,6 +26,9 @@ const LEAST: f64 = 0.1;
 /// Causes of a smaller share of the leaves do not pass for the background.
 const FEW: f64 = 0.2;
 
+/// To say of what is in a cause that it is an exception takes more than to name it: it has to be explained as well.
+const EXCEPTION: f64 = 2.0;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -187,7 +190,7 @@ impl<'a> Search<'a> {
             let apart = outer.is_none_or(|(_, outer)| {
                 let parts = self.original(&self.leaves.members(&outer.values));
                 let part = self.original(&self.leaves.members(&cause.values));
-                parts.without(&part).worth_leaving(&part) > cause.scorer.cost
+                parts.worth_separating(&part) > cause.scorer.cost
             });
             if apart {
                 self.causes.push(cause.clone());
@@ -319,9 +322,10 @@ impl<'a> Search<'a> {
             let mut named = Sums::default();
             scored.iter().for_each(|(_, sums)| named.add(sums));
             let names = scored.len() as f64 * scorer.cost - cause.scorer.cost;
-            let worth = named.worth_leaving(&whole.without(&named)) - names;
+            let others = (cuboid.elements.len() - scored.len()) as f64 * EXCEPTION * scorer.cost;
+            let worth = whole.worth_dividing(&named) - names;
             let top = scored.into_iter().max_by(|a, b| a.0.gain.total_cmp(&b.0.gain));
-            if let Some((score, sums)) = top.filter(|_| worth > best.as_ref().map_or(0.0, |(most, _)| *most)) {
+            if let Some((score, sums)) = top.filter(|_| names < others && worth > best.as_ref().map_or(0.0, |(most, _)| *most)) {
                 best = Some((worth, self.candidate(cuboid.dims, sums, scorer, score)));
             }
         });

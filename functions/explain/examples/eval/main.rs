@@ -44,7 +44,8 @@ fn main() {
 
 fn evaluate(setting: &Setting, cases: u64, verbose: bool) {
     let mut tallies: Vec<Tally> = Vec::new();
-    for seed in 0..cases {
+    let first: u64 = std::env::var("SEED").map_or(0, |seed| seed.parse().unwrap());
+    for seed in first..first + cases {
         let case = (setting.case)(seed);
         let methods = run_all(&case);
         tallies.resize_with(methods.len(), Tally::default);
