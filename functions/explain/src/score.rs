@@ -5,6 +5,8 @@ use crate::tail::{self, Tail};
 
 /// The variance of a cause's leaves, in units of the background's, is taken to be 1 with as many observations.
 const PRIOR: f64 = 2.0;
+/// The same when its mean is tested: a mean of two leaves is not worth less because one of them is far out.
+const TESTED: f64 = 8.0;
 /// Leaves of a cause may lie so much closer to each other than noise would have it, at most.
 const CLOSEST: f64 = 0.2;
 /// What lies close together is a cause only if it is away from the background, by so many standard deviations of a leaf.
@@ -60,6 +62,12 @@ impl Sums {
             leaves: self.leaves.saturating_sub(other.leaves),
             example: self.example,
         }
+    }
+
+    /// The same to test its mean by: at least that of noise, and told by more than a few leaves if it is more.
+    fn tested_variance(&self) -> f64 {
+        let freedom = f64::from(self.leaves) - 1.0;
+        ((TESTED + self.rest()) / (TESTED + freedom)).max(1.0)
     }
 
     /// By how many nats its leaves are described better if only a part of them belongs to a cause and the others to the
@@ -154,7 +162,7 @@ impl Scorer {
             return None;
         }
         let shift = sums.shift();
-        let noise = (variance.max(1.0) + self.center * leaves) / sums.weight;
+        let noise = (sums.tested_variance() + self.center * leaves) / sums.weight;
         let Spread { variance: spread, freedom: known } = self.spread;
         let error = noise + spread;
         // Welch and Satterthwaite's degrees of freedom of a sum of variances.

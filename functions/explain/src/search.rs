@@ -158,11 +158,16 @@ impl<'a> Search<'a> {
         self.causes.len() < before
     }
 
-    /// How much the combinations of a set of dimensions differ. Of few it cannot be seen: no more than when they are divided
-    /// further.
+    /// How much the combinations of a set of dimensions differ. Of few it cannot be seen: as much as when they are divided
+    /// further, in the middle of the ways to do so.
     fn spread(&self, dims: Dims) -> Spread {
+        if let Some((_, own)) = self.spreads.iter().find(|(other, _)| *other == dims) {
+            return *own;
+        }
         let finer = self.spreads.iter().filter(|(finer, _)| finer & dims == dims).map(|(_, spread)| *spread);
-        finer.min_by(|a, b| a.variance.total_cmp(&b.variance)).unwrap_or_default()
+        let mut finer: Vec<Spread> = finer.collect();
+        finer.sort_by(|a, b| a.variance.total_cmp(&b.variance));
+        finer.get(finer.len() / 2).copied().unwrap_or_default()
     }
 
     /// Looks at everything, and takes causes that are worth at least a share of the best one.
