@@ -1,7 +1,7 @@
 //! What leaves do that no cause has touched: by how much the expectation is off as a whole, and how much noise leaves of
 //! each size have. Everything is estimated from the data, by medians, so that causes hardly move it.
 
-use crate::bias;
+use crate::bias::{self, Bias};
 use crate::change::{Change, Size};
 use crate::tail::Tail;
 
@@ -24,6 +24,9 @@ const SMOOTH: f32 = 0.3;
 const NOTHING: f32 = 0.9;
 /// How well the middle is known while causes may have moved it: a tenth of a leaf's noise.
 const UNSURE: f64 = 0.01;
+
+/// An expectation is shifted if that makes the distances of leaves smaller by a tenth.
+const SHIFTED: f64 = 0.1;
 
 /// A leaf as the search sees it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,8 +60,8 @@ type Estimate = fn(&mut [f32]) -> (f32, f32, f32);
 /// What leaves do that no cause has touched.
 #[derive(Debug, Clone)]
 pub(crate) struct Background {
-    /// By what the expectation has to be multiplied as a whole.
-    pub bias: f64,
+    /// By what the expectation is off as a whole.
+    pub bias: Bias,
     /// How heavy the noise's tail is.
     pub tail: Tail,
     /// The variance of its middle, in units of a leaf's noise.
@@ -81,17 +84,13 @@ impl Background {
         Self::fit(change, bias::refined(change, normal), refined_bin, normal)
     }
 
-    fn fit(change: &Change, bias: f64, estimate: Estimate, normal: impl Fn(usize) -> bool) -> Self {
+    fn fit(change: &Change, factor: f64, estimate: Estimate, normal: impl Fn(usize) -> bool) -> Self {
+        let plain = Bias::factor(factor);
+        let line = change.is_additive().then(|| bias::line(change, &normal)).flatten();
+        let misfit = |bias| bias::misfit(change, bias, &normal);
+        let bias = line.filter(|line| misfit(*line) < misfit(plain) - SHIFTED).unwrap_or(plain);
+        let (size, noise) = Noise::best(change, bias, estimate, &normal);
         let deviations = change.deviations(bias);
-        let fits = change.sizes().iter().map(|size| {
-            let size = *size;
-            let sized = (0..).zip(change.size(size, bias)).zip(&deviations);
-            let kept = sized.filter(|((leaf, _), deviation)| deviation.is_finite() && sampled(*leaf, deviations.len()));
-            let kept = kept.filter(|((leaf, _), _)| normal(*leaf));
-            let values = kept.map(|((_, size), deviation)| (log(size), *deviation)).collect();
-            (size, Noise::of(values, estimate))
-        });
-        let (size, noise) = best(fits.collect());
         let center = 2.0 / noise.leaves.max(1.0);
         let mut background = Self { bias, tail: Tail::default(), center, bins: noise.bins, size };
         let sized = (0..).zip(change.size(size, bias).zip(&deviations));
@@ -112,7 +111,7 @@ impl Background {
 
     /// Whether both take about the same for no change, so that a search from one would find what it finds from the other.
     pub fn is_like(&self, other: &Self) -> bool {
-        let level = |of: &Self| of.bias.ln() + of.mean(|bin| bin.middle);
+        let level = |of: &Self| of.bias.factor.ln() + of.mean(|bin| bin.middle);
         (level(self) - level(other)).abs() < self.mean(|bin| bin.scale).min(other.mean(|bin| bin.scale)) / 2.0
     }
 
@@ -188,6 +187,18 @@ fn best(fits: Vec<(Size, Noise)>) -> (Size, Noise) {
 }
 
 impl Noise {
+    fn best(change: &Change, bias: Bias, estimate: Estimate, normal: &impl Fn(usize) -> bool) -> (Size, Self) {
+        let deviations = change.deviations(bias);
+        let fits = change.sizes().iter().map(|size| {
+            let sized = (0..).zip(change.size(*size, bias)).zip(&deviations);
+            let kept = sized.filter(|((leaf, _), deviation)| deviation.is_finite() && sampled(*leaf, deviations.len()));
+            let kept = kept.filter(|((leaf, _), _)| normal(*leaf));
+            let values = kept.map(|((_, size), deviation)| (log(size), *deviation)).collect();
+            (*size, Self::of(values, estimate))
+        });
+        best(fits.collect())
+    }
+
     fn of(mut values: Vec<(f32, f32)>, estimate: Estimate) -> Self {
         values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut noise = Self::default();

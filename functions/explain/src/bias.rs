@@ -1,7 +1,30 @@
 //! By how much the expectation is off as a whole.
 
 use crate::background::{quantile, sampled};
-use crate::change::Change;
+use crate::change::{Change, Size};
+
+/// What an expectation has to be corrected by as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bias {
+    /// By what it has to be multiplied.
+    pub factor: f64,
+    /// What has to be added to that of each leaf.
+    pub shift: f64,
+}
+
+impl Bias {
+    /// Of a factor alone.
+    pub fn factor(factor: f64) -> Self {
+        Self { factor, shift: 0.0 }
+    }
+
+    /// What is expected once that is corrected.
+    pub fn corrected(&self, expected: f64) -> f64 {
+        let corrected = self.factor * expected + self.shift;
+        // What cannot be less than nothing does not become it.
+        if self.shift != 0.0 && expected >= 0.0 { corrected.max(0.0) } else { corrected }
+    }
+}
 
 /// Logarithms of quotients are counted in cells this wide, to [`REACH`] on both sides.
 const WIDTH: f64 = 0.004;
@@ -38,6 +61,54 @@ pub(crate) fn refined(change: &Change, normal: impl Fn(usize) -> bool) -> f64 {
     significant(&mut logs)
 }
 
+/// Leaves of a group whose medians make a point of a line.
+const GROUP: usize = 128;
+/// Closer than this to what is expected, as a share, is as good as there.
+const CLOSE: f64 = 0.01;
+/// A shift that is a smaller share of what is expected of small leaves is none.
+const SLIGHT: f64 = 0.05;
+
+/// The straight line from expected to actual: by a factor that large leaves say, and a shift that small ones say; none if
+/// there is hardly a shift.
+pub(crate) fn line(change: &Change, normal: impl Fn(usize) -> bool) -> Option<Bias> {
+    let leaves = change.len();
+    let sized = change.values().enumerate().filter(|(leaf, _)| sampled(*leaf, leaves) && normal(*leaf));
+    let mut pairs: Vec<(f64, f64)> = sized.map(|(_, (actual, expected))| (expected, actual)).collect();
+    pairs.retain(|(expected, actual)| *expected != 0.0 && expected.is_finite() && actual.is_finite());
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let size = (pairs.len() / 40).max(GROUP);
+    let points: Vec<(f64, f64)> = pairs.chunks_exact(size).map(medians).collect();
+    let (small, large) = points.split_at_checked(points.len() / 3)?;
+    let large = large.get(large.len() / 2..)?;
+    let factor = middle(large.iter().map(|(expected, actual)| actual / expected))?;
+    let shift = middle(small.iter().map(|(expected, actual)| actual - factor * expected))?;
+    let least = middle(small.iter().map(|(expected, _)| expected.abs()))?;
+    (factor > 0.0 && shift.abs() > SLIGHT * least).then_some(Bias { factor, shift })
+}
+
+/// The mean logarithm of how far leaves are from what is expected, as a share of what they have or should have.
+pub(crate) fn misfit(change: &Change, bias: Bias, normal: impl Fn(usize) -> bool) -> f64 {
+    let leaves = change.len();
+    let kept = change.values().enumerate().filter(|(leaf, _)| sampled(*leaf, leaves) && normal(*leaf));
+    let distances = kept.map(|(_, (actual, expected))| {
+        (actual - bias.corrected(expected)).abs() / actual.abs().max(expected.abs())
+    });
+    let logs = distances.filter(|distance| distance.is_finite()).map(|distance| (distance + CLOSE).ln());
+    let (sum, count) = logs.fold((0.0, 0.0), |(sum, count), log| (sum + log, count + 1.0));
+    sum / f64::max(count, 1.0)
+}
+
+fn medians(group: &[(f64, f64)]) -> (f64, f64) {
+    let expected = middle(group.iter().map(|(expected, _)| *expected));
+    (expected.unwrap_or(0.0), middle(group.iter().map(|(_, actual)| *actual)).unwrap_or(0.0))
+}
+
+fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    let middle = values.len().checked_sub(1)? / 2;
+    Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
 /// The bias, from the logarithms around a mode.
 fn center(logs: &mut Vec<f32>, mode: f64, width: f64) -> f64 {
     let reach = 3.0 * width;
@@ -55,8 +126,8 @@ fn significant(logs: &mut [f32]) -> f64 {
 /// The logarithms of actual over expected, of the larger half of the leaves: small ones are mostly noise.
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
 fn logs(change: &Change, normal: impl Fn(usize) -> bool) -> Vec<f32> {
-    let size = change.sizes().first().copied().unwrap_or_default();
-    let sized = change.values().zip(change.size(size, 1.0)).enumerate();
+    let size: Size = change.sizes().first().copied().unwrap_or_default();
+    let sized = change.values().zip(change.size(size, Bias::factor(1.0))).enumerate();
     let leaves = change.len();
     let sized = sized.filter(|(leaf, _)| sampled(*leaf, leaves) && normal(*leaf));
     let logs = sized.map(|(_, ((actual, expected), size))| ((actual / expected).ln() as f32, size as f32));

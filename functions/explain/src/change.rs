@@ -1,5 +1,6 @@
 //! By how much each leaf changed.
 
+use crate::bias::Bias;
 use crate::leaves::Leaves;
 
 /// Actual and expected of each leaf, as a sum or as a ratio.
@@ -17,6 +18,11 @@ impl<'a> Change<'a> {
         self.leaves.len()
     }
 
+    /// Whether it is one of a sum.
+    pub fn is_additive(&self) -> bool {
+        self.leaves.measures.len() == 2
+    }
+
     /// Actual and expected of each leaf; not a number if a ratio is over nothing.
     pub fn values(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice).iter().copied();
@@ -26,8 +32,8 @@ impl<'a> Change<'a> {
     }
 
     /// Deviations of all leaves, as [`deviation`].
-    pub fn deviations(&self, bias: f64) -> Vec<f32> {
-        self.values().map(|(actual, expected)| deviation(actual, bias * expected)).collect()
+    pub fn deviations(&self, bias: Bias) -> Vec<f32> {
+        self.values().map(|(actual, expected)| deviation(actual, bias.corrected(expected))).collect()
     }
 
     /// By what the size of a leaf can be told.
@@ -36,12 +42,12 @@ impl<'a> Change<'a> {
     }
 
     /// The size of each leaf.
-    pub fn size(&self, size: Size, bias: f64) -> impl Iterator<Item = f64> + '_ {
+    pub fn size(&self, size: Size, bias: Bias) -> impl Iterator<Item = f64> + '_ {
         let column = |at: usize| self.leaves.measures.get(at).map_or(&[] as &[f64], Vec::as_slice).iter().copied();
         let under = column(2).zip(column(3)).chain(std::iter::repeat((0.0, 0.0)));
         let sums = column(0).zip(column(1)).zip(under);
         sums.map(move |((actual, expected), (under, under_expected))| {
-            let (actual, expected) = (actual.abs(), (bias * expected).abs());
+            let (actual, expected) = (actual.abs(), bias.corrected(expected).abs());
             match size {
                 // What was not expected at all has no size but its own.
                 Size::Expected if expected > 0.0 => expected,

@@ -137,7 +137,8 @@ impl Report<'_> {
         let mut summary = Summary {
             actual,
             expected,
-            bias: found.background.bias,
+            bias: found.background.bias.factor,
+            shift: found.background.bias.shift,
             explained: Total::of(self.leaves, covered).impact(&self.total),
             leaves: self.leaves.len() as u64,
             skipped,

@@ -55,6 +55,8 @@ pub struct Summary {
     pub expected: f64,
     /// By what the expectation has to be multiplied as a whole; 1 if it is right.
     pub bias: f64,
+    /// What has then to be added to that of each leaf; 0 if it is right.
+    pub shift: f64,
     /// By how much the causes together moved the measure.
     pub explained: f64,
     /// How many leaves (combinations of all dimensions) there are.

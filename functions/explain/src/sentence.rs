@@ -48,6 +48,10 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
         let way = if summary.bias > 1.0 { "low" } else { "high" };
         text.push_str(&format!(" Apart from causes the expectation is too {way}: everything is off by {percent}."));
     }
+    if summary.shift != 0.0 {
+        let way = if summary.shift > 0.0 { "low" } else { "high" };
+        text.push_str(&format!(" That of each leaf is too {way} by {}.", number(summary.shift.abs())));
+    }
     text
 }
 
