@@ -88,7 +88,8 @@ impl Background {
         let plain = Bias::factor(factor);
         let line = change.is_additive().then(|| bias::line(change, &normal)).flatten();
         let misfit = |bias| bias::misfit(change, bias, &normal);
-        let bias = line.filter(|line| misfit(*line) < misfit(plain) - SHIFTED).unwrap_or(plain);
+        let line = line.filter(|line| misfit(*line) < misfit(plain) - SHIFTED);
+        let bias = line.map_or(plain, |line| line.fitted(misfit));
         let (size, noise) = Noise::best(change, bias, estimate, &normal);
         let deviations = change.deviations(bias);
         let center = 2.0 / noise.leaves.max(1.0);

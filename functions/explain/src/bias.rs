@@ -18,6 +18,14 @@ impl Bias {
         Self { factor, shift: 0.0 }
     }
 
+    /// The same, fitted closer: first the shift and then the factor, each between its half and its double.
+    pub fn fitted(self, misfit: impl Fn(Self) -> f64) -> Self {
+        let shift = lowest(|by| misfit(Self { shift: self.shift * by, ..self }));
+        let better = Self { shift: self.shift * shift, ..self };
+        let factor = lowest(|by| misfit(Self { factor: self.factor * by, ..better }));
+        Self { factor: self.factor * factor, ..better }
+    }
+
     /// What is expected once that is corrected.
     pub fn corrected(&self, expected: f64) -> f64 {
         let corrected = self.factor * expected + self.shift;
@@ -25,6 +33,20 @@ impl Bias {
         if self.shift != 0.0 && expected >= 0.0 { corrected.max(0.0) } else { corrected }
     }
 }
+
+/// Where a function of a quotient around 1 is lowest, by golden sections.
+fn lowest(of: impl Fn(f64) -> f64) -> f64 {
+    let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
+    let (mut low, mut high) = (-1.0_f64, 1.0_f64);
+    for _ in 0..STEPS {
+        let (left, right) = (high - golden * (high - low), low + golden * (high - low));
+        if of(left.exp2()) < of(right.exp2()) { high = right } else { low = left }
+    }
+    ((low + high) / 2.0).exp2()
+}
+
+/// As many as find it within half a percent.
+const STEPS: usize = 14;
 
 /// Logarithms of quotients are counted in cells this wide, to [`REACH`] on both sides.
 const WIDTH: f64 = 0.004;
@@ -78,12 +100,15 @@ pub(crate) fn line(change: &Change, normal: impl Fn(usize) -> bool) -> Option<Bi
     pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let size = (pairs.len() / 40).max(GROUP);
     let points: Vec<(f64, f64)> = pairs.chunks_exact(size).map(medians).collect();
+    let means: Vec<(f64, f64)> = pairs.chunks_exact(size).map(means).collect();
     let (small, large) = points.split_at_checked(points.len() / 3)?;
     let large = large.get(large.len() / 2..)?;
     let factor = middle(large.iter().map(|(expected, actual)| actual / expected))?;
     let shift = middle(small.iter().map(|(expected, actual)| actual - factor * expected))?;
+    // What is rare is 0 more often than not, and yet as much as expected.
+    let mean = middle(means.get(..small.len())?.iter().map(|(expected, actual)| actual - factor * expected))?;
     let least = middle(small.iter().map(|(expected, _)| expected.abs()))?;
-    (factor > 0.0 && shift.abs() > SLIGHT * least).then_some(Bias { factor, shift })
+    (factor > 0.0 && shift.abs() > SLIGHT * least && mean / shift > 0.5).then_some(Bias { factor, shift })
 }
 
 /// The mean logarithm of how far leaves are from what is expected, as a share of what they have or should have.
@@ -101,6 +126,11 @@ pub(crate) fn misfit(change: &Change, bias: Bias, normal: impl Fn(usize) -> bool
 fn medians(group: &[(f64, f64)]) -> (f64, f64) {
     let expected = middle(group.iter().map(|(expected, _)| *expected));
     (expected.unwrap_or(0.0), middle(group.iter().map(|(_, actual)| *actual)).unwrap_or(0.0))
+}
+
+fn means(group: &[(f64, f64)]) -> (f64, f64) {
+    let sum = group.iter().fold((0.0, 0.0), |sum, (expected, actual)| (sum.0 + expected, sum.1 + actual));
+    (sum.0 / group.len() as f64, sum.1 / group.len() as f64)
 }
 
 fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
