@@ -73,7 +73,12 @@ impl Sums {
     /// By how many nats its leaves are described better if only a part of them belongs to a cause and the others to the
     /// background.
     pub fn worth_dividing(&self, part: &Self) -> f64 {
-        self.description() - part.description() - self.without(part).surprise
+        let others = self.without(part);
+        // What moved the same way, if not as far, does not belong to the background.
+        if others.leaves == 0 || part.leaves == 0 || others.shift() / part.shift() > 0.5 {
+            return 0.0;
+        }
+        self.description() - part.description() - others.surprise
     }
 
     /// By how many nats its leaves are described better if a part of them has a mean of its own.
