@@ -22,6 +22,8 @@ const SMOOTH: f32 = 0.3;
 
 /// A deviation beyond this is that of a 0, but for the bin's middle.
 const NOTHING: f32 = 0.9;
+/// However rare it is, it moves by this share of the change.
+const LEAST: f32 = 0.05;
 /// How well the middle is known while causes may have moved it: a tenth of a leaf's noise.
 const UNSURE: f64 = 0.01;
 
@@ -132,11 +134,14 @@ impl Background {
         }
         let (middle, scale, most) = self.bin(size);
         let from = deviation - middle;
-        let weight = 1.0 / (scale * scale);
-        let square = from * from * weight;
+        // Where a deviation is mostly that of a 0, it is hardly moved by a change of what makes the others.
+        let moved = (1.0 - middle.abs()).max(LEAST);
+        let precision = 1.0 / (scale * scale);
+        let square = from * from * precision;
         let smooth = scale < SMOOTH && deviation.abs() < 1.0;
         let surprise = self.tail.surprise(square).min(most);
-        Stat { weight, pull: from * weight, square, surprise, smooth: f32::from(u8::from(smooth)) }
+        let smooth = f32::from(u8::from(smooth));
+        Stat { weight: moved * moved * precision, pull: moved * from * precision, square, surprise, smooth }
     }
 
     /// Middle and scale at a size, between those of the bins around it.
