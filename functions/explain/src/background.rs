@@ -125,7 +125,11 @@ impl Background {
     /// Each leaf as the search sees it.
     pub fn stats(&self, change: &Change) -> Vec<Stat> {
         let deviations = change.deviations(self.bias);
-        change.size(self.size, self.bias).zip(&deviations).map(|(size, deviation)| self.stat(size, *deviation)).collect()
+        change
+            .size(self.size, self.bias)
+            .zip(&deviations)
+            .map(|(size, deviation)| self.stat(size, *deviation))
+            .collect()
     }
 
     fn stat(&self, size: f64, deviation: f32) -> Stat {
@@ -148,7 +152,11 @@ impl Background {
     fn bin(&self, size: f64) -> (f32, f32, f32) {
         let size = log(size);
         let at = self.bins.partition_point(|bin| bin.size < size);
-        let above = self.bins.get(at).or(self.bins.last()).copied().unwrap_or(Bin { scale: 1.0, most: f32::INFINITY, ..Bin::default() });
+        let above = self.bins.get(at).or(self.bins.last()).copied().unwrap_or(Bin {
+            scale: 1.0,
+            most: f32::INFINITY,
+            ..Bin::default()
+        });
         let below = at.checked_sub(1).and_then(|at| self.bins.get(at)).copied().unwrap_or(above);
         let share = ((size - below.size) / (above.size - below.size)).clamp(0.0, 1.0);
         let share = if share.is_finite() { share } else { 0.0 };

@@ -71,7 +71,11 @@ pub(crate) fn rough(change: &Change) -> f64 {
     let mode = if mass(&density, near) >= ENOUGH * total { near } else { high };
     let mode = (mode as f64 - zero as f64) * WIDTH;
     // A mode is known no better than this, and nothing is more likely than that there is no bias.
-    if mode.abs() <= (width as f64 * WIDTH).max(2.0 * WIDTH) { 1.0 } else { center(&mut logs, mode, width as f64 * WIDTH) }
+    if mode.abs() <= (width as f64 * WIDTH).max(2.0 * WIDTH) {
+        1.0
+    } else {
+        center(&mut logs, mode, width as f64 * WIDTH)
+    }
 }
 
 /// The bias of leaves that no cause covers: the median of actual over expected, if it is not by chance beside 1.
@@ -115,9 +119,8 @@ pub(crate) fn line(change: &Change, normal: impl Fn(usize) -> bool) -> Option<Bi
 pub(crate) fn misfit(change: &Change, bias: Bias, normal: impl Fn(usize) -> bool) -> f64 {
     let leaves = change.len();
     let kept = change.values().enumerate().filter(|(leaf, _)| sampled(*leaf, leaves) && normal(*leaf));
-    let distances = kept.map(|(_, (actual, expected))| {
-        (actual - bias.corrected(expected)).abs() / actual.abs().max(expected.abs())
-    });
+    let distances = kept
+        .map(|(_, (actual, expected))| (actual - bias.corrected(expected)).abs() / actual.abs().max(expected.abs()));
     let logs = distances.filter(|distance| distance.is_finite()).map(|distance| (distance + CLOSE).ln());
     let (sum, count) = logs.fold((0.0, 0.0), |(sum, count), log| (sum + log, count + 1.0));
     sum / f64::max(count, 1.0)

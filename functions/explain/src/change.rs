@@ -38,7 +38,11 @@ impl<'a> Change<'a> {
 
     /// By what the size of a leaf can be told.
     pub fn sizes(&self) -> &'static [Size] {
-        if self.leaves.measures.len() > 2 { &[Size::Denominator, Size::Both, Size::Numerator] } else { &[Size::Larger, Size::Expected] }
+        if self.leaves.measures.len() > 2 {
+            &[Size::Denominator, Size::Both, Size::Numerator]
+        } else {
+            &[Size::Larger, Size::Expected]
+        }
     }
 
     /// The size of each leaf.

@@ -143,7 +143,11 @@ mod tests {
         check(StringViewArray::from(texts.clone()), expect.0, expect.1);
         check(DictionaryArray::<Int32Type>::from_iter(texts.clone()), expect.0, expect.1);
         check(Int64Array::from(vec![Some(7), None, Some(-1), Some(7)]), expect.0, &[Some("7"), None, Some("-1")]);
-        check(BooleanArray::from(vec![Some(true), None, Some(false)]), &[0, 1, 2], &[Some("true"), None, Some("false")]);
+        check(
+            BooleanArray::from(vec![Some(true), None, Some(false)]),
+            &[0, 1, 2],
+            &[Some("true"), None, Some("false")],
+        );
         check(Date32Array::from(vec![0, 1]), &[0, 1], &[Some("1970-01-01"), Some("1970-01-02")]);
         check(NullArray::new(2), &[0, 0], &[None]);
     }

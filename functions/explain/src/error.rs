@@ -7,7 +7,9 @@ use arrow_schema::{ArrowError, DataType};
 #[non_exhaustive]
 pub enum Error {
     /// Nothing to look along.
-    #[error("`dimensions` is empty: there is nothing to explain a change by; hint: dimensions = [\"region\", \"product\"]")]
+    #[error(
+        "`dimensions` is empty: there is nothing to explain a change by; hint: dimensions = [\"region\", \"product\"]"
+    )]
     NoDimensions,
     /// More dimensions than a cause can be told by.
     #[error("{found} dimensions are more than {limit}; hint: leave out those that cannot be a cause")]
@@ -28,7 +30,9 @@ pub enum Error {
         second: &'static str,
     },
     /// Half a ratio, or a ratio and a sum.
-    #[error("{reason}; hint: numerator = {{ actual = \"late\", expected = \"late_before\" }}, denominator = {{ actual = \"flights\", expected = \"flights_before\" }}")]
+    #[error(
+        "{reason}; hint: numerator = {{ actual = \"late\", expected = \"late_before\" }}, denominator = {{ actual = \"flights\", expected = \"flights_before\" }}"
+    )]
     Measure {
         /// What does not fit together.
         reason: &'static str,

@@ -103,7 +103,8 @@ impl Leaves {
     pub fn members(&self, values: &[(usize, u32)]) -> Vec<u32> {
         let Some(((dimension, value), others)) = values.split_first() else { return Vec::new() };
         let first = self.codes.get(*dimension).map_or(&[] as &[u32], Vec::as_slice);
-        let mut members: Vec<u32> = first.iter().zip(0..).filter(|(code, _)| *code == value).map(|(_, at)| at).collect();
+        let mut members: Vec<u32> =
+            first.iter().zip(0..).filter(|(code, _)| *code == value).map(|(_, at)| at).collect();
         for (dimension, value) in others {
             members.retain(|leaf| self.code(*dimension, *leaf) == *value);
         }
@@ -183,7 +184,11 @@ fn numbers(batch: &RecordBatch, name: &str, role: &'static str) -> Result<Float6
     let found = array.data_type();
     let number = found.is_numeric() || matches!(found, DataType::Boolean | DataType::Null);
     if !number || !can_cast_types(found, &DataType::Float64) {
-        return Err(Error::ColumnType { name: name.to_owned(), found: found.clone(), role: "a measure; hint: take numbers" });
+        return Err(Error::ColumnType {
+            name: name.to_owned(),
+            found: found.clone(),
+            role: "a measure; hint: take numbers",
+        });
     }
     Ok(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
 }

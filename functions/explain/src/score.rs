@@ -178,4 +178,3 @@ impl Scorer {
         Some(Score { gain, evidence: if close { mean.max(gain) } else { mean } })
     }
 }
-

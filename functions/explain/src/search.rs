@@ -116,7 +116,17 @@ impl<'a> Search<'a> {
     fn new(leaves: &'a Leaves, background: Background, change: &'a Change<'a>, limits: Limits) -> Self {
         let before = background.stats(change);
         let left = told(&before);
-        Self { leaves, change, limits, background, stats: before.clone(), before, causes: Vec::new(), left, spreads: Vec::new() }
+        Self {
+            leaves,
+            change,
+            limits,
+            background,
+            stats: before.clone(),
+            before,
+            causes: Vec::new(),
+            left,
+            spreads: Vec::new(),
+        }
     }
 
     /// Takes the strongest causes, estimates the background anew without them, and so on; and keeps those that are more
@@ -144,6 +154,7 @@ impl<'a> Search<'a> {
     fn confirm(&mut self) -> bool {
         let before = self.causes.len();
         self.stats.clone_from(&self.before);
+        self.left = told(&self.before);
         for cause in std::mem::take(&mut self.causes) {
             let (tail, center) = (self.background.tail, self.background.center);
             let scorer = Scorer { tail, center, spread: self.spread(cause.dims), ..cause.scorer };
@@ -267,8 +278,12 @@ impl<'a> Search<'a> {
             let sums = self.sums(&members);
             let Some(score) = self.score(&best.scorer, &sums) else { continue };
             // Causes move what is taken for the background their way, and so all else the other way.
-            let later = first.is_some_and(|(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0)));
-            if later || score.gain < floor || f64::from(self.left) - f64::from(sums.leaves) < LEAST * self.leaves.len() as f64 {
+            let later =
+                first.is_some_and(|(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0)));
+            if later
+                || score.gain < floor
+                || f64::from(self.left) - f64::from(sums.leaves) < LEAST * self.leaves.len() as f64
+            {
                 continue;
             }
             if candidates.last().is_some_and(|next| next.score.gain > score.gain) {
@@ -318,22 +333,31 @@ impl<'a> Search<'a> {
     fn deeper(&self, cause: &Candidate, members: &[u32]) -> Option<Candidate> {
         let whole = self.sums(members);
         let mut best: Option<(f64, Candidate)> = None;
-        cuboid::each(self.leaves, cause.dims, self.limits.layers, parts(&self.stats, members).collect(), &mut |cuboid| {
-            // To say where in the cause they are takes less than to say where among all.
-            let within = cost(cuboid.dims & !cause.dims, self.leaves.sizes.len(), cuboid.elements.len());
-            let scorer = Scorer { cost: cause.scorer.cost + within, ..cause.scorer };
-            let scored = cuboid.elements.iter().filter_map(|sums| self.score(&scorer, sums).map(|score| (score, sums)));
-            let scored: Vec<(Score, &Sums)> = scored.collect();
-            let mut named = Sums::default();
-            scored.iter().for_each(|(_, sums)| named.add(sums));
-            let names = scored.len() as f64 * scorer.cost - cause.scorer.cost;
-            let others = (cuboid.elements.len() - scored.len()) as f64 * EXCEPTION * scorer.cost;
-            let worth = whole.worth_dividing(&named) - names;
-            let top = scored.into_iter().max_by(|a, b| a.0.gain.total_cmp(&b.0.gain));
-            if let Some((score, sums)) = top.filter(|_| names < others && worth > best.as_ref().map_or(0.0, |(most, _)| *most)) {
-                best = Some((worth, self.candidate(cuboid.dims, sums, scorer, score)));
-            }
-        });
+        cuboid::each(
+            self.leaves,
+            cause.dims,
+            self.limits.layers,
+            parts(&self.stats, members).collect(),
+            &mut |cuboid| {
+                // To say where in the cause they are takes less than to say where among all.
+                let within = cost(cuboid.dims & !cause.dims, self.leaves.sizes.len(), cuboid.elements.len());
+                let scorer = Scorer { cost: cause.scorer.cost + within, ..cause.scorer };
+                let scored =
+                    cuboid.elements.iter().filter_map(|sums| self.score(&scorer, sums).map(|score| (score, sums)));
+                let scored: Vec<(Score, &Sums)> = scored.collect();
+                let mut named = Sums::default();
+                scored.iter().for_each(|(_, sums)| named.add(sums));
+                let names = scored.len() as f64 * scorer.cost - cause.scorer.cost;
+                let others = (cuboid.elements.len() - scored.len()) as f64 * EXCEPTION * scorer.cost;
+                let worth = whole.worth_dividing(&named) - names;
+                let top = scored.into_iter().max_by(|a, b| a.0.gain.total_cmp(&b.0.gain));
+                if let Some((score, sums)) =
+                    top.filter(|_| names < others && worth > best.as_ref().map_or(0.0, |(most, _)| *most))
+                {
+                    best = Some((worth, self.candidate(cuboid.dims, sums, scorer, score)));
+                }
+            },
+        );
         best.map(|(_, candidate)| candidate)
     }
 }

@@ -5,12 +5,8 @@ use crate::explanation::{Cause, Summary, Value};
 /// A sentence for a cause.
 pub(crate) fn cause(cause: &Cause, _whole: (f64, f64)) -> String {
     let named: Vec<String> = cause.values.iter().map(named).collect();
-    let mut sentence = format!(
-        "{}: {} instead of the expected {}",
-        named.join(" and "),
-        number(cause.actual),
-        number(cause.expected)
-    );
+    let mut sentence =
+        format!("{}: {} instead of the expected {}", named.join(" and "), number(cause.actual), number(cause.expected));
     if let Some(change) = relative(cause.actual, cause.expected) {
         sentence.push_str(&format!(" ({change})"));
     }
@@ -40,7 +36,9 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
         }
     };
     text.push_str(&match causes {
-        [] => ", and no combination of values explains it: what differs is spread over all of them like noise.".to_owned(),
+        [] => {
+            ", and no combination of values explains it: what differs is spread over all of them like noise.".to_owned()
+        }
         causes => explained(summary, causes, change),
     });
     if (summary.bias - 1.0).abs() >= 0.001 {
@@ -63,7 +61,11 @@ fn explained(summary: &Summary, causes: &[Cause], change: f64) -> String {
     if count == 1 {
         return format!("; one cause explains {share} of it: {first}.");
     }
-    let shown = if (causes.len() as u64) < count { format!(" (the {} largest are listed)", causes.len()) } else { String::new() };
+    let shown = if (causes.len() as u64) < count {
+        format!(" (the {} largest are listed)", causes.len())
+    } else {
+        String::new()
+    };
     format!("; {count} causes{shown} explain {share} of it, first of all {first}.")
 }
 
@@ -100,12 +102,21 @@ pub(crate) fn number(value: f64) -> String {
     if size >= 1e15 || size > 0.0 && size < 1e-4 || !value.is_finite() {
         return format!("{value:.2e}");
     }
-    let digits = if size >= 100.0 || size == 0.0 { 0 } else if size >= 10.0 { 1 } else if size >= 1.0 { 2 } else { 4 };
+    let digits = if size >= 100.0 || size == 0.0 {
+        0
+    } else if size >= 10.0 {
+        1
+    } else if size >= 1.0 {
+        2
+    } else {
+        4
+    };
     let text = format!("{value:.digits$}");
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let rest = rest.trim_end_matches('0');
     let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
-    let groups: Vec<&str> = whole.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        whole.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     let dot = if rest.is_empty() { "" } else { "." };
     format!("{sign}{}{dot}{rest}", groups.join(","))
 }

@@ -4,7 +4,8 @@ use crate::generator::{Case, Element};
 
 pub type Method = fn(&Case) -> Vec<Element>;
 
-pub const METHODS: &[(&str, Method)] = &[("one dimension", one_dimension), ("recursive Adtributor", adtributor), ("RiskLoc", riskloc)];
+pub const METHODS: &[(&str, Method)] =
+    &[("one dimension", one_dimension), ("recursive Adtributor", adtributor), ("RiskLoc", riskloc)];
 
 /// Adtributor's thresholds: what an element explains at least, and what a dimension's elements explain together.
 const EACH: f64 = 0.1;
@@ -97,7 +98,8 @@ fn step(case: &Case, leaves: &[Leaf], within: &Element, members: &[usize]) -> Ve
             sum.2 += leaves[*leaf].power;
         }
         let half = |p: f64, q: f64| if p > 0.0 { 0.5 * p * (2.0 * p / (p + q)).ln() } else { 0.0 };
-        let surprise = |sum: &(f64, f64, f64)| half(sum.1 / expected, sum.0 / actual) + half(sum.0 / actual, sum.1 / expected);
+        let surprise =
+            |sum: &(f64, f64, f64)| half(sum.1 / expected, sum.0 / actual) + half(sum.0 / actual, sum.1 / expected);
         let mut ranked: Vec<(f64, f64, u32)> =
             sums.iter().zip(0..).map(|(sum, code)| (surprise(sum), sum.2 / power, code)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -160,7 +162,8 @@ impl<'a> Risk<'a> {
             if empty { 0.0 } else { weight.min(1.0) }
         };
         let weights = (0..leaves.len()).map(weight).collect();
-        let power: f64 = leaves.iter().zip(&abnormal).filter(|(_, abnormal)| **abnormal).map(|(leaf, _)| leaf.power).sum();
+        let power: f64 =
+            leaves.iter().zip(&abnormal).filter(|(_, abnormal)| **abnormal).map(|(leaf, _)| leaf.power).sum();
         if power < 0.0 {
             leaves.iter_mut().for_each(|leaf| leaf.power = -leaf.power);
         }
@@ -191,7 +194,9 @@ impl<'a> Risk<'a> {
     fn of_cuboid(&self, set: u32, least: f64) -> Option<(f64, Element)> {
         let dimensions: Vec<usize> = (0..self.case.sizes.len()).filter(|at| set >> at & 1 == 1).collect();
         let key = |leaf: usize| {
-            dimensions.iter().fold(0, |key, at| key * self.case.sizes[*at] as usize + self.case.codes[*at][leaf] as usize)
+            dimensions
+                .iter()
+                .fold(0, |key, at| key * self.case.sizes[*at] as usize + self.case.codes[*at][leaf] as usize)
         };
         let size: usize = dimensions.iter().map(|at| self.case.sizes[*at] as usize).product();
         let mut groups: Vec<(f64, bool, Vec<u32>)> = vec![(0.0, false, Vec::new()); size];
@@ -214,7 +219,11 @@ impl<'a> Risk<'a> {
             members.map(|leaf| self.weights[*leaf as usize]).sum::<f64>()
         };
         let (abnormal, normal) = (weight(true), weight(false) + 1.0);
-        let there: Vec<usize> = members.iter().map(|leaf| *leaf as usize).filter(|leaf| self.leaves[*leaf].actual != 0.0 && self.leaves[*leaf].expected != 0.0).collect();
+        let there: Vec<usize> = members
+            .iter()
+            .map(|leaf| *leaf as usize)
+            .filter(|leaf| self.leaves[*leaf].actual != 0.0 && self.leaves[*leaf].expected != 0.0)
+            .collect();
         let sum = |value: fn(&Leaf) -> f64| there.iter().map(|leaf| value(&self.leaves[*leaf])).sum::<f64>();
         let ratio = sum(|leaf| leaf.actual) / sum(|leaf| leaf.expected);
         let ripple = |leaf: &usize| {

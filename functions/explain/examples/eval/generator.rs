@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray};
-use wasmill_explain::{Config, Pair};
+use wasmill_explain::{Config, Explanation, Pair};
 
 use crate::random::Random;
 
@@ -65,6 +65,14 @@ pub fn name(dimension: usize) -> String {
     char::from(b'a' + dimension as u8).to_string()
 }
 
+/// Causes as dimensions and codes.
+pub fn elements(found: &Explanation) -> Vec<Element> {
+    let code = |value: &wasmill_explain::Value| {
+        ((value.dimension.as_bytes()[0] - b'a') as usize, value.value.as_deref().unwrap()[1..].parse().unwrap())
+    };
+    found.causes.iter().map(|cause| cause.values.iter().map(code).collect()).collect()
+}
+
 impl Case {
     /// A table of all combinations of values.
     pub fn full(sizes: &[u32]) -> Self {
@@ -106,7 +114,8 @@ impl Case {
     pub fn batch(&self) -> RecordBatch {
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         for (dimension, codes) in self.codes.iter().enumerate() {
-            let values: Vec<String> = (0..self.sizes[dimension]).map(|code| format!("{}{code}", name(dimension))).collect();
+            let values: Vec<String> =
+                (0..self.sizes[dimension]).map(|code| format!("{}{code}", name(dimension))).collect();
             let keys = Int32Array::from_iter_values(codes.iter().map(|code| *code as i32));
             let column = DictionaryArray::<Int32Type>::new(keys, Arc::new(StringArray::from(values)));
             columns.push((name(dimension), Arc::new(column)));
@@ -118,7 +127,11 @@ impl Case {
     }
 
     fn measure_names(&self) -> &'static [&'static str] {
-        if self.measures.len() == 2 { &["actual", "expected"] } else { &["top", "top_expected", "under", "under_expected"] }
+        if self.measures.len() == 2 {
+            &["actual", "expected"]
+        } else {
+            &["top", "top_expected", "under", "under_expected"]
+        }
     }
 
     pub fn config(&self) -> Config {
@@ -189,7 +202,14 @@ impl RiskLoc {
     }
 
     /// Elements of one set of dimensions that no other anomaly has, of values that no other one has.
-    fn elements(&self, case: &Case, before: &[Anomaly], layer: usize, count: usize, random: &mut Random) -> Option<Vec<Element>> {
+    fn elements(
+        &self,
+        case: &Case,
+        before: &[Anomaly],
+        layer: usize,
+        count: usize,
+        random: &mut Random,
+    ) -> Option<Vec<Element>> {
         let dimensions = random.choose(self.sizes.len(), layer);
         let last = layer == self.sizes.len();
         let used = before.iter().flat_map(|anomaly| &anomaly.elements);

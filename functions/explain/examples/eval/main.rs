@@ -19,7 +19,7 @@ use std::time::Instant;
 use generator::{Case, Element};
 use settings::{SETTINGS, Setting};
 use tally::Tally;
-use wasmill_explain::{Explanation, explain};
+use wasmill_explain::explain;
 
 /// What RiskLoc's paper says is the most elements a case of S has, and then some.
 const MAX_CAUSES: usize = 64;
@@ -44,8 +44,7 @@ fn main() {
 
 fn evaluate(setting: &Setting, cases: u64, verbose: bool) {
     let mut tallies: Vec<Tally> = Vec::new();
-    let first: u64 = std::env::var("SEED").map_or(0, |seed| seed.parse().unwrap());
-    for seed in first..first + cases {
+    for seed in 0..cases {
         let case = (setting.case)(seed);
         let methods = run_all(&case);
         tallies.resize_with(methods.len(), Tally::default);
@@ -69,19 +68,11 @@ fn run_all(case: &Case) -> Vec<Outcome> {
     config.max_causes = MAX_CAUSES;
     let start = Instant::now();
     let found = explain(config, &batch).unwrap();
-    let mut outcomes = vec![("explain", elements(&found), start.elapsed().as_secs_f64())];
+    let mut outcomes = vec![("explain", generator::elements(&found), start.elapsed().as_secs_f64())];
     for (name, method) in baselines::METHODS {
         let start = Instant::now();
         let found = method(case);
         outcomes.push((name, found, start.elapsed().as_secs_f64()));
     }
     outcomes
-}
-
-/// Causes as dimensions and codes.
-fn elements(found: &Explanation) -> Vec<Element> {
-    let code = |value: &wasmill_explain::Value| {
-        ((value.dimension.as_bytes()[0] - b'a') as usize, value.value.as_deref().unwrap()[1..].parse().unwrap())
-    };
-    found.causes.iter().map(|cause| cause.values.iter().map(code).collect()).collect()
 }

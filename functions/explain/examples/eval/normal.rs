@@ -28,10 +28,12 @@ fn case(seed: u64, kind: &str) -> Case {
     let mut case = Case::full(&sizes);
     let noise = random.between([0.01, 0.3]);
     let bias = if random.unit() < 0.3 { random.between([0.6, 1.6]) } else { 1.0 };
-    let factors: Vec<Vec<f64>> = sizes.iter().map(|size| (0..*size).map(|_| (1.2 * random.normal()).exp()).collect()).collect();
+    let factors: Vec<Vec<f64>> =
+        sizes.iter().map(|size| (0..*size).map(|_| (1.2 * random.normal()).exp()).collect()).collect();
     let drifts: Vec<Vec<f64>> = sizes.iter().map(|size| (0..*size).map(|_| 0.05 * random.normal()).collect()).collect();
     for leaf in 0..case.len() {
-        let product = |of: &Vec<Vec<f64>>| (0..sizes.len()).map(|at| of[at][case.codes[at][leaf] as usize]).product::<f64>();
+        let product =
+            |of: &Vec<Vec<f64>>| (0..sizes.len()).map(|at| of[at][case.codes[at][leaf] as usize]).product::<f64>();
         let size = 20.0 * product(&factors) * (0.5 * random.normal()).exp();
         let drift: f64 = (0..sizes.len()).map(|at| drifts[at][case.codes[at][leaf] as usize]).sum();
         let (actual, expected) = match kind {
@@ -47,7 +49,8 @@ fn case(seed: u64, kind: &str) -> Case {
         case.measures[1][leaf] = expected * bias;
     }
     if kind == "sparse" {
-        let keep: Vec<bool> = (0..case.len()).map(|leaf| case.measures[0][leaf] + case.measures[1][leaf] > 0.0).collect();
+        let keep: Vec<bool> =
+            (0..case.len()).map(|leaf| case.measures[0][leaf] + case.measures[1][leaf] > 0.0).collect();
         case.sample(&keep);
     }
     case

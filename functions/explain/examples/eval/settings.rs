@@ -16,7 +16,12 @@ pub struct Setting {
 pub const SETTINGS: &[Setting] = &[
     Setting { name: "S", about: "RiskLoc's S", case: |seed| S.case(seed), fewer: 1 },
     Setting { name: "L", about: "RiskLoc's L", case: |seed| L.case(seed), fewer: 1 },
-    Setting { name: "H/80", about: "RiskLoc's H, an eightieth of the leaves", case: |seed| H_SMALL.case(seed), fewer: 1 },
+    Setting {
+        name: "H/80",
+        about: "RiskLoc's H, an eightieth of the leaves",
+        case: |seed| H_SMALL.case(seed),
+        fewer: 1,
+    },
     Setting { name: "H", about: "RiskLoc's H", case: |seed| H.case(seed), fewer: 200 },
     Setting { name: "B0", about: "like Squeeze's, 0.5 % noise", case: |seed| squeeze(seed, 0.005), fewer: 1 },
     Setting { name: "B1", about: "like Squeeze's, 3 % noise", case: |seed| squeeze(seed, 0.03), fewer: 1 },
@@ -25,13 +30,23 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "B4", about: "like Squeeze's, 18 % noise", case: |seed| squeeze(seed, 0.18), fewer: 1 },
     Setting { name: "biased", about: "S, the expectation scaled or shifted", case: biased, fewer: 1 },
     Setting { name: "overlapping", about: "causes that share leaves", case: |seed| overlapping(seed, false), fewer: 1 },
-    Setting { name: "nested", about: "a stronger cause within another", case: |seed| overlapping(seed, true), fewer: 1 },
+    Setting {
+        name: "nested",
+        about: "a stronger cause within another",
+        case: |seed| overlapping(seed, true),
+        fewer: 1,
+    },
     Setting { name: "derived", about: "a rate of counts", case: derived, fewer: 1 },
     Setting { name: "counts", about: "counts against a smooth expectation", case: counts, fewer: 1 },
     Setting { name: "none", about: "no cause: six kinds of noise", case: normal::quiet, fewer: 1 },
     Setting { name: "none, S", about: "S without its anomalies", case: |seed| none(S, seed), fewer: 1 },
     Setting { name: "none, shifted", about: "no cause, 5 added to every expectation", case: normal::shifted, fewer: 1 },
-    Setting { name: "none, drifting", about: "no cause, but every value drifts by 5 %", case: normal::drifting, fewer: 1 },
+    Setting {
+        name: "none, drifting",
+        about: "no cause, but every value drifts by 5 %",
+        case: normal::drifting,
+        fewer: 1,
+    },
 ];
 
 fn none(setting: RiskLoc, seed: u64) -> Case {
@@ -85,7 +100,7 @@ fn biased(seed: u64) -> Case {
     let mut case = S.case(seed ^ 0x6269_6173);
     let mut random = Random::new(seed ^ 0x6269);
     let expected = &mut case.measures[1];
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         let scale = random.between([0.7, 1.4]);
         expected.iter_mut().for_each(|value| *value *= scale);
     } else {
@@ -143,7 +158,8 @@ fn derived(seed: u64) -> Case {
     let mut columns = vec![Vec::new(); 4];
     for leaf in 0..case.len() {
         let rate = (usual * (0.1 * random.normal()).exp()).min(0.98);
-        let factor: f64 = causes.iter().zip(&kept).filter(|(cause, _)| case.has(leaf, cause)).map(|(_, kept)| kept).product();
+        let factor: f64 =
+            causes.iter().zip(&kept).filter(|(cause, _)| case.has(leaf, cause)).map(|(_, kept)| kept).product();
         let expected = case.measures[1][leaf];
         let busy = (1.0 + 0.3 * random.normal()).max(0.1);
         let trials = random.poisson(expected * busy);
@@ -174,8 +190,10 @@ fn counts(seed: u64) -> Case {
     heavy(&mut case, &mut random, typical);
     let (layer, count) = (random.whole([1, 3]), random.whole([1, 3]));
     let causes = elements(&case, layer, count, &mut random);
-    let factors: Vec<f64> =
-        causes.iter().map(|_| if random.unit() < 0.5 { random.between([0.1, 0.6]) } else { random.between([1.7, 3.0]) }).collect();
+    let factors: Vec<f64> = causes
+        .iter()
+        .map(|_| if random.unit() < 0.5 { random.between([0.1, 0.6]) } else { random.between([1.7, 3.0]) })
+        .collect();
     for leaf in 0..case.len() {
         let touched = causes.iter().zip(&factors).filter(|(cause, _)| case.has(leaf, cause));
         let factor: f64 = touched.map(|(_, factor)| factor).product();
