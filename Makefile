@@ -7,7 +7,7 @@ FUNCTIONS := tools/steady.sh && cd functions && CARGO_TARGET_DIR=$(CACHE)/functi
 QUICK := WASMILL_COMPONENTS=$(CACHE)/components/quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components components-quick build demo demo-lake reports serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-query bench-documents data train schema clean
+.PHONY: help setup components components-quick build demo demo-lake reports serve test test-functions test-host test-full test-faults test-app fuzz conformance check fmt bench bench-serve bench-events bench-lake bench-query bench-documents eval-explain bench-explain data train schema clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
@@ -92,6 +92,12 @@ bench-query: ## TPC-H over tables of Delta Lake, beside DuckDB and DataFusion, a
 
 bench-documents: build ## documents in four databases beside their own clients, the change feed, and reads
 	@tools/bench-documents.sh
+
+eval-explain: ## how well causes are found where they are known, beside other methods; CASES=1000 of each setting
+	@tools/eval-explain.sh
+
+bench-explain: ## how long that takes for tables of up to a million leaves and ten dimensions, and how much memory
+	@tools/eval-explain.sh bench
 
 schema: ## write the manifest's JSON schema, for editors
 	@$(HOST) run -q -p wasmill -- schema > manifests/pipeline.schema.json
