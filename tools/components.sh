@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 profile=$1
 cache=${WASMILL_CACHE:-$HOME/.cache/wasmill}
 rustc=$(tools/wasm-toolchain.sh)
-names=(ingest transform score publish gateway gateway-p3 chain events buffer pass settings-env settings-spin documents-guard)
+names=(ingest transform score publish explain gateway gateway-p3 chain events buffer pass settings-env settings-spin documents-guard)
 names+=(documents-cosmos documents-couchdb documents-spin)
 # What an endpoint is composed with is no step of a pipeline, and has a folder of its own.
 declare -A folders=([gateway]=endpoint/ [gateway-p3]=endpoint/ [chain]=endpoint/ [probe]=endpoint/)

@@ -55,6 +55,7 @@
 //! - [`config`]: the configuration.
 //! - [`explainer`]: from rows to an explanation.
 //! - [`explanation`]: what comes out.
+//! - [`function`]: the same as a step of a pipeline.
 //! - [`dimension`]: columns of dimensions, as codes.
 //! - `leaves`: rows, and what they add up to.
 //! - `change`: by how much each leaf changed.
@@ -69,6 +70,7 @@ pub mod dimension;
 pub mod error;
 pub mod explainer;
 pub mod explanation;
+pub mod function;
 
 mod background;
 mod bias;

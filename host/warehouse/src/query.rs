@@ -51,6 +51,7 @@ use deltalake_core::datafusion::execution::SessionStateBuilder;
 use deltalake_core::datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use futures_util::TryStreamExt;
 use wasmill_model::Model;
 use wasmill_runtime::plan::{self, DatabasePlace, QueryPlan};
 
@@ -83,6 +84,16 @@ impl Answer {
     /// The columns.
     pub fn schema(&self) -> SchemaRef {
         self.rows.schema()
+    }
+
+    /// All rows, at least one batch of them.
+    pub async fn collect(self, session: &Session) -> Result<Vec<RecordBatch>, QueryError> {
+        let schema = self.rows.schema();
+        let mut batches: Vec<RecordBatch> = self.rows.try_collect().await.map_err(|err| session.failed(err))?;
+        if batches.is_empty() {
+            batches.push(RecordBatch::new_empty(schema));
+        }
+        Ok(batches)
     }
 }
 

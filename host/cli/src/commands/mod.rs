@@ -7,6 +7,7 @@ mod compose;
 mod cost;
 mod dead_letters;
 mod documents;
+mod explain;
 mod graph;
 mod infer;
 mod inspect;
@@ -62,6 +63,7 @@ enum Command {
     Access(access::Access),
     Documents(documents::Documents),
     Query(query::Query),
+    Explain(explain::Explain),
     Model(model::Model),
     Report(report::Report),
     #[cfg(feature = "warehouse")]
@@ -93,6 +95,7 @@ impl Cli {
             Command::Access(command) => command.run(),
             Command::Documents(command) => command.run(),
             Command::Query(command) => command.run(),
+            Command::Explain(command) => command.run(),
             Command::Model(command) => command.run(),
             Command::Report(command) => command.run(),
             #[cfg(feature = "warehouse")]
