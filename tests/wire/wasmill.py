@@ -66,7 +66,9 @@ def server(program: str, tls: bool):
             for name, (text, sql) in data.queries("datafusion").items()
         ]
         (folder / "pipeline.toml").write_text(MANIFEST.format(views="\n".join(views)))
-        variables, rules = {"WIRE_CONNECTIONS": str(CONNECTIONS)}, RULES
+        audit = folder / "audit.jsonl"
+        variables = {"WIRE_CONNECTIONS": str(CONNECTIONS), "WIRE_AUDIT": str(audit)}
+        rules = f'[access]\naudit = "{audit.name}"\n{RULES}'
         for prefix, user in USERS.items():
             password, rule = key(program, user)
             variables |= {f"{prefix}USER": user, f"{prefix}PASSWORD": password}

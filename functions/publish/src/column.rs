@@ -120,6 +120,12 @@ fn encoder(array: &ArrayRef, round: Option<u8>) -> Result<Box<dyn Encode>, Failu
             let offsets = lengths(usize::try_from(*width).unwrap_or(0));
             Box::new(encode::Lists { offsets, items: child(array.as_fixed_size_list().values())? })
         }
+        DataType::Map(..) => {
+            let maps = array.as_map();
+            let offsets = maps.value_offsets().iter().map(|offset| usize::try_from(*offset).unwrap_or(0)).collect();
+            let names = cast(maps.keys(), &DataType::Utf8)?.as_string::<i32>().clone();
+            Box::new(encode::Maps { offsets, names, values: child(maps.values())? })
+        }
         DataType::Struct(fields) => {
             let values = array.as_struct();
             let members = fields.iter().zip(values.columns());
@@ -145,6 +151,13 @@ pub fn check(datatype: &DataType) -> Result<(), String> {
         DataType::Dictionary(_, value) => check(value),
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => check(item.data_type()),
         DataType::Struct(fields) => fields.iter().try_for_each(|field| check(field.data_type())),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) => match fields.as_ref() {
+                [name, value] if name.data_type().is_string() => check(value.data_type()),
+                _ => Err("the names of a JSON object are texts".into()),
+            },
+            _ => Err("it is a map of nothing".into()),
+        },
         DataType::Null | DataType::Boolean => Ok(()),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(()),
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => Ok(()),
@@ -176,6 +189,7 @@ pub fn has_floats(datatype: &DataType) -> bool {
             has_floats(item.data_type())
         }
         DataType::Struct(fields) => fields.iter().any(|field| has_floats(field.data_type())),
+        DataType::Map(entries, _) => has_floats(entries.data_type()),
         other => other.is_floating(),
     }
 }

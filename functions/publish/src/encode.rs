@@ -2,7 +2,7 @@
 //! call. None of these sees a row without a value.
 
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Date64Type, DecimalType, Int64Type};
-use arrow_array::{ArrayAccessor, BooleanArray, PrimitiveArray};
+use arrow_array::{ArrayAccessor, BooleanArray, PrimitiveArray, StringArray};
 use serde::Serialize;
 
 use crate::column::Column;
@@ -179,6 +179,32 @@ impl Encode for Lists {
             }
         }
         out.push(b']');
+    }
+}
+
+/// Objects whose members differ from row to row.
+pub struct Maps {
+    /// Where each row's members start; one more for where the last row's end.
+    pub offsets: Vec<usize>,
+    /// All rows' names.
+    pub names: StringArray,
+    /// All rows' values.
+    pub values: Column,
+}
+
+impl Encode for Maps {
+    fn text(&self, row: usize, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if let (Some(start), Some(end)) = (self.offsets.get(row), self.offsets.get(row + 1)) {
+            for member in *start..*end {
+                if member > *start {
+                    out.push(b',');
+                }
+                out.extend_from_slice(key(self.names.value(member)).as_bytes());
+                self.values.write(member, out);
+            }
+        }
+        out.push(b'}');
     }
 }
 

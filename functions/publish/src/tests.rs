@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringDictionaryBuilder};
+use arrow_array::builder::{ListBuilder, MapBuilder, StringBuilder, StringDictionaryBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int8Type, UInt64Type};
 use arrow_array::*;
@@ -141,6 +141,18 @@ fn lists_and_structs_nest() {
             r#"{"name \"n\"":"z","items":[]}"#
         ]
     );
+    let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+    for members in [&[("a", Some("x")), ("b \"b\"", None)][..], &[], &[("c", Some("z"))]] {
+        for (name, value) in members {
+            maps.keys().append_value(name);
+            maps.values().append_option(*value);
+        }
+        maps.append(true).unwrap();
+    }
+    maps.append(false).unwrap();
+    let maps = column(maps.finish());
+    assert_eq!(bodies("", maps.slice(1, 3)), ["{}", r#"{"c":"z"}"#, "null"]);
+    assert_eq!(bodies("", maps.slice(0, 1)), [r#"{"a":"x","b \"b\"":null}"#]);
 }
 
 #[test]

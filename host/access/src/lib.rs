@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod audience;
+pub mod audit;
 pub mod config;
 pub mod key;
 pub mod live;

@@ -12,11 +12,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, RETRY_AFTER, VARY};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use wasmill_access::audit::Audit;
 use wasmill_access::{Access, Readable};
 use wasmill_serve::access::Gate;
 use wasmill_serve::server::Peer;
 
-use crate::audit::{Audit, Entry};
 use crate::limit::Limiter;
 use crate::problem::Problem;
 
@@ -53,6 +54,10 @@ pub struct Scope(pub Option<Vec<String>>);
 /// How many documents an answer has, for the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivered(pub u64);
+
+/// The query in SQL that a response answers, for the audit log.
+#[derive(Debug, Clone)]
+pub struct Stated(pub String);
 
 impl Caller {
     /// What of a collection they may read; an error if it is nothing. Whether there is such a collection is of no
@@ -123,6 +128,28 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// A request and what came of it, for the audit log.
+#[derive(Debug, Serialize)]
+struct Entry<'a> {
+    /// Who asked; none without credentials, or with wrong ones.
+    principal: Option<&'a str>,
+    /// From where.
+    address: Option<IpAddr>,
+    /// The request's method.
+    method: &'a str,
+    /// Its path and query.
+    path: &'a str,
+    /// The query in SQL, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sql: Option<&'a str>,
+    /// The answer's status.
+    status: u16,
+    /// How many documents or rows the answer has; of a stream of changes it is not known when it begins.
+    documents: Option<u64>,
+    /// How long it took until the answer began.
+    milliseconds: f64,
+}
+
 /// Lets a request go on, once it is known whose it is and that they did not ask for too much.
 pub async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -144,6 +171,7 @@ pub async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Ne
                 address,
                 method: method.as_str(),
                 path: uri.path_and_query().map_or("", |path| path.as_str()),
+                sql: response.extensions().get::<Stated>().map(|stated| stated.0.as_str()),
                 status: response.status().as_u16(),
                 documents: response.extensions().get::<Delivered>().map(|delivered| delivered.0),
                 milliseconds: started.elapsed().as_secs_f64() * 1e3,

@@ -6,12 +6,11 @@
 //!
 //! # Layout
 //! - [`Api`]: from a request to its answer. [`routes`]: one function for each of documents; [`tables`]: of tables.
-//! - [`caller`]: who asks, and what they may read. [`limit`]: how much of it. [`audit`]: who
+//! - [`caller`]: who asks, and what they may read. [`limit`]: how much of it. [`wasmill_access::audit`]: who
 //!   did.
 //! - [`model`]: what is asked and answered; [`parameters`]: what stands in a URL; [`token`]: where to go on.
 //! - [`feed`]: changes as they happen. [`openapi`]: the description for clients.
 
-pub mod audit;
 pub mod caller;
 pub mod feed;
 pub mod limit;

@@ -8,14 +8,14 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wasmill_access::Caller as Known;
 use wasmill_serve::service;
 
-use crate::caller::{Caller, Delivered};
+use crate::caller::{Caller, Delivered, Stated};
 use crate::problem::Problem;
 
 /// The most rows of an answer, and how many it has unless it is said.
@@ -107,8 +107,13 @@ pub async fn sql(
     asked: Result<Json<Sql>, JsonRejection>,
 ) -> Answer {
     let Sql { sql, limit } = body(asked)?;
-    let rows = tables.sql(caller.known(), sql, most(limit)?).await.map_err(|err| err.problem(&caller))?;
-    Ok(answer(rows.json, rows.count))
+    let asked = tables.sql(caller.known(), sql.clone(), most(limit)?).await;
+    let mut response = match asked {
+        Ok(rows) => answer(rows.json, rows.count),
+        Err(err) => err.problem(&caller).into_response(),
+    };
+    response.extensions_mut().insert(Stated(sql));
+    Ok(response)
 }
 
 /// Rows of a query by measures and dimensions.

@@ -44,6 +44,7 @@ use datafusion_postgres::pgwire::tokio::{TlsAcceptor, process_socket};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use wasmill_access::audit::Audit;
 use wasmill_access::live::Live;
 use wasmill_access::{Access, Caller};
 
@@ -81,6 +82,7 @@ pub struct Tls {
 
 /// What all connections share.
 struct Shared {
+    audit: Audit,
     session: Current,
     rules: Live<Access>,
     tls: Option<Tls>,
@@ -94,6 +96,7 @@ impl Server {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let Self { session, rules, tls, connections, timeout } = self;
         let shared = Arc::new(Shared {
+            audit: Audit::default(),
             session,
             rules,
             tls,

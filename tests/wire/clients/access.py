@@ -1,7 +1,11 @@
 """Who may read what, by the protocol itself: logins that fail, tables that are hidden, rows of others, and nothing learnt of them
 from errors, plans or catalogs."""
 
+import json
+import os
 import re
+import time
+from pathlib import Path
 
 from suite import Login, Server, Skipped, check, equal, lacks, one_of
 from wire import Answer, Connection, Refused
@@ -245,3 +249,22 @@ def explain(server: Server) -> None:
             if not server.reference:
                 found = re.findall(r"\b(?:999|666)\b", re.sub(r"[\d.]+(?:ns|µs|ms|s)\b", "", text))
                 equal(found, [], f"{form} tells how many rows are left out")
+
+
+@check("access", "what was asked is in the audit log, with who asked and what came of it")
+def audit(server: Server) -> None:
+    file = os.environ.get("WIRE_AUDIT")
+    if not file:
+        raise Skipped("WIRE_AUDIT is not set")
+    with Connection(server, server.tenant) as connection:
+        connection.query("SELECT 'audited' FROM orders LIMIT 1")
+        connection.extended("SELECT 'audited', count(*) FROM orders")
+        connection.query("SELECT 'audited' FROM payroll")
+    for _ in range(100):
+        lines = [json.loads(line) for line in Path(file).read_text().splitlines()]
+        found = [line for line in lines if "audited" in line["sql"]]
+        if len(found) == 3:
+            break
+        time.sleep(0.05)
+    equal([(line["principal"], line["address"], line["error"]) for line in found],
+          [(server.tenant.user, "127.0.0.1", None)] * 2 + [(server.tenant.user, "127.0.0.1", "42P01")])  # fmt: skip

@@ -1,8 +1,9 @@
 //! Statements, from a connection to its rows.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use datafusion_postgres::hooks::cursor::CursorStatementHook;
@@ -26,12 +27,13 @@ use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 use futures_util::Sink;
+use serde::Serialize;
 use wasmill_access::{Access, Caller};
 
 use super::allowed::{self, Allowed};
 use super::copy::Copies;
 use super::cursor::{self, CursorHook};
-use super::failure::{error, fatal};
+use super::failure::{self, error, fatal};
 use super::functions::Settings;
 use super::queries::{self, Queries};
 use super::rows::{self, Columns};
@@ -52,6 +54,21 @@ pub struct Asked {
     shared: Arc<Shared>,
     service: Arc<Service>,
     line: Arc<Line>,
+}
+
+/// A statement and what came of it, for the audit log.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    /// Who asked.
+    principal: Option<&'a str>,
+    /// From where.
+    address: IpAddr,
+    /// As it was sent, with `$1` for a parameter; of a statement that is asked again, as it is asked of the engine.
+    sql: &'a str,
+    /// The SQLSTATE, if it failed before its first row.
+    error: Option<String>,
+    /// How long it took until the answer began.
+    milliseconds: f64,
 }
 
 /// What answers somebody.
@@ -81,6 +98,20 @@ impl Asked {
     pub fn new(shared: Arc<Shared>, caller: Arc<OnceLock<Caller>>, line: Arc<Line>) -> Self {
         let service = Service { shared: shared.clone(), caller, made: OnceLock::new() };
         Self { shared, service: Arc::new(service), line }
+    }
+
+    /// Puts a statement into the audit log, with what came of it: the SQLSTATE of its error, if it has one.
+    fn record<C: ClientInfo, T>(&self, client: &C, sql: &str, began: Instant, answer: &PgWireResult<T>) {
+        let rules = self.shared.rules.get();
+        let Some(file) = rules.audit() else { return };
+        let entry = Recorded {
+            principal: self.service.caller.get().map(|caller| caller.principal.as_str()),
+            address: client.socket_addr().ip(),
+            sql,
+            error: answer.as_ref().err().map(failure::sqlstate),
+            milliseconds: began.elapsed().as_secs_f64() * 1e3,
+        };
+        self.shared.audit.record(file, &entry);
     }
 
     /// What ends a statement of a client.
@@ -153,21 +184,10 @@ impl SimpleQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let made = self.service.get()?;
-        made.know(client);
-        let service = made.service;
-        let mut stop = self.stop(client);
-        let fetch = transaction::goes_on(query);
-        if let Some((fetch, true)) = &fetch {
-            let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, fetch)).await?;
-            return transaction::counted(responses).await;
-        }
-        let query = fetch.map_or_else(|| dialect::rewritten(query), |(fetch, _)| fetch);
-        let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, &query)).await?;
-        let responses = responses.into_iter().map(|response| dialect::unmarked(stop.rows(response)));
-        let told =
-            responses.zip(dialect::each(&query)).map(|(response, statement)| transaction::told(response, &statement));
-        Ok(told.collect())
+        let began = Instant::now();
+        let answer = self.answer(client, query).await;
+        self.record(client, query, began, &answer);
+        answer
     }
 }
 
@@ -220,6 +240,47 @@ impl ExtendedQueryHandler for Asked {
     }
 
     async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, most: usize) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let began = Instant::now();
+        let answer = self.answer_portal(client, portal, most).await;
+        self.record(client, &portal.statement.statement.0, began, &answer);
+        answer
+    }
+}
+
+impl Asked {
+    /// The answers to the statements of a text.
+    async fn answer<C>(&self, client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let made = self.service.get()?;
+        made.know(client);
+        let service = made.service;
+        let mut stop = self.stop(client);
+        let fetch = transaction::goes_on(query);
+        if let Some((fetch, true)) = &fetch {
+            let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, fetch)).await?;
+            return transaction::counted(responses).await;
+        }
+        let query = fetch.map_or_else(|| dialect::rewritten(query), |(fetch, _)| fetch);
+        let responses = stop.wait(SimpleQueryHandler::do_query(&*service, client, &query)).await?;
+        let responses = responses.into_iter().map(|response| dialect::unmarked(stop.rows(response)));
+        let told =
+            responses.zip(dialect::each(&query)).map(|(response, statement)| transaction::told(response, &statement));
+        Ok(told.collect())
+    }
+
+    /// The answer to a statement that was planned before.
+    async fn answer_portal<C>(&self, client: &mut C, portal: &Portal<Prepared>, most: usize) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,

@@ -22,6 +22,17 @@ pub fn fatal(code: &str, message: &str) -> PgWireError {
     PgWireError::UserError(Box::new(ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned())))
 }
 
+/// The SQLSTATE of an error.
+pub fn sqlstate(err: &PgWireError) -> String {
+    match err {
+        PgWireError::UserError(info) => info.code.clone(),
+        PgWireError::ApiError(cause) => known(cause.as_ref()).0.to_owned(),
+        PgWireError::QueryCanceled => "57014".to_owned(),
+        PgWireError::PortalNotFound(_) => "34000".to_owned(),
+        _ => "XX000".to_owned(),
+    }
+}
+
 /// Says errors as PostgreSQL does.
 pub struct Failures;
 
