@@ -148,6 +148,16 @@ impl Background {
         Stat { weight: moved * moved * precision, pull: moved * from * precision, square, surprise, smooth }
     }
 
+    /// A leaf as the search within a cause sees it, around the cause's own mean and by its own variance.
+    #[expect(clippy::cast_possible_truncation, reason = "they come from such")]
+    pub fn around(&self, leaf: &Stat, shift: f64, variance: f64) -> Stat {
+        let (weight, pull) = (f64::from(leaf.weight), f64::from(leaf.pull));
+        let square = (f64::from(leaf.square) - 2.0 * shift * pull + shift * shift * weight).max(0.0) / variance;
+        let (weight, pull) = (weight / variance, (pull - shift * weight) / variance);
+        let surprise = self.tail.surprise(square as f32);
+        Stat { weight: weight as f32, pull: pull as f32, square: square as f32, surprise, smooth: leaf.smooth }
+    }
+
     /// Middle and scale at a size, between those of the bins around it.
     fn bin(&self, size: f64) -> (f32, f32, f32) {
         let size = log(size);
