@@ -40,19 +40,13 @@ pub(crate) struct Limits {
 }
 
 /// A combination of values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     pub dims: Dims,
     /// Dimensions and codes, in the order of the dimensions.
     pub values: Vec<(usize, u32)>,
     pub score: Score,
     scorer: Scorer,
-}
-
-impl PartialEq for Scorer {
-    fn eq(&self, other: &Self) -> bool {
-        self.cost == other.cost && self.spread == other.spread
-    }
 }
 
 /// What was found.
@@ -295,9 +289,9 @@ impl<'a> Search<'a> {
             let sums = self.sums(&members);
             let Some(score) = self.score(&best.scorer, &sums) else { continue };
             // Causes move what is taken for the background their way, and so all else the other way.
-            let later =
-                first.is_some_and(|(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0)));
-            if later || score.gain < floor || f64::from(self.left) - f64::from(sums.leaves) < self.enough {
+            let weak = |(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0));
+            let left = f64::from(self.left) - f64::from(sums.leaves);
+            if first.is_some_and(weak) || score.gain < floor || left < self.enough {
                 continue;
             }
             if candidates.last().is_some_and(|next| next.score.gain > score.gain) {

@@ -23,7 +23,7 @@ impl Search<'_> {
         let Some(outer) = self.causes.get(at).filter(|cause| cause.values.len() < self.limits.layers) else {
             return Vec::new();
         };
-        let others: Vec<Candidate> = self.causes.iter().filter(|cause| *cause != outer).cloned().collect();
+        let others: Vec<Candidate> = self.causes.iter().filter(|cause| cause.values != outer.values).cloned().collect();
         let others = covered(self.leaves, &others);
         let mut members = self.leaves.members(&outer.values);
         members.retain(|leaf| !others.get(*leaf as usize).copied().unwrap_or(false));
