@@ -9,6 +9,9 @@ use crate::tail::Tail;
 const RESOLUTION: f32 = 0.01;
 /// Leaves of a bin of sizes; the median deviation of as many normal values is right within 6 %.
 const BIN: usize = 256;
+/// Of a small table there are yet so many bins, of at least so many leaves: sizes differ by more than noise does.
+const SOME: usize = 6;
+const FEWEST: usize = 40;
 /// So many leaves are enough to estimate the noise of all.
 const SAMPLE: usize = 1 << 17;
 /// More bins than this only follow chance.
@@ -226,7 +229,7 @@ impl Noise {
     fn of(mut values: Vec<(f32, f32)>, estimate: Estimate) -> Self {
         values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut noise = Self::default();
-        let bins = (values.len() / BIN).clamp(1, BINS);
+        let bins = (values.len() / BIN).max((values.len() / FEWEST).min(SOME)).clamp(1, BINS);
         let each = values.len().div_ceil(bins).max(1);
         for bin in values.chunks(each) {
             let mut deviations: Vec<f32> = bin.iter().map(|(_, deviation)| *deviation).collect();
