@@ -9,6 +9,9 @@ use crate::tail::Tail;
 const RESOLUTION: f32 = 0.01;
 /// Leaves of a bin of sizes; the median deviation of as many normal values is right within 6 %.
 const BIN: usize = 256;
+/// Of a small table there are yet so many bins, of at least so many leaves: sizes differ by more than noise does.
+const SOME: usize = 6;
+const FEWEST: usize = 40;
 /// So many leaves are enough to estimate the noise of all.
 const SAMPLE: usize = 1 << 17;
 /// More bins than this only follow chance.
@@ -148,6 +151,16 @@ impl Background {
         Stat { weight: moved * moved * precision, pull: moved * from * precision, square, surprise, smooth }
     }
 
+    /// A leaf as the search within a cause sees it, around the cause's own mean and by its own variance.
+    #[expect(clippy::cast_possible_truncation, reason = "they come from such")]
+    pub fn around(&self, leaf: &Stat, shift: f64, variance: f64) -> Stat {
+        let (weight, pull) = (f64::from(leaf.weight), f64::from(leaf.pull));
+        let square = (f64::from(leaf.square) - 2.0 * shift * pull + shift * shift * weight).max(0.0) / variance;
+        let (weight, pull) = (weight / variance, (pull - shift * weight) / variance);
+        let surprise = self.tail.surprise(square as f32);
+        Stat { weight: weight as f32, pull: pull as f32, square: square as f32, surprise, smooth: leaf.smooth }
+    }
+
     /// Middle and scale at a size, between those of the bins around it.
     fn bin(&self, size: f64) -> (f32, f32, f32) {
         let size = log(size);
@@ -216,7 +229,7 @@ impl Noise {
     fn of(mut values: Vec<(f32, f32)>, estimate: Estimate) -> Self {
         values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut noise = Self::default();
-        let bins = (values.len() / BIN).clamp(1, BINS);
+        let bins = (values.len() / BIN).max((values.len() / FEWEST).min(SOME)).clamp(1, BINS);
         let each = values.len().div_ceil(bins).max(1);
         for bin in values.chunks(each) {
             let mut deviations: Vec<f32> = bin.iter().map(|(_, deviation)| *deviation).collect();

@@ -1,5 +1,7 @@
 //! The search: score every combination of values, take the best, leave out its leaves, and so on.
 
+mod nested;
+
 use crate::background::{Background, Stat};
 use crate::change::Change;
 use crate::config::Direction;
@@ -38,19 +40,13 @@ pub(crate) struct Limits {
 }
 
 /// A combination of values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     pub dims: Dims,
     /// Dimensions and codes, in the order of the dimensions.
     pub values: Vec<(usize, u32)>,
     pub score: Score,
     scorer: Scorer,
-}
-
-impl PartialEq for Scorer {
-    fn eq(&self, other: &Self) -> bool {
-        self.cost == other.cost && self.spread == other.spread
-    }
 }
 
 /// What was found.
@@ -108,23 +104,37 @@ struct Search<'a> {
     causes: Vec<Candidate>,
     /// How many leaves still say something.
     left: u32,
+    /// So many of them must be left.
+    enough: f64,
     /// How much combinations differ, by their dimensions.
     spreads: Vec<(Dims, Spread)>,
 }
 
 impl<'a> Search<'a> {
     fn new(leaves: &'a Leaves, background: Background, change: &'a Change<'a>, limits: Limits) -> Self {
-        let before = background.stats(change);
+        let stats = background.stats(change);
+        Self::of(leaves, background, change, limits, stats)
+    }
+
+    fn of(
+        leaves: &'a Leaves,
+        background: Background,
+        change: &'a Change<'a>,
+        limits: Limits,
+        before: Vec<Stat>,
+    ) -> Self {
         let left = told(&before);
+        let (stats, enough) = (before.clone(), LEAST * f64::from(left));
         Self {
             leaves,
             change,
             limits,
             background,
-            stats: before.clone(),
+            stats,
             before,
             causes: Vec::new(),
             left,
+            enough,
             spreads: Vec::new(),
         }
     }
@@ -146,6 +156,7 @@ impl<'a> Search<'a> {
             self.candidates();
         }
         self.absorb();
+        self.nest();
         Found { background: self.background, causes: self.causes }
     }
 
@@ -278,12 +289,9 @@ impl<'a> Search<'a> {
             let sums = self.sums(&members);
             let Some(score) = self.score(&best.scorer, &sums) else { continue };
             // Causes move what is taken for the background their way, and so all else the other way.
-            let later =
-                first.is_some_and(|(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0)));
-            if later
-                || score.gain < floor
-                || f64::from(self.left) - f64::from(sums.leaves) < LEAST * self.leaves.len() as f64
-            {
+            let weak = |(gain, up)| share > 0.0 && (score.gain < share * gain || up != (sums.pull > 0.0));
+            let left = f64::from(self.left) - f64::from(sums.leaves);
+            if first.is_some_and(weak) || score.gain < floor || left < self.enough {
                 continue;
             }
             if candidates.last().is_some_and(|next| next.score.gain > score.gain) {

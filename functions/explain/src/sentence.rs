@@ -55,7 +55,13 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
 
 fn explained(summary: &Summary, causes: &[Cause], change: f64) -> String {
     let share = summary.explained / change;
-    let share = if share.is_finite() && share >= 0.005 { percent(share) } else { "part".to_owned() };
+    let share = match share {
+        // Something else went the other way.
+        share if share.is_finite() && share >= 1.05 => "more than all".to_owned(),
+        share if share.is_finite() && share >= 0.995 => "all".to_owned(),
+        share if share.is_finite() && share >= 0.005 => percent(share),
+        _ => "part".to_owned(),
+    };
     let count = summary.found;
     let first = causes.first().map(Cause::text).unwrap_or_default();
     if count == 1 {

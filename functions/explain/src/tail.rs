@@ -23,6 +23,9 @@ const CELLS: usize = 160;
 /// Below this many cells (one standard deviation) only the sum counts: how peaked the middle is says nothing of the tail.
 const MIDDLE: usize = 4;
 
+/// A shape that is so many nats less likely than the best one is refuted, with 95 % confidence.
+const REFUTED: f64 = 2.0;
+
 /// Student's t with the quartiles of the standard normal distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Tail {
@@ -61,8 +64,12 @@ impl Tail {
 
     fn fit_side(counts: &[u64; CELLS]) -> Self {
         let tails = SHAPES.iter().map(|shape| Self::shape(Some(shape)));
-        let fits = tails.map(|tail| (tail.likelihood(counts), tail));
-        fits.max_by(|a, b| a.0.total_cmp(&b.0)).map_or_else(Self::default, |(_, tail)| tail)
+        let fits: Vec<(f64, Self)> = tails.map(|tail| (tail.likelihood(counts), tail)).collect();
+        let best = fits.iter().map(|(likelihood, _)| *likelihood).fold(f64::NEG_INFINITY, f64::max);
+        // The heaviest that is not refuted: few leaves do not show how rare the far ones are.
+        fits.into_iter()
+            .find(|(likelihood, _)| *likelihood >= best - REFUTED)
+            .map_or_else(Self::default, |(_, tail)| tail)
     }
 
     fn likelihood(&self, counts: &[u64; CELLS]) -> f64 {

@@ -1,5 +1,5 @@
 //! Causes are found as well as they were, on a few of the evaluation's tables.
-#![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "parts of the example")]
+#![expect(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "parts of the example")]
 
 #[path = "../examples/eval/generator.rs"]
 mod generator;
@@ -48,6 +48,7 @@ fn causes_of_squeezes_tables_are_found() {
 fn causes_of_harder_tables_are_found() {
     check("biased", 30, 0.5);
     check("overlapping", 30, 0.9);
+    check("nested", 30, 0.8);
     check("derived", 30, 0.85);
     check("counts", 30, 0.8);
 }

@@ -9,7 +9,7 @@ pub struct Setting {
     pub name: &'static str,
     pub about: &'static str,
     pub case: fn(u64) -> Case,
-    /// How many times fewer cases than usual.
+    /// How many times fewer cases than usual; if it is more than one, only when asked for.
     pub fewer: u64,
 }
 
