@@ -17,11 +17,15 @@ const RESOLUTION: f64 = 0.01;
 const EXPONENTS: usize = 32;
 const EXPONENT: f64 = 0.02;
 const GROWTH: f64 = 1.2;
+/// The largest leaves are one in so many, and alone if they move the whole by more than this share.
+const LARGEST: usize = 100;
+const ALONE: f64 = 0.2;
 /// So few combinations do not show how much they differ.
 const FEW: usize = 5;
-/// A value is farther from the middle of its siblings than so many of their standard deviations, if it is a cause; a
-/// combination of several is as far as the farthest one is by chance.
+/// A value that is a cause is farther from the middle of its siblings than so many of their standard deviations, and a
+/// combination of several, of which there are more.
 const AWAY: f64 = 1.8;
+const FARTHER: f64 = 2.5;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Bin {
@@ -123,7 +127,7 @@ impl Noise {
         let mut apart: Vec<f64> = means.iter().map(|mean| (mean - middle).abs()).collect();
         let mut errors: Vec<f64> = several.map(|sums| self.variance / f64::from(sums.leaves)).collect();
         let variance = (MAD * median(&mut apart)).powi(2) - median(&mut errors);
-        let away = if cuboid.dims.count_ones() == 1 { AWAY } else { (2.0 * (means.len() as f64).ln()).sqrt() };
+        let away = if cuboid.dims.count_ones() == 1 { AWAY } else { FARTHER };
         Siblings { middle, reach: away * variance.max(0.0).sqrt() }
     }
 }
@@ -179,10 +183,19 @@ fn tail(nats: f64) -> f64 {
     nats + (std::f64::consts::PI * nats).max(1.0).ln() / 2.0
 }
 
-/// By what the expectation is off as a whole.
+/// By what the expectation is off as a whole; without the largest leaves, if these alone would say something else.
 fn factor(points: &[Point]) -> f64 {
-    let sum = |value: fn(&Point) -> f64| points.iter().filter(|point| point.told()).map(value).sum::<f64>();
-    let factor = sum(|point| point.actual) / sum(|point| point.expected);
+    let mut sizes: Vec<f64> = points.iter().filter(|point| point.told()).map(|point| point.actual.abs()).collect();
+    let largest = sizes.len().checked_sub(1 + sizes.len() / LARGEST);
+    let most = largest.map_or(0.0, |at| *sizes.select_nth_unstable_by(at, f64::total_cmp).1);
+    let (all, others) = (quotient(points, f64::INFINITY), quotient(points, most));
+    if (all / others - 1.0).abs() > ALONE { others } else { all }
+}
+
+fn quotient(points: &[Point], most: f64) -> f64 {
+    let some = points.iter().filter(|point| point.told() && point.actual.abs() < most);
+    let (actual, expected) = some.fold((0.0, 0.0), |sum, point| (sum.0 + point.actual, sum.1 + point.expected));
+    let factor = actual / expected;
     if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }
 }
 
