@@ -198,9 +198,8 @@ pub(crate) fn sampled(leaf: usize, leaves: usize) -> bool {
 }
 
 fn is_exact(deviations: impl Iterator<Item = f32>) -> bool {
-    let (exact, all) = deviations.fold((0.0, 0.0), |(exact, all), deviation| {
-        (exact + f64::from(u8::from(deviation.abs() < EXACT)), all + 1.0)
-    });
+    let (exact, all) = deviations
+        .fold((0.0, 0.0), |(exact, all), deviation| (exact + f64::from(u8::from(deviation.abs() < EXACT)), all + 1.0));
     all > 0.0 && exact >= NEARLY * all
 }
 

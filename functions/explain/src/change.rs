@@ -36,7 +36,9 @@ impl<'a> Change<'a> {
     pub fn amounts(&self, bias: Bias) -> impl Iterator<Item = (f64, f64)> + '_ {
         let under = self.leaves.measures.get(2).map_or(&[] as &[f64], Vec::as_slice);
         let under = under.iter().copied().chain(std::iter::repeat(1.0));
-        self.values().zip(under).map(move |((actual, expected), under)| (actual * under, bias.corrected(expected) * under))
+        self.values()
+            .zip(under)
+            .map(move |((actual, expected), under)| (actual * under, bias.corrected(expected) * under))
     }
 
     /// Deviations of all leaves, as [`deviation`].

@@ -49,9 +49,10 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
         }
         (causes, _) => explained(summary, causes, change),
     });
-    if let Some(moved) = whole.filter(|_| !causes.is_empty() || !is_all(summary)) {
+    if let Some(moved) = whole.filter(|_| !causes.is_empty() || is_much(summary) && !is_all(summary)) {
         let than = if moved.ends_with("much") { "as" } else { "than" };
-        text.push_str(&format!(" Apart from causes everything is {moved} {than} expected."));
+        let what = if causes.is_empty() { "Most of it" } else { "Apart from causes everything" };
+        text.push_str(&format!(" {what} is {moved} {than} expected."));
     }
     if summary.shift != 0.0 {
         let way = if summary.shift > 0.0 { "low" } else { "high" };
@@ -60,10 +61,15 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
     text
 }
 
+/// Whether what everything did is worth a word where there is no cause.
+fn is_much(summary: &Summary) -> bool {
+    (summary.bias - 1.0).abs() >= 0.02
+}
+
 /// Whether what everything did is about all of the change.
 fn is_all(summary: &Summary) -> bool {
     let other = summary.actual / (summary.bias * summary.expected);
-    summary.shift == 0.0 && (summary.bias - 1.0).abs() >= 0.02 && (other - 1.0).abs() < 0.1 * (summary.bias - 1.0).abs()
+    summary.shift == 0.0 && is_much(summary) && (other - 1.0).abs() < 0.1 * (summary.bias - 1.0).abs()
 }
 
 fn explained(summary: &Summary, causes: &[Cause], change: f64) -> String {

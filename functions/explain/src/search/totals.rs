@@ -19,6 +19,8 @@ const NOISY: f64 = 0.5;
 const LEAST: f64 = 0.2;
 /// When there is a cause, a further one must not come by chance more often than once in a hundred and fifty tables, in nats.
 const LATER: f64 = 5.0;
+/// The bias that the middle leaf has is not that of their total, if this is off by more.
+const OFF: f64 = 0.05;
 /// Before noise is estimated anew, causes are taken of at least this share of the best one's evidence.
 const STRONGEST: f64 = 0.5;
 /// So many candidates are kept of a look at everything.
@@ -54,7 +56,12 @@ pub(super) fn search(leaves: &Leaves, change: &Change, limits: Limits, mut found
     let amounts = change.amounts(bias).zip(change.size(size, bias));
     let points = amounts.map(|((actual, expected), size)| Point { actual, expected, size });
     let points: Vec<Point> = points.collect();
-    if noise::of_a_leaf(&points) < NOISY {
+    let scaled = |factor: f64| Bias { factor: bias.factor * factor, shift: bias.shift * factor };
+    let factor = noise::factor(&points);
+    if (factor - 1.0).abs() >= OFF {
+        found.background.bias = scaled(factor);
+    }
+    if noise::of_a_leaf(&points, factor) < NOISY {
         return found;
     }
     let layers = if leaves.len() > MANY { limits.layers.min(FEW_LAYERS) } else { limits.layers };
@@ -66,10 +73,8 @@ pub(super) fn search(leaves: &Leaves, change: &Change, limits: Limits, mut found
             break;
         }
     }
-    let factor = totals.noise.factor;
-    // What the middle leaf does need not be what all of them do.
-    if !totals.causes.is_empty() || (factor - 1.0).abs() >= LEAST {
-        found.background.bias = Bias { factor: bias.factor * factor, shift: bias.shift * factor };
+    if !totals.causes.is_empty() {
+        found.background.bias = scaled(totals.noise.factor);
         found.causes = totals.causes;
     }
     found

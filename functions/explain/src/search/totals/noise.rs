@@ -160,8 +160,7 @@ impl Point {
 }
 
 /// The noise of a leaf as a share of it, in the middle.
-pub(super) fn of_a_leaf(points: &[Point]) -> f64 {
-    let factor = factor(points);
+pub(super) fn of_a_leaf(points: &[Point], factor: f64) -> f64 {
     let told = || points.iter().filter(|point| point.told());
     let mut rests: Vec<f64> = told().map(|point| point.rest(factor).abs()).collect();
     let mut sizes: Vec<f64> = told().map(|point| (factor * point.expected).abs()).collect();
@@ -184,7 +183,7 @@ fn tail(nats: f64) -> f64 {
 }
 
 /// By what the expectation is off as a whole; without the largest leaves, if these alone would say something else.
-fn factor(points: &[Point]) -> f64 {
+pub(super) fn factor(points: &[Point]) -> f64 {
     let mut sizes: Vec<f64> = points.iter().filter(|point| point.told()).map(|point| point.actual.abs()).collect();
     let largest = sizes.len().checked_sub(1 + sizes.len() / LARGEST);
     let most = largest.map_or(0.0, |at| *sizes.select_nth_unstable_by(at, f64::total_cmp).1);
