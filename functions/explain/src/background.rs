@@ -23,6 +23,10 @@ const QUARTILE: f32 = 1.0 / 0.3186;
 /// Beyond this relative noise a leaf is a handful of events: its values are few, and that some coincide says nothing.
 const SMOOTH: f32 = 0.3;
 
+/// A deviation below this is none, and a table of which this share has none is without noise.
+const EXACT: f32 = 0.001;
+const NEARLY: f64 = 0.9;
+
 /// A deviation beyond this is that of a 0, but for the bin's middle.
 const NOTHING: f32 = 0.9;
 /// However rare it is, it moves by this share of the change.
@@ -71,6 +75,8 @@ pub(crate) struct Background {
     pub tail: Tail,
     /// The variance of its middle, in units of a leaf's noise.
     pub center: f64,
+    /// Whether there is no noise: nearly all leaves are exactly as expected.
+    pub is_exact: bool,
     bins: Vec<Bin>,
     /// By what the size of a leaf is told.
     size: Size,
@@ -98,7 +104,13 @@ impl Background {
         let (size, noise) = Noise::best(change, bias, estimate, &normal);
         let deviations = change.deviations(bias);
         let center = 2.0 / noise.leaves.max(1.0);
-        let mut background = Self { bias, tail: Tail::default(), center, bins: noise.bins, size };
+        let said = (0..).zip(&deviations).filter(|(leaf, deviation)| deviation.is_finite() && normal(*leaf));
+        let is_exact = is_exact(said.map(|(_, deviation)| *deviation));
+        let mut background = Self { bias, tail: Tail::default(), center, is_exact, bins: noise.bins, size };
+        if is_exact {
+            // However few leaves there are, they do not have a heavy tail.
+            return background;
+        }
         let sized = (0..).zip(change.size(size, bias).zip(&deviations));
         let kept = sized.filter(|(leaf, _)| sampled(*leaf, deviations.len()) && normal(*leaf));
         let distances = kept.map(|(_, (size, deviation))| {
@@ -183,6 +195,12 @@ pub(crate) fn sampled(leaf: usize, leaves: usize) -> bool {
     // Multiplicative hashing: a leaf's place says which values it has.
     let hash = (leaf as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     hash * leaves as u64 <= (SAMPLE as u64) << 32
+}
+
+fn is_exact(deviations: impl Iterator<Item = f32>) -> bool {
+    let (exact, all) = deviations
+        .fold((0.0, 0.0), |(exact, all), deviation| (exact + f64::from(u8::from(deviation.abs() < EXACT)), all + 1.0));
+    all > 0.0 && exact >= NEARLY * all
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an exponent")]

@@ -31,6 +31,16 @@ impl<'a> Change<'a> {
         pairs.map(|((actual, expected), (under, under_expected))| (actual / under, expected / under_expected))
     }
 
+    /// Actual and expected of each leaf in a unit that adds up: of a ratio its numerator, and what that should be over what
+    /// it is over.
+    pub fn amounts(&self, bias: Bias) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let under = self.leaves.measures.get(2).map_or(&[] as &[f64], Vec::as_slice);
+        let under = under.iter().copied().chain(std::iter::repeat(1.0));
+        self.values()
+            .zip(under)
+            .map(move |((actual, expected), under)| (actual * under, bias.corrected(expected) * under))
+    }
+
     /// Deviations of all leaves, as [`deviation`].
     pub fn deviations(&self, bias: Bias) -> Vec<f32> {
         self.values().map(|(actual, expected)| deviation(actual, bias.corrected(expected))).collect()

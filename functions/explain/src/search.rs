@@ -1,6 +1,7 @@
 //! The search: score every combination of values, take the best, leave out its leaves, and so on.
 
 mod nested;
+mod totals;
 
 use crate::background::{Background, Stat};
 use crate::change::Change;
@@ -56,13 +57,23 @@ pub(crate) struct Found {
     pub causes: Vec<Candidate>,
 }
 
-/// Finds causes.
+/// Finds causes: combinations whose leaves moved alike or, if there is none, whose totals moved.
 pub(crate) fn search(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
+    let found = alike(leaves, change, limits);
+    if found.causes.is_empty() { totals::search(leaves, change, limits, found) } else { found }
+}
+
+fn alike(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
     // Whatever causes there are, they show against leaves taken as if there were none. What does not show is none.
     let plain = Background::refined(change, &[]);
     let found = Search::new(leaves, plain, change, limits).settled();
     let share = covered(leaves, &found.causes).iter().filter(|covered| **covered).count() as f64 / leaves.len() as f64;
-    if share < FEW || found.causes.is_empty() {
+    if found.causes.is_empty() {
+        // Of a few leaves without noise, those of a cause are what is taken for noise.
+        let rough = Background::rough(change);
+        return if rough.is_exact { Search::new(leaves, rough, change, limits).settled() } else { found };
+    }
+    if share < FEW {
         return found;
     }
     // Where causes have a large part of the leaves, what is taken for the background may be one of them.

@@ -11,6 +11,8 @@ pub(crate) fn cause(cause: &Cause, _whole: (f64, f64)) -> String {
         sentence.push_str(&format!(" ({change})"));
     }
     match cause.share {
+        // Others went the other way, and hardly anything is left as a whole.
+        Some(share) if share.abs() >= 10.0 => sentence.push_str(", many times the whole change."),
         Some(share) if share >= 0.005 => sentence.push_str(&format!(", {} of the whole change.", percent(share))),
         Some(share) if share <= -0.005 => {
             sentence.push_str(&format!(", against the whole change by {} of it.", percent(-share)));
@@ -27,30 +29,47 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
         return "There is nothing to explain: no row has numbers.".to_owned();
     }
     let change = summary.actual - summary.expected;
-    let mut text = match (change == 0.0, relative(summary.actual, summary.expected)) {
-        (true, _) => format!("The measure is {}, as expected", number(summary.actual)),
+    let slight = change.abs() < 5e-4 * summary.expected.abs();
+    let mut text = match (slight, relative(summary.actual, summary.expected)) {
+        (true, _) if change == 0.0 => format!("The measure is {}, as expected", number(summary.actual)),
+        (true, _) => format!("The measure is {}, about as expected", number(summary.actual)),
         (false, moved) => {
             let moved = moved.map(|moved| format!(" ({moved})")).unwrap_or_default();
             let (actual, expected) = (number(summary.actual), number(summary.expected));
             format!("The measure is {actual} instead of the expected {expected}{moved}")
         }
     };
-    text.push_str(&match causes {
-        [] => {
+    let whole = relative(summary.bias, 1.0).filter(|_| (summary.bias - 1.0).abs() >= 0.001);
+    text.push_str(&match (causes, &whole) {
+        ([], Some(moved)) if is_all(summary) => {
+            format!(". Everything moved alike ({moved}): no combination of values stands out from that.")
+        }
+        ([], _) => {
             ", and no combination of values explains it: what differs is spread over all of them like noise.".to_owned()
         }
-        causes => explained(summary, causes, change),
+        (causes, _) => explained(summary, causes, change),
     });
-    if (summary.bias - 1.0).abs() >= 0.001 {
-        let percent = percent((summary.bias - 1.0).abs());
-        let way = if summary.bias > 1.0 { "low" } else { "high" };
-        text.push_str(&format!(" Apart from causes the expectation is too {way}: everything is off by {percent}."));
+    if let Some(moved) = whole.filter(|_| !causes.is_empty() || is_much(summary) && !is_all(summary)) {
+        let than = if moved.ends_with("much") { "as" } else { "than" };
+        let what = if causes.is_empty() { "Most of it" } else { "Apart from causes everything" };
+        text.push_str(&format!(" {what} is {moved} {than} expected."));
     }
     if summary.shift != 0.0 {
         let way = if summary.shift > 0.0 { "low" } else { "high" };
         text.push_str(&format!(" That of each leaf is too {way} by {}.", number(summary.shift.abs())));
     }
     text
+}
+
+/// Whether what everything did is worth a word where there is no cause.
+fn is_much(summary: &Summary) -> bool {
+    (summary.bias - 1.0).abs() >= 0.02
+}
+
+/// Whether what everything did is about all of the change.
+fn is_all(summary: &Summary) -> bool {
+    let other = summary.actual / (summary.bias * summary.expected);
+    summary.shift == 0.0 && is_much(summary) && (other - 1.0).abs() < 0.1 * (summary.bias - 1.0).abs()
 }
 
 fn explained(summary: &Summary, causes: &[Cause], change: f64) -> String {
