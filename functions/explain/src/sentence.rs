@@ -56,7 +56,7 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
     }
     if summary.shift != 0.0 {
         let way = if summary.shift > 0.0 { "low" } else { "high" };
-        text.push_str(&format!(" That of each leaf is too {way} by {}.", number(summary.shift.abs())));
+        text.push_str(&format!(" What is expected of each leaf is too {way} by {}.", number(summary.shift.abs())));
     }
     text
 }
