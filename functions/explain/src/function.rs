@@ -1,5 +1,8 @@
 //! The function `explain`: a transform of an event's rows, all of them, into the causes of a change.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use arrow_array::{RecordBatch, new_null_array};
 use arrow_schema::SchemaRef;
 use wasmill_sdk::{Context, Failure, Output, Scope, Transform};
@@ -8,6 +11,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::explainer::Explainer;
 use crate::explanation::Explanation;
+
+/// Where the metadata of what comes out has the sentence for the whole.
+pub const SUMMARY: &str = "summary";
 
 /// Explains the rows of an event, once they are all there.
 pub struct Explain {
@@ -59,7 +65,12 @@ impl Transform for Explain {
     fn finish(&mut self, ctx: &Context) -> Result<Output, Failure> {
         self.explainer(ctx)?;
         let kept = self.kept.take().ok_or_else(|| Failure::Other("nothing is kept".to_owned()))?;
-        Ok(kept.explainer.finish().batch().map_err(reject)?.into())
+        let explanation = kept.explainer.finish();
+        let batch = explanation.batch().map_err(reject)?;
+        // Without causes there is no row that could say so.
+        let metadata = HashMap::from([(SUMMARY.to_owned(), explanation.summary.sentence)]);
+        let schema = batch.schema().as_ref().clone().with_metadata(metadata);
+        Ok(batch.with_schema(Arc::new(schema))?.into())
     }
 }
 

@@ -48,6 +48,7 @@ fn a_shop_that_sold_less_than_a_week_ago_is_found() {
     // Without it nothing is left.
     let rest = explained(folder, &[&asked[..], &["--history", "1", "--exclude", "shop=shop 3"]].concat());
     assert_eq!(rest["causes"], json!([]));
+    assert!(rest["summary"].as_str().is_some_and(|said| !said.is_empty()), "{rest:#}");
     let (code, out, _) = wasmill(folder, &[&["explain"], &asked[..], &["--history", "1"]].concat());
     assert!(code == 0 && out.contains("shop=shop 3"), "{out}");
 }

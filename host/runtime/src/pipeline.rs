@@ -27,7 +27,7 @@ use crate::function::{Bound, Function, Instance, Kind, Setup};
 use crate::manifest::Id;
 use crate::outbound::Client;
 use crate::permits::Permits;
-use crate::plan::{Artifact, Edge, Plan, RetryPlan, SinkPlan, StepPlan};
+use crate::plan::{Artifact, Edge, Plan, RetryPlan, SinkPlan, StepPlan, TablePlan, TableRows};
 use crate::rows::{self, Reject};
 use crate::sandbox::{self, Grants, State};
 use crate::sink::BoundSink;
@@ -277,7 +277,13 @@ impl<'a> Loader<'a> {
     }
 
     fn pipeline(mut self, plan: &Plan) -> Result<Pipeline, Diagnostics> {
-        let tables: Vec<Option<Table>> = plan.tables.iter().map(|table| self.table(table)).collect();
+        // A table that is not an object and that no step joins is there for queries, and may be of any size.
+        let is_read = |place: usize, table: &TablePlan| {
+            matches!(table.rows, TableRows::Object(_)) || plan.steps.iter().any(|step| step.tables.contains(&place))
+        };
+        let tables = plan.tables.iter().enumerate();
+        let tables: Vec<Option<Table>> =
+            tables.map(|(place, table)| is_read(place, table).then(|| self.table(table)).flatten()).collect();
         self.digest = digest(plan, &tables);
         let mut steps: Vec<Option<Step>> = Vec::new();
         for (index, step) in plan.steps.iter().enumerate() {

@@ -20,7 +20,6 @@ use wasmill_warehouse::query::{Session, memory};
 use super::question::Question;
 use super::{Explain, Form};
 use crate::commands::Exit;
-use crate::text::significant;
 use crate::{session, tables};
 
 /// The function.
@@ -53,7 +52,7 @@ pub fn run(typed: Explain) -> Result<Exit> {
     };
     let whole = Whole::of(&batches, &question.config);
     match typed.format {
-        Form::Text => tell(&causes, &whole)?,
+        Form::Text => tell(&causes)?,
         Form::Json => say!("{}", serde_json::to_string_pretty(&document(&causes, &whole))?)?,
     }
     Ok(Exit::Done)
@@ -140,26 +139,22 @@ fn text<'c>(causes: &'c RecordBatch, name: &str, row: usize) -> &'c str {
     column.map_or("", |texts| texts.value(row))
 }
 
-fn tell(causes: &RecordBatch, whole: &Whole) -> Result<()> {
-    if causes.num_rows() == 0 {
-        say!(
-            "{} where {} was expected. Nothing stands out: what differs is what chance makes of it, or moved everything alike.",
-            significant(whole.actual),
-            significant(whole.expected)
-        )?;
-        return Ok(());
-    }
-    say!("{}\n", text(causes, "summary", 0))?;
+/// The sentence for the whole, which is there also if there are no causes.
+fn summary(causes: &RecordBatch) -> &str {
+    causes.schema_ref().metadata().get("summary").map_or("", String::as_str)
+}
+
+fn tell(causes: &RecordBatch) -> Result<()> {
+    say!("{}", summary(causes))?;
     for row in 0..causes.num_rows() {
-        say!("{}. {}\n   {}", row + 1, text(causes, "text", row), text(causes, "sentence", row))?;
+        say!("\n{}. {}\n   {}", row + 1, text(causes, "text", row), text(causes, "sentence", row))?;
     }
     Ok(())
 }
 
 fn document(causes: &RecordBatch, whole: &Whole) -> Value {
     let told: Vec<Value> = (0..causes.num_rows()).map(|row| cause(causes, row)).collect();
-    let summary = (causes.num_rows() > 0).then(|| text(causes, "summary", 0));
-    json!({ "actual": whole.actual, "expected": whole.expected, "summary": summary, "causes": told })
+    json!({ "actual": whole.actual, "expected": whole.expected, "summary": summary(causes), "causes": told })
 }
 
 fn cause(causes: &RecordBatch, row: usize) -> Value {
