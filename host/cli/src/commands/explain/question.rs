@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Explain;
 use super::period::Period;
@@ -55,20 +55,24 @@ impl Question {
         let sql = format!("SELECT {} FROM {relation}{filter} GROUP BY {}", columns.join(", "), places.join(", "));
         let names: Vec<&str> = dimensions.iter().map(|(name, _)| name.as_str()).collect();
         let pair = |part: usize| json!({ "actual": column(part, true), "expected": column(part, false) });
-        let mut config =
-            json!({ "dimensions": names, "direction": typed.direction, "max_causes": typed.causes.max(1) });
+        let excluded = typed.exclude.iter().map(|cause| excluded(cause)).collect::<Result<Vec<_>>>()?;
+        let mut config = Map::new();
+        let mut set = |name: &str, value: Value| config.insert(name.to_owned(), value);
+        set("dimensions", json!(names));
+        set("direction", json!(typed.direction));
+        set("max_causes", json!(typed.causes.max(1)));
+        set("exclude", json!(excluded));
         if measure.0.len() == 2 {
-            config["numerator"] = pair(0);
-            config["denominator"] = pair(1);
+            set("numerator", pair(0));
+            set("denominator", pair(1));
         } else {
-            config["actual"] = column(0, true).into();
-            config["expected"] = column(0, false).into();
+            set("actual", json!(column(0, true)));
+            set("expected", json!(column(0, false)));
         }
         if let Some(layers) = typed.layers {
-            config["max_layer"] = layers.into();
+            set("max_layer", json!(layers));
         }
-        let excluded = typed.exclude.iter().map(|cause| excluded(cause)).collect::<Result<Vec<_>>>()?;
-        config["exclude"] = json!(excluded);
+        let config = Value::Object(config);
         Ok(Self { sql, config })
     }
 }
