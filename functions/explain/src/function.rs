@@ -1,4 +1,5 @@
-//! The function `explain`: a transform of an event's rows, all of them, into the causes of a change.
+//! The function `explain`: a transform of an event's rows, all of them, into the causes of a change. The metadata of what comes
+//! out has the measure over all rows, `actual` and `expected`, and the sentence for the whole, `summary`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +12,6 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::explainer::Explainer;
 use crate::explanation::Explanation;
-
-/// Where the metadata of what comes out has the sentence for the whole.
-pub const SUMMARY: &str = "summary";
 
 /// Explains the rows of an event, once they are all there.
 pub struct Explain {
@@ -67,8 +65,13 @@ impl Transform for Explain {
         let kept = self.kept.take().ok_or_else(|| Failure::Other("nothing is kept".to_owned()))?;
         let explanation = kept.explainer.finish();
         let batch = explanation.batch().map_err(reject)?;
-        // Without causes there is no row that could say so.
-        let metadata = HashMap::from([(SUMMARY.to_owned(), explanation.summary.sentence)]);
+        // Without causes there is no row that could tell of the whole.
+        let whole = explanation.summary;
+        let metadata = HashMap::from([
+            ("actual".to_owned(), whole.actual.to_string()),
+            ("expected".to_owned(), whole.expected.to_string()),
+            ("summary".to_owned(), whole.sentence),
+        ]);
         let schema = batch.schema().as_ref().clone().with_metadata(metadata);
         Ok(batch.with_schema(Arc::new(schema))?.into())
     }

@@ -133,6 +133,26 @@ fn a_table_of_postgresql_is_joined_with_and_read_anew_when_it_is_another() {
 }
 
 #[test]
+fn a_table_that_no_step_joins_is_not_read() {
+    let folder = pipeline("type = \"sqlite\"\nurl = \"sqlite:nothing.db\"\ntable = \"people\"");
+    let folder = folder.path();
+    rusqlite::Connection::open(folder.join("nothing.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE other (id INTEGER)")
+        .unwrap();
+    let manifest = std::fs::read_to_string(folder.join("pipeline.toml")).unwrap();
+    let (code, _, said) = wasmill(folder, &["run", "."]);
+    assert!(code == 2 && said.contains("table `names`"), "{said}");
+    let without = manifest.replace("tables = [\"names\"]\n", "").replace(
+        "SELECT input.id, names.name FROM input LEFT JOIN names ON names.id = input.id",
+        "SELECT id, 'none' AS name FROM input",
+    );
+    std::fs::write(folder.join("pipeline.toml"), without).unwrap();
+    run(folder);
+    assert_eq!(names(folder), some(&["none", "none", "none"]));
+}
+
+#[test]
 fn a_table_of_sqlite_is_joined_with() {
     let folder = pipeline("type = \"sqlite\"\nurl = \"sqlite:people.db\"\ntable = \"people\"\nfilter = \"id <> 2\"");
     let folder = folder.path();

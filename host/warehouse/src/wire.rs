@@ -39,7 +39,7 @@ use std::time::Duration;
 use datafusion_postgres::pgwire::api::auth::StartupHandler;
 use datafusion_postgres::pgwire::api::cancel::CancelHandler;
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::{ErrorHandler, PgWireServerHandlers};
+use datafusion_postgres::pgwire::api::{ClientInfo, ErrorHandler, PgWireServerHandlers};
 use datafusion_postgres::pgwire::tokio::{TlsAcceptor, process_socket};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -138,6 +138,15 @@ impl Server {
         }
         connected.shutdown().await;
     }
+}
+
+/// What is kept of a connection, which is empty when it is first asked for.
+fn kept<T: Default + Send + Sync + 'static, C: ClientInfo + ?Sized>(client: &C) -> Arc<T> {
+    let extensions = client.session_extensions();
+    extensions.get().unwrap_or_else(|| {
+        extensions.insert(T::default());
+        extensions.get().unwrap_or_default()
+    })
 }
 
 /// What answers one connection.

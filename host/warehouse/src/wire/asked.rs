@@ -100,20 +100,6 @@ impl Asked {
         Self { shared, service: Arc::new(service), line }
     }
 
-    /// Puts a statement into the audit log, with what came of it: the SQLSTATE of its error, if it has one.
-    fn record<C: ClientInfo, T>(&self, client: &C, sql: &str, began: Instant, answer: &PgWireResult<T>) {
-        let rules = self.shared.rules.get();
-        let Some(file) = rules.audit() else { return };
-        let entry = Recorded {
-            principal: self.service.caller.get().map(|caller| caller.principal.as_str()),
-            address: client.socket_addr().ip(),
-            sql,
-            error: answer.as_ref().err().map(failure::sqlstate),
-            milliseconds: began.elapsed().as_secs_f64() * 1e3,
-        };
-        self.shared.audit.record(file, &entry);
-    }
-
     /// What ends a statement of a client.
     fn stop<C: ClientInfo>(&self, client: &C) -> Stop {
         let wanted = client.metadata().get(TIMEOUT).and_then(|typed| typed.parse().ok()).map(Duration::from_millis);
@@ -123,6 +109,20 @@ impl Asked {
 }
 
 impl Service {
+    /// Puts a statement into the audit log, with what came of it: the SQLSTATE of its error, if it has one.
+    fn record<C: ClientInfo, T>(&self, client: &C, sql: &str, began: Instant, answer: &PgWireResult<T>) {
+        let rules = self.shared.rules.get();
+        let Some(file) = rules.audit() else { return };
+        let entry = Recorded {
+            principal: self.caller.get().map(|caller| caller.principal.as_str()),
+            address: client.socket_addr().ip(),
+            sql,
+            error: answer.as_ref().err().map(failure::sqlstate),
+            milliseconds: began.elapsed().as_secs_f64() * 1e3,
+        };
+        self.shared.audit.record(file, &entry);
+    }
+
     /// What answers, if whoever asks is still let in.
     fn get(&self) -> PgWireResult<Made> {
         let caller = self.caller.get().filter(|caller| self.shared.rules.get().still_has(caller));
@@ -186,7 +186,7 @@ impl SimpleQueryHandler for Asked {
     {
         let began = Instant::now();
         let answer = self.answer(client, query).await;
-        self.record(client, query, began, &answer);
+        self.service.record(client, query, began, &answer);
         answer
     }
 }
@@ -248,7 +248,7 @@ impl ExtendedQueryHandler for Asked {
     {
         let began = Instant::now();
         let answer = self.answer_portal(client, portal, most).await;
-        self.record(client, &portal.statement.statement.0, began, &answer);
+        self.service.record(client, &portal.statement.statement.0, began, &answer);
         answer
     }
 }
@@ -313,11 +313,8 @@ impl Asked {
 /// Plans statements that are to be asked, perhaps again and again.
 pub struct Reader(Arc<Service>);
 
-#[async_trait]
-impl QueryParser for Reader {
-    type Statement = Prepared;
-
-    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
+impl Reader {
+    async fn plan<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -330,6 +327,24 @@ impl QueryParser for Reader {
         let Some((text, Some((statement, plan)))) = parsed else { return Ok(parsed) };
         let plan = queries::typed(plan).map_err(|err| PgWireError::ApiError(Box::new(err)))?;
         Ok(Some((text, Some((statement, plan)))))
+    }
+}
+
+#[async_trait]
+impl QueryParser for Reader {
+    type Statement = Prepared;
+
+    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        let began = Instant::now();
+        let planned = self.plan(client, sql, types).await;
+        // What is planned is in the audit log once it is asked.
+        if planned.is_err() {
+            self.0.record(client, sql, began, &planned);
+        }
+        planned
     }
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {

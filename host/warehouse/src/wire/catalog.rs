@@ -19,7 +19,7 @@ mod tables;
 use information::Information;
 use tables::Tables;
 
-pub use tables::{FUNCTIONS, LISTS, NONE, NUMBER};
+pub use tables::{FUNCTIONS, MADE, NONE, NUMBER};
 
 /// The catalog's schema.
 const SCHEMA: &str = "pg_catalog";
@@ -38,7 +38,7 @@ pub fn register(
     setup_pg_catalog(context, CATALOG, roles.clone()).map_err(|err| *err)?;
     // Its functions are taken as they are; its tables list what can be listed.
     let tables = PgCatalogSchemaProvider::try_new(listing.clone(), fixed()?, roles)?;
-    let tables = Arc::new(Catalog(Tables::new(Arc::new(tables), listing.clone(), user, descriptions)));
+    let tables = Arc::new(Catalog(Tables::new(Arc::new(tables), listing.clone(), user, descriptions)?));
     for catalog in [listing.catalog(CATALOG), context.catalog(CATALOG)].into_iter().flatten() {
         catalog.register_schema(SCHEMA, tables.clone())?;
         if let Some(information) = catalog.schema(INFORMATION) {

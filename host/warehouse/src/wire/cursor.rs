@@ -26,9 +26,9 @@ use deltalake_core::datafusion::sql::sqlparser::ast::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::dialect;
 use super::failure::error;
 use super::rows::Columns;
+use super::{dialect, kept};
 
 /// The cursors of a connection.
 #[derive(Default)]
@@ -68,16 +68,8 @@ fn failed(err: DataFusionError) -> PgWireError {
     PgWireError::ApiError(Box::new(err))
 }
 
-fn cursors<C: ClientInfo + ?Sized>(client: &C) -> Arc<Cursors> {
-    let extensions = client.session_extensions();
-    extensions.get::<Cursors>().unwrap_or_else(|| {
-        extensions.insert(Cursors::default());
-        extensions.get().unwrap_or_default()
-    })
-}
-
 fn find<C: ClientInfo + ?Sized>(client: &C, name: &str) -> PgWireResult<Arc<Cursor>> {
-    let cursors = cursors(client);
+    let cursors = kept::<Cursors, _>(client);
     let cursors = cursors.0.lock().unwrap_or_else(PoisonError::into_inner);
     cursors.get(name).cloned().ok_or_else(|| error("34000", &format!("cursor \"{name}\" does not exist")))
 }
@@ -143,7 +135,7 @@ async fn open(client: &mut dyn HookClient, declared: &Declare, frame: DataFrame)
     let batches = frame.execute_stream().await.map_err(failed)?;
     let rest = Arc::new(tokio::sync::Mutex::new(Rest { batch: None, batches }));
     let opened = Arc::new(Cursor { schema, rest });
-    cursors(client).0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), opened);
+    kept::<Cursors, _>(client).0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), opened);
     // Clients describe a cursor as a portal.
     let stored = Arc::new(StoredStatement::new(name.clone(), (String::new(), None), Vec::new()));
     client.portal_store().put_portal(Arc::new(Portal::new_cursor(name, stored)));
@@ -151,7 +143,7 @@ async fn open(client: &mut dyn HookClient, declared: &Declare, frame: DataFrame)
 }
 
 fn close(client: &mut dyn HookClient, which: &CloseCursor) -> PgWireResult<Response> {
-    let cursors = cursors(client);
+    let cursors = kept::<Cursors, _>(client);
     let mut cursors = cursors.0.lock().unwrap_or_else(PoisonError::into_inner);
     let closed: Vec<String> = match which {
         CloseCursor::All => cursors.drain().map(|(name, _)| name).collect(),

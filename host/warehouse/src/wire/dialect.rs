@@ -185,7 +185,7 @@ pub fn name_of(expr: &Expr) -> Option<String> {
 }
 
 /// A name without quotes is in small letters.
-fn plain(name: &Ident) -> String {
+pub fn plain(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 

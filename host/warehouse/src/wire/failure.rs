@@ -22,13 +22,29 @@ pub fn fatal(code: &str, message: &str) -> PgWireError {
     PgWireError::UserError(Box::new(ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned())))
 }
 
+/// An error as PostgreSQL says it; none if it is said so already.
+fn told(err: &PgWireError) -> Option<ErrorInfo> {
+    let (code, message) = match err {
+        PgWireError::QueryCanceled => ("57014", "canceling statement due to user request".to_owned()),
+        PgWireError::PortalNotFound(name) => ("34000", format!("portal \"{name}\" does not exist")),
+        PgWireError::ApiError(cause) => known(cause.as_ref()),
+        _ => return None,
+    };
+    // A hint is a line of its own with us.
+    let (message, hint) = match message.split_once("\nhint: ") {
+        Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+        None => (message, None),
+    };
+    let mut info = ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message);
+    info.hint = hint;
+    Some(info)
+}
+
 /// The SQLSTATE of an error.
 pub fn sqlstate(err: &PgWireError) -> String {
-    match err {
-        PgWireError::UserError(info) => info.code.clone(),
-        PgWireError::ApiError(cause) => known(cause.as_ref()).0.to_owned(),
-        PgWireError::QueryCanceled => "57014".to_owned(),
-        PgWireError::PortalNotFound(_) => "34000".to_owned(),
+    match (told(err), err) {
+        (Some(info), _) => info.code,
+        (None, PgWireError::UserError(info)) => info.code.clone(),
         _ => "XX000".to_owned(),
     }
 }
@@ -39,21 +55,8 @@ pub struct Failures;
 impl ErrorHandler for Failures {
     fn on_error<C: ClientInfo>(&self, _: &C, err: &mut PgWireError) {
         tracing::debug!("a statement of SQL failed: {err}");
-        match err {
-            PgWireError::QueryCanceled => *err = error("57014", "canceling statement due to user request"),
-            PgWireError::PortalNotFound(name) => *err = error("34000", &format!("portal \"{name}\" does not exist")),
-            PgWireError::ApiError(cause) => {
-                let (code, message) = known(cause.as_ref());
-                // A hint is a line of its own with us.
-                let (message, hint) = match message.split_once("\nhint: ") {
-                    Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-                    None => (message, None),
-                };
-                let mut info = ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message);
-                info.hint = hint;
-                *err = PgWireError::UserError(Box::new(info));
-            }
-            _ => {}
+        if let Some(info) = told(err) {
+            *err = PgWireError::UserError(Box::new(info));
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn register(context: &SessionContext, user: &str, settings: Settings) {
             ScalarValue::from(true),
         ),
         // Nothing is described, and nothing is locked.
-        (&["obj_description", "col_description", "shobj_description", "pg_get_indexdef"], nothing.clone()),
+        (&["obj_description", "pg_get_indexdef"], nothing.clone()),
         (
             &["pg_get_function_result", "pg_get_function_arguments", "pg_get_serial_sequence", "pg_get_triggerdef"],
             nothing.clone(),

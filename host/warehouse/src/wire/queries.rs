@@ -21,7 +21,7 @@ use deltalake_core::datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemabl
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 
-use super::rows;
+use super::{kept, rows};
 
 /// A plan whose parameters have types where they stand: what they are cast to, or lists of what is looked for in them.
 pub fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -175,19 +175,15 @@ async fn prepared(
     client: &mut dyn HookClient,
 ) -> Option<PgWireResult<Response>> {
     if let Statement::Prepare { name, .. } = statement {
-        let extensions = client.session_extensions();
-        let known = extensions.get::<Prepared>().unwrap_or_else(|| {
-            extensions.insert(Prepared::default());
-            extensions.get().unwrap_or_default()
-        });
+        let known = kept::<Prepared, _>(client);
         known.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
     }
     if !is_all(statement) {
         return None;
     }
-    let known = client.session_extensions().get::<Prepared>();
-    let names = known.map(|known| std::mem::take(&mut *known.0.lock().unwrap_or_else(PoisonError::into_inner)));
-    for name in names.unwrap_or_default() {
+    let known = kept::<Prepared, _>(client);
+    let names = std::mem::take(&mut *known.0.lock().unwrap_or_else(PoisonError::into_inner));
+    for name in names {
         // It may have been forgotten by its name.
         let _ = context.sql(&format!("DEALLOCATE {name}")).await;
     }

@@ -17,6 +17,7 @@ use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldFormat, Fie
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
+use deltalake_core::datafusion::common::TableReference;
 use deltalake_core::datafusion::common::tree_node::TreeNodeRecursion;
 use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::DataFrame;
@@ -96,7 +97,7 @@ pub fn reads_catalog(plan: &LogicalPlan) -> PgWireResult<bool> {
     let (mut tables, mut own) = (BTreeSet::new(), BTreeSet::new());
     plan.apply_with_subqueries(|node| {
         match node {
-            LogicalPlan::TableScan(scan) => drop(tables.insert(scan.table_name.table().to_owned())),
+            LogicalPlan::TableScan(scan) => drop(tables.insert(scan.table_name.clone())),
             // What a query that refers to itself has by now is a table to it.
             LogicalPlan::RecursiveQuery(query) => drop(own.insert(query.name.clone())),
             _ => {}
@@ -104,8 +105,10 @@ pub fn reads_catalog(plan: &LogicalPlan) -> PgWireResult<bool> {
         Ok(TreeNodeRecursion::Continue)
     })
     .map_err(|err| PgWireError::ApiError(Box::new(err)))?;
-    tables.retain(|table| !own.contains(table));
-    Ok(!tables.is_empty() && tables.iter().all(|table| table.starts_with("pg_")))
+    tables.retain(|table| !own.contains(table.table()));
+    // As are those that its tables are made of.
+    let is_catalogs = |table: &TableReference| table.schema().is_some_and(|schema| schema.starts_with("pg_"));
+    Ok(!tables.is_empty() && tables.iter().all(is_catalogs))
 }
 
 fn write(

@@ -1,7 +1,7 @@
 //! What drivers send of transactions and cursors that nobody else answers. Nothing is changed, so that there is nothing to be undone;
 //! what is left is the state that the client is told of.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::ClientInfo;
@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use regex::Regex;
 
 use super::failure::error;
+use super::kept;
 
 /// Going back to a savepoint.
 #[expect(clippy::expect_used, reason = "it is written here")]
@@ -38,18 +39,25 @@ pub fn resume<C: ClientInfo>(client: &mut C) {
     }
 }
 
-/// Where the names of a transaction's savepoints are kept, the last one last.
-const SAVEPOINTS: &str = "savepoints";
+/// So many savepoints a transaction may have.
+const MOST: usize = 1000;
+
+/// The savepoints of a transaction, the last one last.
+#[derive(Default)]
+struct Savepoints(Mutex<Vec<String>>);
 
 /// Knows which savepoints there are.
 pub fn keep_savepoints(statement: &Statement, client: &mut dyn HookClient) -> PgWireResult<()> {
     let is_open = client.transaction_status() != TransactionStatus::Idle;
-    let kept = client.metadata().get(SAVEPOINTS).map(|kept| kept.lines().map(str::to_owned).collect());
-    let mut names: Vec<String> = kept.unwrap_or_default();
+    let kept = kept::<Savepoints, _>(client);
+    let mut names = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
     let outside = |what: &str| error("25P01", &format!("{what} can only be used in transaction blocks"));
     match statement {
         Statement::Savepoint { .. } if !is_open => return Err(outside("SAVEPOINT")),
-        Statement::Savepoint { name } => names.push(name.value.replace('\n', " ")),
+        Statement::Savepoint { .. } if names.len() == MOST => {
+            return Err(error("54000", &format!("a transaction has at most {MOST} savepoints")));
+        }
+        Statement::Savepoint { name } => names.push(name.value.clone()),
         Statement::Rollback { savepoint: Some(name), .. } | Statement::ReleaseSavepoint { name } => {
             if !is_open {
                 return Err(outside("savepoints"));
@@ -61,9 +69,8 @@ pub fn keep_savepoints(statement: &Statement, client: &mut dyn HookClient) -> Pg
             names.truncate(if matches!(statement, Statement::Rollback { .. }) { place + 1 } else { place });
         }
         Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } => names.clear(),
-        _ => return Ok(()),
+        _ => {}
     }
-    client.metadata_mut().insert(SAVEPOINTS.to_owned(), names.join("\n"));
     Ok(())
 }
 

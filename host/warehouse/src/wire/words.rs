@@ -2,17 +2,18 @@
 
 use std::ops::ControlFlow;
 
+use datafusion_postgres::datafusion_pg_catalog::pg_catalog::PG_CATALOG_TABLES;
 use deltalake_core::datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Join, JoinOperator,
-    ObjectName, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableAliasColumnDef,
-    TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Join, JoinOperator, ObjectName, ObjectNamePart,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableAliasColumnDef, TableFactor, Value, VisitMut,
+    VisitorMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 
-use super::catalog::{FUNCTIONS, LISTS, NONE, NUMBER};
-use super::dialect::name_of;
+use super::catalog::{FUNCTIONS, MADE, NONE, NUMBER};
+use super::dialect::{name_of, plain};
 
 /// A column that each table of PostgreSQL's has, and none here.
 const TABLE: &str = "tableoid";
@@ -20,6 +21,9 @@ const TABLE: &str = "tableoid";
 /// Aggregates by which a query gives one row anyway.
 const AGGREGATES: [&str; 10] =
     ["array_agg", "avg", "bool_and", "bool_or", "count", "first_value", "max", "min", "string_agg", "sum"];
+
+/// Columns of the catalog that are lists, of which there are none.
+const NULL_LISTS: [&str; 5] = ["conkey", "confkey", "indkey", "indoption", "reloptions"];
 
 /// Types that are texts.
 const TEXTS: [&str; 4] = ["name", "cstring", "\"char\"", "unknown"];
@@ -37,29 +41,17 @@ impl VisitorMut for Words {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let SetExpr::Table(table) = &*query.body {
-            let names = table.schema_name.iter().chain(&table.table_name).map(|name| format!("\"{name}\""));
-            let sql = format!("SELECT * FROM {}", names.collect::<Vec<_>>().join("."));
-            if let Ok(mut parsed) = Parser::parse_sql(&PostgreSqlDialect {}, &sql)
-                && let Some(Statement::Query(all)) = parsed.pop()
-            {
-                query.body = all.body;
-            }
-        }
         if let SetExpr::Select(select) = &mut *query.body {
             // `datafusion-postgres` would make null of what stands alone among the columns.
             for item in &mut select.projection {
-                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                    && matches!(expr, Expr::Subquery(_))
-                {
-                    *expr = Expr::Nested(Box::new(expr.clone()));
-                }
-                // A function of rows, which is a list with DataFusion.
-                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                    && let Expr::Function(function) = expr
-                    && called_as(&function.name, "generate_series")
-                {
-                    *expr = call("unnest", vec![expr.clone()]);
+                let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+                match expr {
+                    Expr::Subquery(_) => *expr = Expr::Nested(Box::new(expr.clone())),
+                    // A function of rows, which is a list with DataFusion.
+                    Expr::Function(function) if called_as(&function.name, "generate_series") => {
+                        *expr = call("unnest", vec![expr.clone()]);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -73,17 +65,22 @@ impl VisitorMut for Words {
             *called = name("pg_settings");
             *args = None;
         }
-        // A function that gives one column gives it its alias.
-        if let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = table
-            && array_exprs.len() == 1
-            && alias.columns.is_empty()
+        // Those that `datafusion-postgres` does not know.
+        if let TableFactor::Table { name: typed, args: None, .. } = table
+            && let [ObjectNamePart::Identifier(only)] = typed.0.as_slice()
+            && MADE.contains(&only.value.as_str())
         {
-            alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
+            typed.0.insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
         }
-        if let TableFactor::Table { name, args: Some(_), alias: Some(alias), .. } = table
-            && called_as(name, "unnest")
-            && alias.columns.is_empty()
-        {
+        // A function that gives one column gives it its alias.
+        let alias = match table {
+            TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } if array_exprs.len() == 1 => Some(alias),
+            TableFactor::Table { name, args: Some(_), alias: Some(alias), .. } if called_as(name, "unnest") => {
+                Some(alias)
+            }
+            _ => None,
+        };
+        if let Some(alias) = alias.filter(|alias| alias.columns.is_empty()) {
             alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
         }
         ControlFlow::Continue(())
@@ -139,7 +136,7 @@ impl VisitorMut for Words {
             Expr::CompoundFieldAccess { root, access_chain } => {
                 // `(record).field` of what `unnest` gives, which is not known before.
                 if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() {
-                    *expr = call("get_field", vec![(**root).clone(), text(&field.value.to_lowercase())]);
+                    *expr = call("get_field", vec![(**root).clone(), text(&plain(field))]);
                 }
             }
             Expr::Subquery(query) if has_none(query) => *expr = null_for(query),
@@ -178,8 +175,8 @@ fn value_of(sql: &str) -> Option<Expr> {
     }
 }
 
-/// Null, for a query that is left out; what it has of parameters stays, as clients count them.
-fn null_for(query: &Query) -> Expr {
+/// The parameters of something that is left out, with what they are cast to: they stay, as clients count them.
+fn parameters(left_out: &mut impl VisitMut) -> Vec<Expr> {
     struct Parameters(Vec<Expr>);
     impl VisitorMut for Parameters {
         type Break = ();
@@ -198,8 +195,14 @@ fn null_for(query: &Query) -> Expr {
         }
     }
     let mut found = Parameters(Vec::new());
-    let _ = query.clone().visit(&mut found);
-    if found.0.is_empty() { Expr::value(Value::Null) } else { call(NOTHING, found.0) }
+    let _ = left_out.visit(&mut found);
+    found.0
+}
+
+/// Null, for a query that is left out.
+fn null_for(query: &Query) -> Expr {
+    let parameters = parameters(&mut query.clone());
+    if parameters.is_empty() { Expr::value(Value::Null) } else { call(NOTHING, parameters) }
 }
 
 /// The number of a function that a column of `pg_type` names.
@@ -226,12 +229,6 @@ fn numbered(column: &mut Expr, other: &Expr) {
     }
 }
 
-/// A text that is null.
-fn nothing() -> Expr {
-    let expr = Box::new(Expr::value(Value::Null));
-    Expr::Cast { kind: CastKind::Cast, expr, data_type: DataType::Text, array: false, format: None }
-}
-
 fn name(name: &str) -> ObjectName {
     ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))])
 }
@@ -253,17 +250,13 @@ fn call(function: &str, arguments: Vec<Expr>) -> Expr {
 
 /// A pattern whose escapes are backslashes, which are all that DataFusion has.
 fn escaped(pattern: &Expr, by: &str) -> Expr {
-    match pattern {
-        Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)) => {
-            let typed = value.value.clone().into_string().unwrap_or_default();
-            let doubled = typed.replace('\\', "\\\\");
-            text(&if by.is_empty() { doubled } else { doubled.replace(by, "\\") })
-        }
-        other => {
-            let doubled = call("replace", vec![other.clone(), text("\\"), text("\\\\")]);
-            if by.is_empty() { doubled } else { call("replace", vec![doubled, text(by), text("\\")]) }
-        }
+    let doubled = call("replace", vec![pattern.clone(), text("\\"), text("\\\\")]);
+    if by.is_empty() {
+        return doubled;
     }
+    // Also one that stands before itself.
+    let escape = format!("{}(.)", regex::escape(by));
+    call("regexp_replace", vec![doubled, text(&escape), text(r"\\\1"), text("g")])
 }
 
 /// Functions that are called or written in another way.
@@ -274,7 +267,9 @@ fn called(function: &mut Function) -> Option<Expr> {
             Some(call("arrow_cast", vec![null_for(query), text("List(Utf8)")]))
         }
         ("array", FunctionArguments::Subquery(query)) => {
-            Some(Expr::Subquery(Box::new(aggregated((**query).clone(), "array_agg")?)))
+            let all = Expr::Subquery(Box::new(aggregated((**query).clone(), "array_agg")?));
+            // Of no rows it is empty.
+            Some(call("coalesce", vec![all, call("make_array", Vec::new())]))
         }
         // Rows of records, and of the places of a list.
         ("_pg_expandarray", FunctionArguments::List(list)) => match list.args.as_slice() {
@@ -295,7 +290,7 @@ fn called(function: &mut Function) -> Option<Expr> {
             _ => None,
         },
         // Only tables are described.
-        ("col_description" | "shobj_description", _) => Some(nothing()),
+        ("col_description" | "shobj_description", arguments) => Some(call(NOTHING, parameters(arguments))),
         ("obj_description", FunctionArguments::List(list)) => match list.args.as_slice() {
             [FunctionArg::Unnamed(FunctionArgExpr::Expr(of)), ..] => {
                 let sql = format!(
@@ -334,25 +329,21 @@ fn has_none(query: &Query) -> bool {
     if query
         .with
         .as_ref()
-        .is_some_and(|with| with.recursive && with.cte_tables.iter().all(|cte| is_catalogs_own(&cte.query)))
+        .is_some_and(|with| with.recursive && with.cte_tables.iter().all(|cte| begins_with_types(&cte.query)))
     {
         return true;
     }
-    // Lists of the catalog are null.
-    let is_list = |list: &Expr| name_of(list).is_some_and(|name| LISTS.iter().any(|(end, _)| name.ends_with(end)));
+    let is_list = |list: &Expr| name_of(list).is_some_and(|name| NULL_LISTS.contains(&name.as_str()));
     let is_none = |table: &TableFactor| match table {
         TableFactor::Table { name, args: Some(args), .. } if called_as(name, "unnest") => args
             .args
             .iter()
             .any(|list| matches!(list, FunctionArg::Unnamed(FunctionArgExpr::Expr(list)) if is_list(list))),
-        TableFactor::Table { name, .. } => {
-            let last = name.0.last().and_then(ObjectNamePart::as_ident);
-            // No column has a collation that is not its type's, which is asked of both together.
-            let is_collation = |name: &Ident| name.value == "pg_collation" && select.from.len() > 1;
-            last.is_some_and(|name| NONE.contains(&name.value.as_str()) || is_collation(name))
-        }
         TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter().any(is_list),
-        _ => false,
+        // No column has a collation that is not its type's, which is asked of both together.
+        _ => {
+            catalogs(table).is_some_and(|name| NONE.contains(&name) || name == "pg_collation" && select.from.len() > 1)
+        }
     };
     let mut columns = select.projection.clone();
     let counts = columns.iter_mut().any(|item| match item {
@@ -373,28 +364,27 @@ fn has_none(query: &Query) -> bool {
         })
 }
 
-/// Whether a query that refers to itself begins with the catalog alone.
-fn is_catalogs_own(query: &Query) -> bool {
-    match &*query.body {
-        SetExpr::SetOperation { left, .. } => matches!(&**left, SetExpr::Select(select) if is_catalogs(select)),
-        _ => false,
-    }
+/// Whether a query that refers to itself begins with the types of the catalog.
+fn begins_with_types(query: &Query) -> bool {
+    let SetExpr::SetOperation { left, .. } = &*query.body else { return false };
+    let SetExpr::Select(select) = &**left else { return false };
+    select.from.iter().all(|from| from.joins.is_empty() && catalogs(&from.relation) == Some("pg_type"))
 }
 
 /// Whether a query reads the catalog alone.
 fn is_catalogs(select: &Select) -> bool {
-    let mut tables = select
-        .from
-        .iter()
-        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-    !select.from.is_empty()
-        && tables.all(|table| match table {
-            TableFactor::Table { name, .. } => {
-                let last = name.0.last().and_then(ObjectNamePart::as_ident);
-                last.is_some_and(|table| table.value.starts_with("pg_"))
-            }
-            _ => false,
-        })
+    let joined = select.from.iter().flat_map(|from| from.joins.iter().map(|join| &join.relation));
+    let mut tables = select.from.iter().map(|from| &from.relation).chain(joined);
+    !select.from.is_empty() && tables.all(|table| catalogs(table).is_some())
+}
+
+/// The name of a table of the catalog. Others may begin with `pg_` too.
+fn catalogs(table: &TableFactor) -> Option<&str> {
+    let TableFactor::Table { name, args: None, .. } = table else { return None };
+    let mut names = name.0.iter().rev().map_while(ObjectNamePart::as_ident).map(|name| name.value.as_str());
+    let (name, schema) = (names.next()?, names.next());
+    let is_known = schema.map_or_else(|| PG_CATALOG_TABLES.contains(&name), |schema| schema == "pg_catalog");
+    is_known.then_some(name)
 }
 
 /// The one column of a query, all rows of it in one by an aggregate, in their order.
@@ -478,10 +468,9 @@ mod tests {
 
     #[test]
     fn words_are_datafusions() {
-        check("SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'", "SELECT a FROM p WHERE b NOT LIKE 'pg\\_%'");
         check(
-            "SELECT a FROM p WHERE b LIKE $1 || '%' ESCAPE '/'",
-            "SELECT a FROM p WHERE b LIKE replace(replace($1 || '%', '\\', '\\\\'), '/', '\\')",
+            "SELECT a FROM p WHERE b NOT LIKE 'pg/_%' ESCAPE '/'",
+            r"SELECT a FROM p WHERE b NOT LIKE regexp_replace(replace('pg/_%', '\', '\\'), '/(.)', '\\\1', 'g')",
         );
         check("SELECT a FROM p WHERE typreceive != 0", "SELECT a FROM p WHERE \"typreceive number\" <> 0");
         check("SELECT a FROM p WHERE f.oid = p.typsend", "SELECT a FROM p WHERE f.oid = p.\"typsend number\"");
@@ -489,7 +478,7 @@ mod tests {
         check("SELECT a FROM p WHERE b = 'pg_catalog.array_in'::regproc", "SELECT a FROM p WHERE b = 'array_in'");
         check("SELECT x FROM unnest(a) AS x", "SELECT x FROM UNNEST(a) AS x (x)");
         check("SELECT c.tableoid FROM c", "SELECT NULL FROM c");
-        check("SELECT (f(x)).n FROM t", "SELECT get_field((f(x)), 'n') FROM t");
+        check("SELECT (f(x)).N, (s).\"N\" FROM t", "SELECT get_field((f(x)), 'n'), get_field((s), 'N') FROM t");
         check(
             "SELECT information_schema._pg_expandarray(i.indkey) FROM i",
             "SELECT unnest(pg_expandarray(i.indkey)) FROM i",
@@ -508,10 +497,19 @@ mod tests {
         check("SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM pg_index)", "SELECT a FROM t WHERE NULL IS NULL");
         check("SELECT 1 + (SELECT $2::INT FROM pg_index)", "SELECT 1 + nothing_of($2::INT)");
         check("SELECT 1 + (SELECT count(*) FROM pg_index)", "SELECT 1 + (SELECT count(*) FROM pg_index)");
+        check("SELECT col_description($1, 2)", "SELECT nothing_of($1)");
+        // What is not the catalog's is as it was.
+        for sql in [
+            "SELECT 1 + (SELECT b FROM pg_sales WHERE c = t.d)",
+            "SELECT 1 + (SELECT b FROM mine.pg_index)",
+            "SELECT a FROM t WHERE EXISTS (SELECT 1 FROM UNNEST(t.options) AS x (x))",
+        ] {
+            check(sql, sql);
+        }
         check("SELECT 1 + (SELECT b FROM mine)", "SELECT 1 + (SELECT b FROM mine)");
         check(
             "SELECT ARRAY(SELECT b FROM pg_roles WHERE c = t.d ORDER BY 1)",
-            "SELECT (SELECT array_agg(b ORDER BY b) FROM pg_roles WHERE c = t.d)",
+            "SELECT coalesce((SELECT array_agg(b ORDER BY b) FROM pg_roles WHERE c = t.d), make_array())",
         );
     }
 }

@@ -50,10 +50,9 @@ pub fn run(typed: Explain) -> Result<Exit> {
         Err(Failure::Reject(why)) => bail!("{}", why.replace("; hint: ", "\nhint: ")),
         Err(failure) => bail!("{failure}"),
     };
-    let whole = Whole::of(&batches, &question.config);
     match typed.format {
         Form::Text => tell(&causes)?,
-        Form::Json => say!("{}", serde_json::to_string_pretty(&document(&causes, &whole))?)?,
+        Form::Json => say!("{}", serde_json::to_string_pretty(&document(&causes))?)?,
     }
     Ok(Exit::Done)
 }
@@ -64,7 +63,7 @@ fn relation(source: &str, has_tables: bool) -> String {
     if ["select", "with"].iter().any(|word| first.eq_ignore_ascii_case(word)) && source.trim() != first {
         return format!("({source}) AS source");
     }
-    if !has_tables || source.contains(['/', '*']) || Path::new(source).exists() {
+    if !has_tables || source.contains(['/', '*']) || Path::new(source).is_file() {
         return format!("'{}'", source.replace('\'', "''"));
     }
     source.to_owned()
@@ -103,29 +102,6 @@ fn explain(
     Ok(instance.finish(&event, 1)?.rows.batch)
 }
 
-/// The measure over all rows.
-struct Whole {
-    actual: f64,
-    expected: f64,
-}
-
-impl Whole {
-    fn of(batches: &[RecordBatch], config: &Value) -> Self {
-        let sum = |name: &Value| -> f64 {
-            let name = name.as_str().unwrap_or_default();
-            let columns = batches.iter().filter_map(|batch| batch.column_by_name(name));
-            let numbers = columns.filter_map(|column| arrow_cast::cast(column, &arrow_schema::DataType::Float64).ok());
-            numbers.map(|numbers| numbers.as_primitive::<Float64Type>().iter().flatten().sum::<f64>()).sum()
-        };
-        let (top, under) = (&config["numerator"], &config["denominator"]);
-        if top.is_null() {
-            return Self { actual: sum(&config["actual"]), expected: sum(&config["expected"]) };
-        }
-        let ratio = |which: &str| sum(&top[which]) / sum(&under[which]);
-        Self { actual: ratio("actual"), expected: ratio("expected") }
-    }
-}
-
 /// A column of numbers.
 fn number(causes: &RecordBatch, name: &str, row: usize) -> Option<f64> {
     let column = causes.column_by_name(name)?;
@@ -139,22 +115,25 @@ fn text<'c>(causes: &'c RecordBatch, name: &str, row: usize) -> &'c str {
     column.map_or("", |texts| texts.value(row))
 }
 
-/// The sentence for the whole, which is there also if there are no causes.
-fn summary(causes: &RecordBatch) -> &str {
-    causes.schema_ref().metadata().get("summary").map_or("", String::as_str)
+/// What is told of the whole, also if there are no causes.
+fn whole<'c>(causes: &'c RecordBatch, name: &str) -> &'c str {
+    causes.schema_ref().metadata().get(name).map_or("", String::as_str)
 }
 
 fn tell(causes: &RecordBatch) -> Result<()> {
-    say!("{}", summary(causes))?;
+    say!("{}", whole(causes, "summary"))?;
     for row in 0..causes.num_rows() {
         say!("\n{}. {}\n   {}", row + 1, text(causes, "text", row), text(causes, "sentence", row))?;
     }
     Ok(())
 }
 
-fn document(causes: &RecordBatch, whole: &Whole) -> Value {
+fn document(causes: &RecordBatch) -> Value {
     let told: Vec<Value> = (0..causes.num_rows()).map(|row| cause(causes, row)).collect();
-    json!({ "actual": whole.actual, "expected": whole.expected, "summary": summary(causes), "causes": told })
+    let number = |name| whole(causes, name).parse::<f64>().ok();
+    json!({
+        "actual": number("actual"), "expected": number("expected"), "summary": whole(causes, "summary"), "causes": told,
+    })
 }
 
 fn cause(causes: &RecordBatch, row: usize) -> Value {

@@ -1,7 +1,7 @@
 //! The tables of `pg_catalog` where `datafusion-postgres` has them with other types, with rows of whoever recorded them, or
 //! not at all (<https://www.postgresql.org/docs/16/catalogs.html>).
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
@@ -18,7 +18,6 @@ use deltalake_core::datafusion::error::DataFusionError;
 use deltalake_core::datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use deltalake_core::datafusion::physical_plan::ExecutionPlan;
 use deltalake_core::datafusion::prelude::{SessionConfig, SessionContext};
-
 use tokio::sync::OnceCell;
 
 use super::super::settings::SETTINGS;
@@ -61,7 +60,7 @@ pub const NONE: [&str; 31] = [
 ];
 
 /// Columns that are lists, by how their names end, and of what.
-pub const LISTS: [(&str, &str); 20] = [
+const LISTS: [(&str, &str); 20] = [
     ("acl", "Utf8"),
     ("options", "Utf8"),
     ("setconfig", "Utf8"),
@@ -103,18 +102,31 @@ const LETTERS: [&str; 5] = ["typtype", "typcategory", "typdelim", "typalign", "t
 pub const NUMBER: &str = " number";
 
 /// Tables that are made here.
-const MADE: [&str; 1] = ["pg_stat_activity"];
+pub const MADE: [&str; 1] = ["pg_stat_activity"];
 
-/// Where the tables are that those here are made of.
-const RECORDED: &str = "recorded";
+/// Where the tables are that those here are made of, as they were recorded, and what is added to them. No table of a
+/// pipeline is in a schema whose name begins so.
+const RECORDED: &str = "pg_recorded";
+const OWN: &str = "pg_own";
 
 /// The catalog's tables.
-#[derive(Debug)]
 pub struct Tables {
     recorded: Arc<dyn SchemaProvider>,
     listing: Arc<dyn CatalogProviderList>,
+    own: Arc<MemorySchemaProvider>,
+    /// What queries are planned with that make tables.
+    context: SessionContext,
     user: String,
-    descriptions: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+fn in_memory(batch: RecordBatch) -> Result<Arc<dyn TableProvider>> {
+    Ok(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }
 
 impl Tables {
@@ -124,34 +136,39 @@ impl Tables {
         listing: Arc<dyn CatalogProviderList>,
         user: &str,
         descriptions: Vec<(String, String)>,
-    ) -> Self {
-        Self { recorded, listing, user: user.to_owned(), descriptions }
-    }
-
-    /// What queries are planned with that make tables.
-    fn context(&self, extra: Option<(&str, RecordBatch)>) -> Result<SessionContext> {
-        let config = SessionConfig::new().with_create_default_catalog_and_schema(false);
-        let context = SessionContext::new_with_config(config.with_default_catalog_and_schema(CATALOG, "own"));
-        let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+    ) -> Result<Self> {
         let own = Arc::new(MemorySchemaProvider::new());
-        if let Some((name, batch)) = extra {
-            own.register_table(name.to_owned(), Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))?;
-        }
-        catalog.register_schema("own", own)?;
-        catalog.register_schema(RECORDED, self.recorded.clone())?;
+        let (tables, texts): (Vec<_>, Vec<_>) = descriptions.into_iter().unzip();
+        let said = RecordBatch::try_from_iter([
+            ("relname", Arc::new(StringArray::from(tables)) as ArrayRef),
+            ("description", Arc::new(StringArray::from(texts)) as ArrayRef),
+        ])?;
+        own.register_table("said".to_owned(), in_memory(said)?)?;
+        let names = StringArray::from(SETTINGS.map(|(name, _)| name).to_vec());
+        let values = StringArray::from(SETTINGS.map(|(_, value)| value).to_vec());
+        let settings = RecordBatch::try_from_iter([
+            ("name", Arc::new(names) as ArrayRef),
+            ("setting", Arc::new(values) as ArrayRef),
+        ])?;
+        own.register_table("settings".to_owned(), in_memory(settings)?)?;
+        let config = SessionConfig::new().with_create_default_catalog_and_schema(false);
+        let context = SessionContext::new_with_config(config.with_default_catalog_and_schema(CATALOG, OWN));
+        let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+        catalog.register_schema(OWN, own.clone())?;
+        catalog.register_schema(RECORDED, recorded.clone())?;
         context.register_catalog(CATALOG, catalog);
-        Ok(context)
+        Ok(Self { recorded, listing, own, context, user: user.to_owned() })
     }
 
     /// A table that a query gives.
-    async fn made(&self, sql: &str, extra: Option<(&str, RecordBatch)>) -> Result<Option<Arc<dyn TableProvider>>> {
-        let plan = self.context(extra)?.state().create_logical_plan(sql).await?;
+    async fn made(&self, sql: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let plan = self.context.state().create_logical_plan(sql).await?;
         Ok(Some(Arc::new(Made(ViewTable::new(plan, None)))))
     }
 
     /// `pg_type`, which is the same for everybody.
     async fn data_types(&self, schema: &SchemaRef) -> Result<Arc<dyn TableProvider>> {
-        static MADE: OnceCell<Arc<dyn TableProvider>> = OnceCell::const_new();
+        static TYPES: OnceCell<Arc<dyn TableProvider>> = OnceCell::const_new();
         let make = || async {
             let mut columns = shaped("pg_type", schema, "a");
             let mut joins = String::new();
@@ -159,12 +176,12 @@ impl Tables {
                 let _ = write!(columns, ", arrow_cast(coalesce(f{number}.oid, 0), 'Int32') AS \"{name}{NUMBER}\"");
                 let _ = write!(
                     joins,
-                    " LEFT JOIN (SELECT proname, min(oid) AS oid FROM recorded.pg_proc GROUP BY proname) f{number} \
+                    " LEFT JOIN (SELECT proname, min(oid) AS oid FROM pg_recorded.pg_proc GROUP BY proname) f{number} \
                      ON f{number}.proname = a.\"{name}\""
                 );
             }
-            let sql = format!("SELECT {columns} FROM recorded.pg_type a{joins}");
-            let frame = self.context(None)?.sql(&sql).await?;
+            let sql = format!("SELECT {columns} FROM pg_recorded.pg_type a{joins}");
+            let frame = self.context.sql(&sql).await?;
             let fields = frame.schema().fields().iter().map(|field| {
                 let mut metadata = field.metadata().clone();
                 if LETTERS.contains(&field.name().as_str()) {
@@ -178,7 +195,7 @@ impl Tables {
             let table: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(schema, vec![batches])?);
             Ok::<_, DataFusionError>(table)
         };
-        MADE.get_or_try_init(make).await.cloned()
+        TYPES.get_or_try_init(make).await.cloned()
     }
 
     /// The columns of the pipeline's tables whose types `datafusion-postgres` does not know.
@@ -209,16 +226,10 @@ impl SchemaProvider for Tables {
         let name = name.to_lowercase();
         match name.as_str() {
             "pg_description" => {
-                let (tables, texts): (Vec<_>, Vec<_>) =
-                    self.descriptions.iter().map(|(table, text)| (table.as_str(), text.as_str())).unzip();
-                let said = RecordBatch::try_from_iter([
-                    ("relname", Arc::new(StringArray::from(tables)) as ArrayRef),
-                    ("description", Arc::new(StringArray::from(texts)) as ArrayRef),
-                ])?;
                 let sql = "SELECT c.oid AS objoid, arrow_cast(1259, 'Int32') AS classoid, \
                     arrow_cast(0, 'Int32') AS objsubid, s.description \
-                    FROM recorded.pg_class c JOIN pg_own_said s ON c.relname = s.relname";
-                self.made(sql, Some(("pg_own_said", said))).await
+                    FROM pg_recorded.pg_class c JOIN pg_own.said s ON c.relname = s.relname";
+                self.made(sql).await
             }
             "pg_type" => {
                 let Some(inner) = self.recorded.table(&name).await? else { return Ok(None) };
@@ -229,18 +240,17 @@ impl SchemaProvider for Tables {
                 let shaped = shaped(&name, &inner.schema(), "a");
                 let columns = shaped.replace("a.\"atttypid\"", "coalesce(t.typid, a.\"atttypid\") AS \"atttypid\"");
                 let sql = format!(
-                    "SELECT {columns} FROM recorded.pg_attribute a \
-                     LEFT JOIN recorded.pg_class c ON c.oid = a.attrelid \
-                     LEFT JOIN recorded.pg_namespace n ON n.oid = c.relnamespace \
-                     LEFT JOIN pg_own_types t ON t.nspname = n.nspname AND t.relname = c.relname AND t.attname = a.attname"
+                    "SELECT {columns} FROM pg_recorded.pg_attribute a \
+                     LEFT JOIN pg_recorded.pg_class c ON c.oid = a.attrelid \
+                     LEFT JOIN pg_recorded.pg_namespace n ON n.oid = c.relnamespace \
+                     LEFT JOIN pg_own.types t ON t.nspname = n.nspname AND t.relname = c.relname AND t.attname = a.attname"
                 );
-                self.made(&sql, Some(("pg_own_types", self.types().await?))).await
+                // They may have changed since.
+                self.own.deregister_table("types")?;
+                self.own.register_table("types".to_owned(), in_memory(self.types().await?)?)?;
+                self.made(&sql).await
             }
             "pg_settings" => {
-                let names = StringArray::from(SETTINGS.map(|(name, _)| name).to_vec());
-                let values: ArrayRef = Arc::new(StringArray::from(SETTINGS.map(|(_, value)| value).to_vec()));
-                let settings =
-                    RecordBatch::try_from_iter([("name", Arc::new(names) as ArrayRef), ("setting", values)])?;
                 let text = "arrow_cast(NULL, 'Utf8')";
                 let mut sql = "SELECT name, setting".to_owned();
                 for column in ["unit", "category", "short_desc", "extra_desc"] {
@@ -254,9 +264,9 @@ impl SchemaProvider for Tables {
                     sql,
                     ", arrow_cast(NULL, 'List(Utf8)') AS enumvals, setting AS boot_val, setting AS reset_val, \
                      {text} AS sourcefile, arrow_cast(NULL, 'Int32') AS sourceline, false AS pending_restart \
-                     FROM pg_own_settings"
+                     FROM pg_own.settings"
                 );
-                self.made(&sql, Some(("pg_own_settings", settings))).await
+                self.made(&sql).await
             }
             // Nobody sees who else is connected.
             "pg_stat_activity" => {
@@ -273,13 +283,13 @@ impl SchemaProvider for Tables {
                     user = self.user.replace('\'', "''"),
                     moment = "now()",
                 );
-                self.made(&sql, None).await
+                self.made(&sql).await
             }
             _ => {
                 let Some(inner) = self.recorded.table(&name).await? else { return Ok(None) };
                 let end = if NONE.contains(&name.as_str()) { " WHERE false" } else { "" };
                 let columns = shaped(&name, &inner.schema(), "a");
-                self.made(&format!("SELECT {columns} FROM recorded.\"{name}\" a{end}"), None).await
+                self.made(&format!("SELECT {columns} FROM pg_recorded.\"{name}\" a{end}")).await
             }
         }
     }
