@@ -23,6 +23,8 @@ pub struct Config {
     pub numerator: Option<Pair>,
     /// What it is divided by.
     pub denominator: Option<Pair>,
+    /// The column of how many rows a row stands for, in a table that was added up before; otherwise each is one.
+    pub rows: Option<String>,
     /// Which changes are asked for.
     #[serde(default)]
     pub direction: Direction,
@@ -93,6 +95,7 @@ impl Config {
             expected: None,
             numerator: None,
             denominator: None,
+            rows: None,
             direction: Direction::default(),
             max_causes: default_max_causes(),
             min_support: default_min_support(),

@@ -46,7 +46,7 @@ impl Explainer {
     /// # Errors
     /// A column that is not there, or of a type that does not fit, and too many rows. Nothing is taken in then.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.rows.push(batch, &self.measure.columns())
+        self.rows.push(batch, &self.measure.columns(), self.config.rows.as_deref())
     }
 
     /// Explains what was taken in.

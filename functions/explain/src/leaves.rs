@@ -23,6 +23,8 @@ pub(crate) struct Rows {
     /// For each dimension a code for each row.
     pub codes: Vec<Vec<u32>>,
     pub measures: Columns,
+    /// How many rows each stands for.
+    counts: Vec<u32>,
     /// How many rows were left out, because a number of theirs is none.
     pub skipped: u64,
 }
@@ -45,18 +47,25 @@ impl Rows {
             dimensions: config.dimensions.iter().map(|name| Dimension::new(name)).collect(),
             codes: vec![Vec::new(); config.dimensions.len()],
             measures: vec![Vec::new(); measures],
+            counts: Vec::new(),
             skipped: 0,
         }
     }
 
     /// Takes in a batch. A null among the measures is 0; a row whose measures are all null, or not finite, is left out.
-    pub fn push(&mut self, batch: &RecordBatch, columns: &[(&str, &'static str)]) -> Result<(), Error> {
+    pub fn push(
+        &mut self,
+        batch: &RecordBatch,
+        columns: &[(&str, &'static str)],
+        count: Option<&str>,
+    ) -> Result<(), Error> {
         let before = self.measures.first().map_or(0, Vec::len);
         if before.saturating_add(batch.num_rows()) >= u32::MAX as usize {
             return Err(Error::TooManyRows { limit: u32::MAX - 1 });
         }
         let measures: Vec<Float64Array> =
             columns.iter().map(|(name, role)| numbers(batch, name, role)).collect::<Result<_, _>>()?;
+        let counts = count.map(|name| numbers(batch, name, "how many rows it stands for")).transpose()?;
         let mut codes = vec![Vec::new(); self.dimensions.len()];
         for (dimension, codes) in self.dimensions.iter_mut().zip(&mut codes) {
             let name = dimension.name().to_owned();
@@ -68,6 +77,14 @@ impl Rows {
         for (all, new) in self.codes.iter_mut().zip(codes) {
             all.extend(new.into_iter().zip(&good).filter(|(_, good)| **good).map(|(code, _)| code));
         }
+        let stands_for = |row: usize| match &counts {
+            // What is negative or no number is none, and what is too large is as large as it can be.
+            Some(counts) if counts.is_valid(row) => counts.value(row) as u32,
+            Some(_) => 0,
+            None => 1,
+        };
+        let rows = good.iter().enumerate().filter(|(_, good)| **good);
+        self.counts.extend(rows.map(|(row, _)| stands_for(row)));
         for (all, new) in self.measures.iter_mut().zip(&measures) {
             all.extend(new.iter().zip(&good).filter(|(_, good)| **good).map(|(value, _)| value.unwrap_or(0.0)));
         }
@@ -76,9 +93,8 @@ impl Rows {
 
     /// Adds up the rows that have the same values, and leaves out the excluded ones.
     pub fn leaves(self, exclude: &[BTreeMap<String, Option<String>>]) -> (Vec<Dimension>, Leaves) {
-        let count = self.measures.first().map_or(0, Vec::len);
         let sizes: Vec<u32> = self.dimensions.iter().map(Dimension::len).collect();
-        let mut leaves = Leaves { codes: self.codes, sizes, measures: self.measures, rows: vec![1; count] };
+        let mut leaves = Leaves { codes: self.codes, sizes, measures: self.measures, rows: self.counts };
         leaves.leave_out(&self.dimensions, exclude);
         (self.dimensions, leaves.merged())
     }
@@ -158,7 +174,11 @@ impl Leaves {
             let sum = |group: &&[(u32, u32)]| group.iter().filter_map(|(_, row)| from.get(*row as usize)).sum();
             *to = groups.iter().map(sum).collect();
         }
-        merged.rows = groups.iter().map(|group| u32::try_from(group.len()).unwrap_or(u32::MAX)).collect();
+        let rows = |group: &&[(u32, u32)]| {
+            let each = group.iter().filter_map(|(_, row)| self.rows.get(*row as usize));
+            each.fold(0_u32, |sum, rows| sum.saturating_add(*rows))
+        };
+        merged.rows = groups.iter().map(rows).collect();
         merged
     }
 }

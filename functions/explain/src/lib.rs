@@ -36,6 +36,7 @@
 //! # or a ratio of two sums:
 //! # numerator = { actual = "late", expected = "usually_late" }
 //! # denominator = { actual = "flights", expected = "usual_flights" }
+//! rows = "count"                   # how many rows a row stands for, if they were added up before; 1 if nothing is said
 //! direction = "up"                 # or "down"; "both" if nothing is said
 //! max_causes = 10
 //! min_support = 1                  # leaves: combinations of all dimensions

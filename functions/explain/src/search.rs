@@ -69,9 +69,11 @@ fn alike(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
     let found = Search::new(leaves, plain, change, limits).settled();
     let share = covered(leaves, &found.causes).iter().filter(|covered| **covered).count() as f64 / leaves.len() as f64;
     if found.causes.is_empty() {
-        // Of a few leaves without noise, those of a cause are what is taken for noise.
+        // Of few leaves, those of a cause are what is taken for noise.
         let rough = Background::rough(change);
-        return if rough.is_exact { Search::new(leaves, rough, change, limits).settled() } else { found };
+        let is_exact = rough.is_exact;
+        let other = Search::new(leaves, rough, change, limits).settled();
+        return if is_exact || other.cost(change) < found.cost(change) { other } else { found };
     }
     if share < FEW {
         return found;

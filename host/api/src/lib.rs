@@ -45,7 +45,7 @@ use crate::tables::AskTables;
 use crate::token::Seal;
 
 /// Where tables are asked.
-const TABLES: [&str; 4] = ["/v1/sql", "/v1/query", "/v1/model", "/v1/reports"];
+const TABLES: [&str; 5] = ["/v1/sql", "/v1/query", "/v1/explain", "/v1/model", "/v1/reports"];
 
 /// Where all documents are.
 const ROOT: &str = "/v1/collections";
@@ -139,6 +139,7 @@ fn of_tables(tables: Arc<dyn AskTables>) -> Router {
     Router::new()
         .route("/v1/sql", post(tables::sql))
         .route("/v1/query", post(tables::query))
+        .route("/v1/explain", post(tables::explain))
         .route("/v1/model", get(tables::model))
         .route("/v1/reports", get(tables::reports))
         .route("/v1/reports/{id}", get(tables::report))

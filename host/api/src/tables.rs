@@ -31,6 +31,9 @@ pub trait AskTables: Send + Sync {
     /// Asks by measures and dimensions.
     async fn measures(&self, caller: Option<&Known>, query: Value, most: u64) -> Result<Rows, Refused>;
 
+    /// Asks why a measure is what it is; what is answered is JSON.
+    async fn explain(&self, caller: Option<&Known>, why: Value) -> Result<Value, Refused>;
+
     /// The semantic model, if there is one and somebody may ask it.
     fn model(&self, caller: Option<&Known>) -> Option<Value>;
 
@@ -124,8 +127,29 @@ pub async fn query(
 ) -> Answer {
     let query = body(asked)?;
     let limit = most(query.get("limit").and_then(Value::as_u64))?;
-    let rows = tables.measures(caller.known(), query, limit).await.map_err(|err| err.problem(&caller))?;
-    Ok(answer(rows.json, rows.count))
+    let stated = Stated(query.to_string());
+    let mut response = match tables.measures(caller.known(), query, limit).await {
+        Ok(rows) => answer(rows.json, rows.count),
+        Err(err) => err.problem(&caller).into_response(),
+    };
+    response.extensions_mut().insert(stated);
+    Ok(response)
+}
+
+/// Why a measure is what it is.
+pub async fn explain(
+    State(tables): State<Arc<dyn AskTables>>,
+    caller: Caller,
+    asked: Result<Json<Value>, JsonRejection>,
+) -> Answer {
+    let why = body(asked)?;
+    let stated = Stated(why.to_string());
+    let mut response = match tables.explain(caller.known(), why).await {
+        Ok(explained) => answer(explained.to_string(), explained["causes"].as_array().map_or(0, Vec::len) as u64),
+        Err(err) => err.problem(&caller).into_response(),
+    };
+    response.extensions_mut().insert(stated);
+    Ok(response)
 }
 
 /// The semantic model.

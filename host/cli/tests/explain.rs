@@ -44,7 +44,11 @@ fn a_shop_that_sold_less_than_a_week_ago_is_found() {
     assert_eq!(named["causes"], told["causes"]);
     let sql = "SELECT shop, product, sum(sold) FILTER (WHERE day = '2026-01-15') AS actual, \
                sum(sold) FILTER (WHERE day = '2026-01-08') AS expected FROM 'sales.csv' GROUP BY 1, 2";
-    assert_eq!(explained(folder, &[sql, "--by", "shop,product"])["causes"], told["causes"]);
+    let mut summed = explained(folder, &[sql, "--by", "shop,product"])["causes"].clone();
+    // Of each row of the query there are two in the file.
+    assert_eq!([&summed[0]["rows"], &told["causes"][0]["rows"]], [10, 20]);
+    summed[0]["rows"] = json!(20);
+    assert_eq!(summed, told["causes"]);
     // Without it nothing is left.
     let rest = explained(folder, &[&asked[..], &["--history", "1", "--exclude", "shop=shop 3"]].concat());
     assert_eq!(rest["causes"], json!([]));

@@ -15,7 +15,7 @@ pub enum Dialect {
 
 impl Dialect {
     /// A name in quotes.
-    pub(crate) fn name(self, name: &str) -> String {
+    pub fn name(self, name: &str) -> String {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
 

@@ -97,6 +97,16 @@ pub enum QueryError {
         /// What is missing.
         source: SecurityError,
     },
+    /// A measure that cannot be taken apart.
+    #[error("a change of `{measure}` cannot be explained: {why}\nhint: {hint}")]
+    NotAdditive {
+        /// The measure.
+        measure: String,
+        /// Why not.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
     /// A measure that cannot be expanded; a model that was parsed has none.
     #[error("measure `{name}` cannot be computed\nhint: validate the model")]
     Measure {

@@ -57,9 +57,11 @@
 //! - [`security`]: which rows somebody sees; `sql_text`: whether SQL in a model is what it seems to be.
 //! - `paths`: along which relationships a table comes to a dimension.
 //! - `values`, [`arithmetic`]: which aggregates a measure is computed of, and how.
+//! - [`Additive`]: what adds up of a measure, so that a change of it can be explained.
 //! - `resolve`: a query with its names looked up; `sql`: the statement for it, part by part; [`dialect`]: for which engine.
 //! - `probe`: what an engine has to be asked of a model, for it to be known to be right.
 
+mod additive;
 pub mod arithmetic;
 mod dates;
 pub mod dialect;
@@ -76,6 +78,7 @@ mod sql;
 mod sql_text;
 mod values;
 
+pub use additive::Additive;
 pub use dialect::Dialect;
 pub use error::QueryError;
 pub use model::Model;

@@ -80,6 +80,8 @@ pub struct Dimension {
     pub kind: Kind,
     /// Of time: what it may be asked by, from coarse to fine.
     pub granularities: Vec<Granularity>,
+    /// Whether a value of it may be why a measure changed, if nobody chooses where to look. Without, texts may, and what is true or false.
+    pub cause: Option<bool>,
     /// How its values are shown.
     pub format: Option<Format>,
     /// What it means.

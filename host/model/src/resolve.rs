@@ -122,7 +122,8 @@ fn dimension<'m>(model: &'m Model, name: &str) -> Result<(&'m str, &'m Dimension
     })
 }
 
-fn value(model: &Model, name: &str) -> Result<Value, QueryError> {
+/// What a measure is of.
+pub(crate) fn value(model: &Model, name: &str) -> Result<Value, QueryError> {
     if !model.measures.contains_key(name) {
         let known = known(model.measures.keys());
         return Err(QueryError::Unknown { kind: "measure", name: name.to_owned(), known });

@@ -149,8 +149,13 @@ pub fn described(model: &Model) -> Value {
         })
     });
     let measures = model.measures.iter().map(|(name, measure)| {
+        let explain = model
+            .additive(name)
+            .ok()
+            .map(|_| json!({ "dimensions": model.dimensions_of(name), "default": model.suspects(name) }));
         json!({
             "name": name, "title": title(name), "format": measure.format, "description": measure.description,
+            "explain": explain,
         })
     });
     json!({

@@ -6,10 +6,12 @@
 //! - `postgres`: tables of PostgreSQL as sinks;
 //! - [`Tables`]: tables that transforms join with, of a lake or of `databases`; `extract`: the same as objects to run;
 //! - [`query`]: all of it asked in SQL; [`wire`]: by PostgreSQL's clients; [`measures`]: by the names of a semantic model;
+//! - [`explain`]: why a number moved;
 //! - `wait`: asynchronous work where nothing else is.
 
 mod databases;
 pub mod delta;
+pub mod explain;
 mod extract;
 pub mod measures;
 mod postgres;

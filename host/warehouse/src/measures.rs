@@ -10,8 +10,10 @@ use wasmill_access::Rows;
 use wasmill_model::{Attributes, Dialect, Model, Query};
 use wasmill_reports::{Report, title};
 use wasmill_runtime::diagnostics::{Diagnostics, Reporter};
+use wasmill_runtime::failure::Failure;
 use wasmill_runtime::plan::QueryPlan;
 
+use crate::explain::{Explainer, Why, WhyError};
 use crate::query::json::{self, JsonRows};
 use crate::query::seen::Rights;
 use crate::query::{QueryError, Session};
@@ -78,6 +80,19 @@ impl Measures {
         let known: Vec<Value> = statement.columns.iter().map(described).collect();
         let answer = session.ask(&statement.sql).await?;
         Ok(json::rows(session, answer, &statement.sql, &known, most).await?)
+    }
+
+    /// Why a measure is what it is, by rows that somebody may see, as JSON.
+    pub async fn explain(
+        &self,
+        session: &Session,
+        explainer: Arc<Explainer>,
+        why: &Why,
+        whose: &Attributes,
+    ) -> Result<Value, WhyError> {
+        let gathered = why.rows(&self.model, session, whose).await?;
+        let explained = tokio::task::spawn_blocking(move || gathered.explain(&explainer)).await;
+        explained.unwrap_or_else(|err| Err(WhyError::Function(Failure::Retry(err.to_string()))))
     }
 
     /// What only the tables can say of the model: whether columns and expressions are there, and keys are keys. What is

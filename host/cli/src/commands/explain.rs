@@ -3,8 +3,6 @@
 #[cfg(feature = "warehouse")]
 mod ask;
 #[cfg(feature = "warehouse")]
-mod period;
-#[cfg(feature = "warehouse")]
 mod question;
 
 use std::path::PathBuf;
@@ -13,6 +11,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::{Exit, name_and_value};
+#[cfg(feature = "warehouse")]
+pub use ask::explainer;
 
 /// Ask why a number moved: which values of which columns, alone or together, explain the difference.
 ///

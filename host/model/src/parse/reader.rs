@@ -86,6 +86,12 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether something is so.
+    pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
+        let (item, span) = self.item(key)?;
+        item.as_bool().or_else(|| self.wrong(&span, key, "true or false", "false"))
+    }
+
     /// One of some names.
     pub(super) fn one_of<T: Copy>(&self, key: &'static str, known: &[(&'static str, T)]) -> Option<Spanned<T>> {
         let text = self.text(key)?;

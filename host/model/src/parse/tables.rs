@@ -149,10 +149,11 @@ pub(super) fn dimensions(root: &Section<'_>, model: &mut Model, places: &mut Pla
             granularities.retain(|it| kind == Kind::Timestamp || *it != Granularity::Hour);
         }
         granularities.sort();
+        let cause = section.flag("cause");
         let format = format(&section, problems);
         let description = section.text("description").map(|text| text.value);
         section.finish();
-        let dimension = Dimension { sources, kind, granularities, format, description };
+        let dimension = Dimension { sources, kind, granularities, cause, format, description };
         places.dimensions.insert(name.value.clone(), name.span);
         model.dimensions.insert(name.value, dimension);
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
+use wasmill_warehouse::explain::{Period, ROWS, column, measured};
 
 use super::Explain;
-use super::period::Period;
 
 /// What is asked, of whom.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Question {
     /// A row for each combination of values, with what was measured and expected of it.
     pub sql: String,
     /// For the function.
-    pub config: Value,
+    pub config: Map<String, Value>,
 }
 
 /// What is added up: one expression, or two of which the first is divided by the second.
@@ -40,50 +40,61 @@ fn each(part: &str) -> String {
 }
 
 impl Question {
-    /// Of what was typed, about a relation in SQL.
-    pub fn of(typed: &Explain, relation: &str) -> Result<Self> {
+    /// Of what was typed, about a relation in SQL, compared with those of [`others`] that have rows.
+    pub fn of(typed: &Explain, relation: &str, others: &[Period]) -> Result<Self> {
         let columns = typed.by.iter().flat_map(|columns| listed(columns));
         let dimensions = columns.map(dimension).collect::<Result<Vec<_>>>()?;
         let measure = Measure::of(&typed.measure)?;
-        let (sums, condition) = sums(typed, &measure)?;
+        let (sums, condition) = sums(typed, &measure, others)?;
         let conditions: Vec<String> =
             condition.into_iter().chain(typed.condition.clone()).map(|condition| format!("({condition})")).collect();
         let columns = dimensions.iter().map(|(name, sql)| format!("{sql} AS {}", quoted(name)));
-        let columns: Vec<String> = columns.chain(sums).collect();
+        let rows = format!("count(*) AS {}", quoted(ROWS));
+        let columns: Vec<String> = columns.chain(sums).chain([rows]).collect();
         let places: Vec<String> = (1..=dimensions.len()).map(|place| place.to_string()).collect();
         let filter = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
         let sql = format!("SELECT {} FROM {relation}{filter} GROUP BY {}", columns.join(", "), places.join(", "));
         let names: Vec<&str> = dimensions.iter().map(|(name, _)| name.as_str()).collect();
-        let pair = |part: usize| json!({ "actual": column(part, true), "expected": column(part, false) });
         let excluded = typed.exclude.iter().map(|cause| excluded(cause)).collect::<Result<Vec<_>>>()?;
-        let mut config = Map::new();
+        let mut config = measured(measure.0.len());
         let mut set = |name: &str, value: Value| config.insert(name.to_owned(), value);
         set("dimensions", json!(names));
         set("direction", json!(typed.direction));
         set("max_causes", json!(typed.causes.max(1)));
         set("exclude", json!(excluded));
-        if measure.0.len() == 2 {
-            set("numerator", pair(0));
-            set("denominator", pair(1));
-        } else {
-            set("actual", json!(column(0, true)));
-            set("expected", json!(column(0, false)));
-        }
         if let Some(layers) = typed.layers {
             set("max_layer", json!(layers));
         }
-        let config = Value::Object(config);
         Ok(Self { sql, config })
     }
 }
 
-/// The name of a column of sums; no column of the source is called so.
-fn column(part: usize, is_actual: bool) -> String {
-    format!("{} {}", if is_actual { "actual" } else { "expected" }, part + 1)
+/// The periods that the one that is asked about is compared with, and a query for how many rows each has. None, if it is
+/// compared with columns.
+pub fn others(typed: &Explain, relation: &str) -> Result<Option<(Vec<Period>, String)>> {
+    let Some(asked) = typed.compare.first() else { return Ok(None) };
+    let time = time(typed)?;
+    let asked: Period = asked.parse().context("--compare")?;
+    let others = match typed.compare.get(1) {
+        Some(other) => vec![other.parse().context("--compare")?],
+        None => asked.before(typed.history),
+    };
+    let counts = others.iter().map(|period| format!("count(*) FILTER (WHERE {})", within(time, period)));
+    let filter = typed.condition.as_ref().map(|condition| format!(" WHERE ({condition})"));
+    let sql = format!("SELECT {} FROM {relation}{}", counts.collect::<Vec<_>>().join(", "), filter.unwrap_or_default());
+    Ok(Some((others, sql)))
+}
+
+fn time(typed: &Explain) -> Result<&str> {
+    typed.time.as_deref().context("--compare needs --time, the column of dates or times")
+}
+
+fn within(time: &str, period: &Period) -> String {
+    format!("CAST({time} AS TIMESTAMP) >= '{}' AND CAST({time} AS TIMESTAMP) < '{}'", period.first, period.end)
 }
 
 /// The columns of sums, and which rows they are of.
-fn sums(typed: &Explain, measure: &Measure) -> Result<(Vec<String>, Option<String>)> {
+fn sums(typed: &Explain, measure: &Measure, others: &[Period]) -> Result<(Vec<String>, Option<String>)> {
     let mut sums = Vec::new();
     let Some(asked) = typed.compare.first() else {
         let expected = Measure::of(typed.expected.as_deref().unwrap_or("expected"))?;
@@ -98,21 +109,14 @@ fn sums(typed: &Explain, measure: &Measure) -> Result<(Vec<String>, Option<Strin
         }
         return Ok((sums, None));
     };
-    let time = typed.time.as_deref().context("--compare needs --time, the column of dates or times")?;
+    let time = time(typed)?;
     let asked: Period = asked.parse().context("--compare")?;
-    let others = match typed.compare.get(1) {
-        Some(other) => vec![other.parse().context("--compare")?],
-        None => asked.before(typed.history)?,
-    };
-    let within = |period: &Period| {
-        format!("CAST({time} AS TIMESTAMP) >= '{}' AND CAST({time} AS TIMESTAMP) < '{}'", period.first, period.end)
-    };
-    let actual = within(&asked);
-    let expected: Vec<String> = others.iter().map(|period| format!("({})", within(period))).collect();
+    let actual = within(time, &asked);
+    let expected: Vec<String> = others.iter().map(|period| format!("({})", within(time, period))).collect();
     let expected = expected.join(" OR ");
-    // As many days are expected as are asked about.
-    let days: u64 = others.iter().map(|period| period.days()).sum();
-    let scale = asked.days() as f64 / days as f64;
+    // As much time is expected as is asked about.
+    let seconds: i64 = others.iter().map(|period| period.length().num_seconds()).sum();
+    let scale = asked.length().num_seconds() as f64 / seconds as f64;
     for (part, value) in measure.0.iter().map(|part| each(part)).enumerate() {
         sums.push(format!("sum(CASE WHEN {actual} THEN {value} END) AS {}", quoted(&column(part, true))));
         let sum = format!("sum(CASE WHEN {expected} THEN {value} END)");
@@ -187,7 +191,8 @@ mod tests {
 
     fn question(arguments: &[&str]) -> Result<Question> {
         let typed = Typed::parse_from([&["explain", "sales"], arguments].concat());
-        Question::of(&typed.explain, "sales")
+        let others = others(&typed.explain, "sales")?.map_or_else(Vec::new, |(others, _)| others);
+        Question::of(&typed.explain, "sales", &others)
     }
 
     #[test]
@@ -196,7 +201,7 @@ mod tests {
         assert_eq!(
             asked.sql,
             "SELECT shop AS \"shop\", date_trunc('day', sold) AS \"day\", sum(TRY_CAST(actual AS DOUBLE)) AS \"actual 1\", \
-             sum(TRY_CAST(expected AS DOUBLE)) AS \"expected 1\" FROM sales WHERE (shop <> 'x') GROUP BY 1, 2"
+             sum(TRY_CAST(expected AS DOUBLE)) AS \"expected 1\", count(*) AS \"rows of it\" FROM sales WHERE (shop <> 'x') GROUP BY 1, 2"
         );
         assert_eq!(asked.config["dimensions"], json!(["shop", "day"]));
     }
@@ -206,8 +211,9 @@ mod tests {
         let by =
             ["--by", "shop", "--measure", "late/count", "--time", "day", "--compare", "2013-01-31", "--history", "2"];
         let asked = question(&by).unwrap();
-        let within =
-            |day: &str, end: &str| format!("CAST(day AS TIMESTAMP) >= '{day}' AND CAST(day AS TIMESTAMP) < '{end}'");
+        let within = |day: &str, end: &str| {
+            format!("CAST(day AS TIMESTAMP) >= '{day} 00:00:00' AND CAST(day AS TIMESTAMP) < '{end} 00:00:00'")
+        };
         let (now, before) = (
             within("2013-01-31", "2013-02-01"),
             format!("({}) OR ({})", within("2013-01-24", "2013-01-25"), within("2013-01-17", "2013-01-18")),
@@ -218,7 +224,7 @@ mod tests {
                 "SELECT shop AS \"shop\", sum(CASE WHEN {now} THEN TRY_CAST(late AS DOUBLE) END) AS \"actual 1\", \
                  sum(CASE WHEN {before} THEN TRY_CAST(late AS DOUBLE) END) * CAST(0.5 AS DOUBLE) AS \"expected 1\", \
                  sum(CASE WHEN {now} THEN 1.0 END) AS \"actual 2\", \
-                 sum(CASE WHEN {before} THEN 1.0 END) * CAST(0.5 AS DOUBLE) AS \"expected 2\" \
+                 sum(CASE WHEN {before} THEN 1.0 END) * CAST(0.5 AS DOUBLE) AS \"expected 2\", count(*) AS \"rows of it\" \
                  FROM sales WHERE (({now}) OR {before}) GROUP BY 1"
             )
         );

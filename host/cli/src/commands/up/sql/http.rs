@@ -1,21 +1,26 @@
 //! Queries over HTTP.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinHandle;
 use wasmill_access::live::Live;
 use wasmill_access::{Access, Caller};
 use wasmill_api::tables::{AskTables, Refused, Rows};
+use wasmill_runtime::failure::Failure;
+use wasmill_warehouse::explain::{Explainer, Why, WhyError};
 use wasmill_warehouse::measures::MeasureError;
 use wasmill_warehouse::query::QueryError;
 use wasmill_warehouse::query::json::{self, JsonRows};
 use wasmill_warehouse::query::seen::{Rights, Seen};
 
 use super::serving::{Asked, Now, now};
+use crate::commands::explain::explainer;
 
 /// Answers queries over HTTP.
 pub struct Http {
@@ -23,6 +28,32 @@ pub struct Http {
     pub rules: Live<Access>,
     pub timeout: Duration,
     pub runtime: Handle,
+    pub explaining: Explaining,
+}
+
+/// The function that explains, which is made ready when it is first asked. One question at a time keeps a processor busy.
+pub struct Explaining {
+    components: Option<PathBuf>,
+    explainer: OnceCell<Arc<Explainer>>,
+    turn: Semaphore,
+}
+
+impl Explaining {
+    pub fn new(components: Option<PathBuf>) -> Self {
+        Self { components, explainer: OnceCell::new(), turn: Semaphore::new(1) }
+    }
+
+    async fn explainer(&self) -> Result<Arc<Explainer>, Refused> {
+        let ready = self.explainer.get_or_try_init(|| async {
+            let components = self.components.clone();
+            let made = tokio::task::spawn_blocking(move || explainer(components.as_deref())).await;
+            made.map_err(anyhow::Error::from).flatten().map(Arc::new)
+        });
+        ready.await.cloned().map_err(|err| {
+            tracing::error!("nothing can be explained: {err:#}");
+            Refused::Away("nothing can be explained at the moment".to_owned())
+        })
+    }
 }
 
 /// A query on threads of its own, which ends with whoever waits for it.
@@ -47,21 +78,24 @@ impl Http {
         is_open.then_some(asked)
     }
 
-    async fn run(
+    async fn run<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<JsonRows, Refused>> + Send + 'static,
-    ) -> Result<Rows, Refused> {
+        work: impl Future<Output = Result<T, Refused>> + Send + 'static,
+    ) -> Result<T, Refused> {
         let mut query = Ending(self.runtime.spawn(work));
-        let rows = match tokio::time::timeout(self.timeout, &mut query.0).await {
-            Ok(Ok(rows)) => rows?,
-            Ok(Err(err)) => return Err(Refused::Away(format!("the query ended in a fault: {err}"))),
+        match tokio::time::timeout(self.timeout, &mut query.0).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(err)) => Err(Refused::Away(format!("the query ended in a fault: {err}"))),
             Err(_) => {
                 let message = format!("the query took longer than {} s", self.timeout.as_secs_f64());
-                return Err(Refused::Bad(message));
+                Err(Refused::Bad(message))
             }
-        };
-        Ok(Rows { json: rows.json, count: rows.rows })
+        }
     }
+}
+
+fn rows(JsonRows { json, rows: count }: JsonRows) -> Rows {
+    Rows { json, count }
 }
 
 #[async_trait::async_trait]
@@ -75,7 +109,7 @@ impl AskTables for Http {
         }
         self.run(async move {
             let answer = seen.ask(&sql).await.map_err(refused)?;
-            json::rows(&asked.session, answer, &sql, &[], most).await.map_err(refused)
+            json::rows(&asked.session, answer, &sql, &[], most).await.map(rows).map_err(refused)
         })
         .await
     }
@@ -87,10 +121,33 @@ impl AskTables for Http {
         self.run(async move {
             let Asked { session, measures } = &*asked;
             let Some(measures) = measures else { return Err(Refused::Forbidden) };
-            let rows = measures.ask(session, &query, &whose, most).await;
-            rows.map_err(|err| match err {
+            let answer = measures.ask(session, &query, &whose, most).await;
+            answer.map(rows).map_err(|err| match err {
                 MeasureError::Asked(err) => Refused::Bad(err.to_string()),
                 MeasureError::Ran(err) => refused(err),
+            })
+        })
+        .await
+    }
+
+    async fn explain(&self, caller: Option<&Caller>, why: Value) -> Result<Value, Refused> {
+        let asked = self.open(caller).ok_or(Refused::Forbidden)?;
+        let why: Why = serde_json::from_value(why).map_err(|err| Refused::Bad(err.to_string()))?;
+        let whose = Access::attributes(caller);
+        let explainer = self.explaining.explainer().await?;
+        let _turn = self.explaining.turn.acquire().await.map_err(|err| Refused::Away(err.to_string()))?;
+        self.run(async move {
+            let Asked { session, measures } = &*asked;
+            let Some(measures) = measures else { return Err(Refused::Forbidden) };
+            measures.explain(session, explainer, &why, &whose).await.map_err(|err| match err {
+                WhyError::Asked(_) | WhyError::Bad(_) | WhyError::Function(Failure::Reject(_)) => {
+                    Refused::Bad(err.to_string())
+                }
+                WhyError::Ran(err) => refused(err),
+                WhyError::Function(failure) => {
+                    tracing::error!("a question was not explained: {failure}");
+                    Refused::Away("it cannot be explained at the moment".to_owned())
+                }
             })
         })
         .await

@@ -17,7 +17,7 @@ use wasmill_warehouse::query::{ObjectTables, Session, memory};
 use wasmill_warehouse::wire::{Server, Tls};
 
 use super::SqlArgs;
-use super::http::Http;
+use super::http::{Explaining, Http};
 use crate::commands::PipelineArgs;
 use crate::commands::listen::ListenArgs;
 use crate::tables;
@@ -79,8 +79,13 @@ impl Serving {
             tables::object_tables(Some(plan.file.clone()), pipeline.components.clone(), pipeline.parameters.clone());
         let now = Arc::new(RwLock::new(open(&plan.file, &objects, memory)?));
         let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("sql").enable_all().build()?;
-        let http =
-            Arc::new(Http { now: now.clone(), rules: rules.clone(), timeout, runtime: runtime.handle().clone() });
+        let http = Arc::new(Http {
+            now: now.clone(),
+            rules: rules.clone(),
+            timeout,
+            runtime: runtime.handle().clone(),
+            explaining: Explaining::new(pipeline.components.clone()),
+        });
         let mut serving = Self { now, http, objects, memory, runtime, stop: None };
         serving.listen(args, listen, rules, timeout).await?;
         Ok(Some(serving))
