@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::explanation::Explanation;
 
 /// As many dimensions as a set of them fits in a machine word of bits, and then some are left.
 pub const MAX_DIMENSIONS: usize = 24;
@@ -39,6 +40,12 @@ pub struct Config {
     /// Causes that are known: their leaves are left out.
     #[serde(default)]
     pub exclude: Vec<BTreeMap<String, Option<String>>>,
+    /// Of the step: whether a row of rank 0 for the whole comes first, also if there is no cause.
+    #[serde(default)]
+    pub whole: bool,
+    /// Of the step: columns that are the same in all rows of an event, which each cause has too.
+    #[serde(default)]
+    pub keep: Vec<String>,
 }
 
 /// The two columns of a part of a ratio.
@@ -101,6 +108,8 @@ impl Config {
             min_support: default_min_support(),
             max_layer: None,
             exclude: Vec::new(),
+            whole: false,
+            keep: Vec::new(),
         }
     }
 
@@ -158,6 +167,10 @@ impl Config {
         }
         if self.max_layer == Some(0) {
             return Err(Error::OutOfRange { key: "max_layer", found: "0".into(), expected: "at least 1" });
+        }
+        let schema = Explanation::schema();
+        if let Some(name) = self.keep.iter().find(|name| schema.field_with_name(name).is_ok()) {
+            return Err(Error::Kept { name: name.clone() });
         }
         self.check_roles()?;
         self.check_exclude()

@@ -37,6 +37,12 @@ pub enum Error {
         /// What does not fit together.
         reason: &'static str,
     },
+    /// A column that is kept has the name of one that comes out.
+    #[error("`keep` has `{name}`, which is a column of the causes; hint: give it another name before")]
+    Kept {
+        /// The column.
+        name: String,
+    },
     /// A number that cannot be.
     #[error("`{key}` is {found}, but must be {expected}")]
     OutOfRange {

@@ -141,6 +141,7 @@ impl Report<'_> {
             shift: found.background.bias.shift,
             explained: Total::of(self.leaves, covered).impact(&self.total),
             leaves: self.leaves.len() as u64,
+            rows: self.total.rows,
             skipped,
             found: found.causes.len() as u64,
             sentence: String::new(),

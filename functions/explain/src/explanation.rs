@@ -61,6 +61,8 @@ pub struct Summary {
     pub explained: f64,
     /// How many leaves (combinations of all dimensions) there are.
     pub leaves: u64,
+    /// How many rows.
+    pub rows: u64,
     /// How many rows were left out, because a measure of theirs is missing or no number.
     pub skipped: u64,
     /// How many causes were found, before `max_causes`.
@@ -118,6 +120,16 @@ impl Explanation {
             Field::new("sentence", DataType::Utf8, false),
             Field::new("summary", DataType::Utf8, false),
         ]))
+    }
+
+    /// The whole as a cause of rank 0, which names no dimension.
+    #[must_use]
+    pub fn whole(&self) -> Cause {
+        let Summary { actual, expected, leaves, rows, sentence, .. } = self.summary.clone();
+        let impact = actual - expected;
+        let share = (impact != 0.0).then_some(1.0);
+        let (values, surprise, confidence) = (Vec::new(), None, 1.0);
+        Cause { rank: 0, values, actual, expected, impact, share, surprise, leaves, rows, confidence, sentence }
     }
 
     /// A row for each cause, by rank; none if there is none. Every row ends with the sentence for the whole.

@@ -42,6 +42,8 @@
 //! min_support = 1                  # leaves: combinations of all dimensions
 //! max_layer = 3                    # dimensions that a cause names at most
 //! exclude = [{ origin = "JFK", carrier = "EV" }]
+//! whole = true                     # a row of rank 0 for the whole comes first, also if there is no cause (of the step)
+//! keep = ["period"]                # columns that are the same in all rows of an event; each cause has them (of the step)
 //! ```
 //!
 //! - Dimensions are texts, numbers, booleans or dates; null is a value of its own. Rows of the same values are added up.

@@ -26,6 +26,8 @@ const ROUNDS: usize = 12;
 const STRONGEST: f64 = 0.25;
 /// This share of the leaves must be left for the background.
 const LEAST: f64 = 0.1;
+/// What shows only against the rough background makes each leaf's description shorter by so many nats, or is none.
+const CLEARER: f64 = 0.3;
 /// Causes of a smaller share of the leaves do not pass for the background.
 const FEW: f64 = 0.2;
 
@@ -73,7 +75,8 @@ fn alike(leaves: &Leaves, change: &Change, limits: Limits) -> Found {
         let rough = Background::rough(change);
         let is_exact = rough.is_exact;
         let other = Search::new(leaves, rough, change, limits).settled();
-        return if is_exact || other.cost(change) < found.cost(change) { other } else { found };
+        let is_clearer = other.cost(change) < found.cost(change) - CLEARER * leaves.len() as f64;
+        return if is_exact || is_clearer { other } else { found };
     }
     if share < FEW {
         return found;

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
+use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, NullArray, RecordBatch, StringArray, UInt32Array};
+use arrow_select::take::take;
 
+use wasmill_sdk::{Context, Failure, Transform};
+
+use crate::function::Explain;
 use crate::{Config, Error, Explainer, Explanation, explain};
 
 type Column = (&'static str, ArrayRef);
@@ -245,4 +250,49 @@ fn a_dimension_of_as_many_values_as_rows_hides_nothing() {
         ("expected", floats(vec![50.0; rows])),
     ];
     assert_eq!(causes(BOTH, columns), ["letter=4"]);
+}
+
+#[test]
+fn a_cause_of_a_sixth_of_a_small_table_is_not_taken_for_noise() {
+    // Of 6 letters and 12 numbers.
+    let kept = UInt32Array::from_iter_values((0..200).filter(|row| row / 25 < 6 && row % 25 < 12));
+    let few = |columns: Vec<Column>| -> Vec<Column> {
+        columns.into_iter().map(|(name, values)| (name, take(&values, &kept, None).unwrap())).collect()
+    };
+    let halved = table(|letter, _, value| if letter == 2 { 0.5 * value } else { value });
+    assert_eq!(causes(BOTH, few(halved)), ["letter=c"]);
+    assert!(causes(BOTH, few(table(|_, _, value| value))).is_empty());
+}
+
+#[test]
+fn the_step_tells_of_the_whole_and_keeps_what_is_the_same_in_all_rows() {
+    let ctx = Context { event_id: "day".to_owned(), event_time: 0, attempt: 1 };
+    let step = |json: &str, columns: Vec<Column>| {
+        let mut step = Explain::configure(config(json)).unwrap();
+        let rows = batch(columns);
+        let (schema, _) = step.bind(rows.schema()).map_err(Failure::Reject)?;
+        step.process(&ctx, rows)?;
+        let out = step.finish(&ctx)?.batch;
+        assert_eq!(out.schema_ref().fields(), schema.fields());
+        Ok::<_, Failure>(out)
+    };
+    let with = r#"{"dimensions": ["letter", "number"], "whole": true, "keep": ["day"]}"#;
+    let day =
+        |value: fn(usize) -> i64| -> Column { ("day", Arc::new(Int64Array::from_iter_values((0..200).map(value)))) };
+    let lost = |letter: usize, _: usize, value: f64| if letter == 2 { 0.4 * value } else { value };
+    let out = step(with, [table(lost), vec![day(|_| 31)]].concat()).unwrap();
+    let ranks = out["rank"].as_primitive::<UInt32Type>().values().to_vec();
+    assert_eq!((ranks, out["day"].as_primitive::<Int64Type>().values().to_vec()), (vec![0, 1], vec![31, 31]));
+    assert_eq!(out["text"].as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["", "letter=c"]);
+    assert_eq!(out["rows"].as_primitive::<UInt64Type>().value(0), 200);
+    // Also if nothing stands out.
+    let out = step(with, [table(|_, _, value| value), vec![day(|_| 31)]].concat()).unwrap();
+    assert_eq!(out.num_rows(), 1);
+
+    let other = step(with, [table(lost), vec![day(|row| row as i64 / 150)]].concat());
+    assert!(matches!(&other, Err(Failure::Reject(why)) if why.contains("`day`, which is not the same")), "{other:?}");
+    let none = step(with, table(lost));
+    assert!(matches!(&none, Err(Failure::Reject(why)) if why.contains("no column `day` to keep")), "{none:?}");
+    let clash = r#"{"dimensions": ["letter"], "keep": ["rank"]}"#;
+    assert!(Explain::configure(config(clash)).is_err_and(|why| why.contains("`keep` has `rank`")));
 }

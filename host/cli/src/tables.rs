@@ -43,18 +43,27 @@ pub fn sinks(pipeline: &Pipeline) -> Result<Sinks> {
 #[cfg(feature = "warehouse")]
 pub fn check_queries(plan: &Plan, args: &PipelineArgs) -> Result<()> {
     use wasmill_runtime::diagnostics::Reporter;
+    use wasmill_runtime::plan::{ExtractRows, TriggerPlan};
     use wasmill_warehouse::measures::Measures;
     use wasmill_warehouse::query::{Session, memory};
 
     let asked = plan::query_of(&plan.file)?;
-    Measures::read(&asked)?;
+    let mut reporter = Reporter::new(&plan.file, &plan.text);
+    if let Some(measures) = Measures::read(&asked)? {
+        for (index, trigger) in plan.triggers.iter().enumerate() {
+            let TriggerPlan::Extract(extract) = trigger else { continue };
+            let ExtractRows::Band(watched) = &extract.rows else { continue };
+            if let Err(why) = wasmill_warehouse::check_band(&measures.model, watched) {
+                reporter.at(&["trigger", &index.to_string(), "from"], format!("extract `{}`: {why}", extract.id));
+            }
+        }
+    }
     if plan.views.is_empty() {
-        return Ok(());
+        return Ok(reporter.finish(Some(()))?);
     }
     let objects = object_tables(Some(plan.file.clone()), args.components.clone(), args.parameters.clone());
     let session = Session::new(asked, objects, memory::default_limit())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut reporter = Reporter::new(&plan.file, &plan.text);
     for name in plan.views.keys() {
         if let Err(err) = runtime.block_on(session.check_view(name.as_str())) {
             reporter.at(&["views", name.as_str(), "sql"], err.to_string());

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::sandbox::Limits;
 
 pub use documents::{DocumentCollection, Documents, Mean, OwnTotal, Ratio, Total, TotalOf};
-pub use extract::{ExtractFrom, ExtractMode, ExtractTo, ExtractTrigger, ExtractType, Rewrites};
+pub use extract::{Band, ExtractFrom, ExtractMode, ExtractTo, ExtractTrigger, ExtractType, Rewrites, Side};
 pub use nats::NatsTrigger;
 pub use query::{AttachedDatabase, View, ViewFile, ViewSql};
 pub use sink::{DeltaSink, PostgresSink, Sink, SinkColumns, SinkMode};

@@ -28,7 +28,7 @@ use crate::sandbox::Limits;
 use crate::store::{Found, Location};
 
 pub use documents::{DocumentsPlan, Indexes, PostgresPlan};
-pub use extract::{ExtractPlan, ExtractRows};
+pub use extract::{BandPlan, ExtractPlan, ExtractRows};
 pub use files::Files;
 pub use nats::NatsPlan;
 pub use query::{DatabasePlace, QueryPlan, QueryTable, ViewPlan};
@@ -174,6 +174,11 @@ pub enum TablePlace {
         /// The view.
         view: TableName,
     },
+    /// The semantic model of a manifest.
+    Model {
+        /// The manifest.
+        manifest: PathBuf,
+    },
 }
 
 impl std::fmt::Display for TablePlace {
@@ -183,6 +188,7 @@ impl std::fmt::Display for TablePlace {
             Self::Postgres { url, table } | Self::Mysql { url, table } => write!(f, "`{table}` at `{url}`"),
             Self::Sqlite { file, table } => write!(f, "`{table}` in `{}`", file.display()),
             Self::View { manifest, view } => write!(f, "view `{view}` of `{}`", manifest.display()),
+            Self::Model { manifest } => write!(f, "the semantic model of `{}`", manifest.display()),
         }
     }
 }

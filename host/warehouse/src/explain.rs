@@ -2,8 +2,10 @@
 //!
 //! # Layout
 //! - [`Explainer`]: the function, and what it says as JSON;
-//! - [`Period`]: times that are compared; [`Why`]: a question by the names of a semantic model.
+//! - [`Period`]: times that are compared; [`Why`]: a question by the names of a semantic model;
+//! - `band`: whether a value is one to ask about.
 
+pub(crate) mod band;
 mod period;
 mod why;
 
@@ -21,6 +23,7 @@ use wasmill_runtime::rows::Rows;
 use wasmill_runtime::sandbox::{Grants, Limits};
 
 pub use period::Period;
+pub(crate) use period::written;
 pub use why::{Against, Why, WhyError};
 
 /// What the bundled function is called.

@@ -1,12 +1,14 @@
 //! Extracts: what is new of a table, read into an object of Parquet.
 //!
 //! How far a table was read is a text that means something here alone: the version of a table of Delta Lake, the greatest
-//! watermark, or a digest of all rows.
+//! watermark, a digest of all rows, or the last period of a measure.
 //!
 //! # Layout
 //! - [`extract`]: rows of any table; `versions`: those of Delta Lake, by version;
+//! - `band`: what a measure is made of, when it leaves its band;
 //! - `landing`: the object that they go into; `watermark`: which rows are new.
 
+mod band;
 mod landing;
 mod versions;
 mod watermark;
@@ -27,12 +29,18 @@ use crate::tables;
 use landing::Landing;
 use watermark::Watermark;
 
+pub use band::check as check_band;
+
 /// How long to wait for rows at most: a connection that was lost must not hold a table from other workers for good.
 const SILENCE: Duration = Duration::from_secs(600);
 
 /// Reads what is new since `state`, or all if there is none.
 pub async fn extract(plan: &ExtractPlan, state: Option<&str>) -> io::Result<Option<Extracted>> {
     match (&plan.rows, &plan.place) {
+        (ExtractRows::Band(watched), TablePlace::Model { manifest }) => {
+            band::extract(plan, watched, manifest, state).await
+        }
+        (ExtractRows::Band(_), _) => Err(io::Error::new(io::ErrorKind::Unsupported, "only measures have a band")),
         (ExtractRows::Above { .. }, _) => above(plan, state).await,
         (ExtractRows::All, TablePlace::Delta(location)) => versions::all(plan, location, state).await,
         (ExtractRows::All, _) => all(plan, state).await,

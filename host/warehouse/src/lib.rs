@@ -26,6 +26,7 @@ use wasmill_runtime::manifest::Id;
 use wasmill_runtime::plan::SinkTable;
 use wasmill_runtime::sink::{BoundSink, Sink};
 
+pub use extract::check_band;
 pub use tables::Tables;
 
 /// What writes a sink's table. An error if the table is there and does not take these rows.

@@ -99,14 +99,18 @@ impl Answer {
 
 /// A view of a manifest, as a table.
 pub(crate) async fn view(manifest: &Path, name: &str) -> io::Result<Arc<dyn TableProvider>> {
-    let plan = plan::query_of(manifest).map_err(io::Error::other)?;
-    let none: ObjectTables = Arc::new(|name| {
-        let message = format!("table `{name}` is read by a function, which a view that becomes events cannot have");
-        Err(io::Error::new(io::ErrorKind::Unsupported, message))
-    });
-    let session = Session::new(plan, none, memory::default_limit()).map_err(io::Error::other)?;
+    let session = for_events(plan::query_of(manifest).map_err(io::Error::other)?)?;
     let context = session.context();
     names::Names::new(&session, &context).view(name).await.map_err(io::Error::other)
+}
+
+/// A session for what becomes events, which reads no tables by functions.
+pub(crate) fn for_events(plan: QueryPlan) -> io::Result<Session> {
+    let none: ObjectTables = Arc::new(|name| {
+        let message = format!("table `{name}` is read by a function, which what becomes events cannot have");
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    });
+    Session::new(plan, none, memory::default_limit()).map_err(io::Error::other)
 }
 
 impl Session {

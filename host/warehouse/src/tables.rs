@@ -49,6 +49,7 @@ pub async fn provider(place: &TablePlace, context: &SessionContext) -> io::Resul
         TablePlace::Mysql { url, table } => databases::mysql(url, table).await,
         TablePlace::Sqlite { file, table } => databases::sqlite(file, table).await,
         TablePlace::View { manifest, view } => query::view(manifest, view.as_str()).await,
+        TablePlace::Model { .. } => Err(io::Error::new(io::ErrorKind::Unsupported, "a semantic model is no table")),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::TablePlace;
-use crate::manifest::{Id, Rewrites};
+use crate::manifest::{Band, Id, Rewrites};
 use crate::store::Location;
 
 /// Rows of a table that become objects.
@@ -48,4 +48,21 @@ pub enum ExtractRows {
     Added(Rewrites),
     /// The change data feed of a table of Delta Lake.
     Changes,
+    /// What a measure is made of, when it leaves its band.
+    Band(BandPlan),
+}
+
+/// A measure that is watched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BandPlan {
+    /// The measure.
+    pub measure: String,
+    /// The dimension of time.
+    pub time: String,
+    /// By which periods.
+    pub granularity: String,
+    /// The dimensions that it is taken apart by, if they are said.
+    pub by: Option<Vec<String>>,
+    /// The band.
+    pub band: Band,
 }

@@ -29,8 +29,18 @@ impl Period {
     /// Between two moments as a semantic model has them: `2013-01-31`, `2013-01-31T12:00:00`. None if they are not, or the
     /// second is not after the first.
     pub fn between(from: &str, before: &str) -> Option<Self> {
-        let (first, end) = (moment(from)?, moment(before)?);
+        let (first, end) = (Self::moment(from)?, Self::moment(before)?);
         (first < end).then_some(Self { first, end })
+    }
+
+    /// A moment as a semantic model has it.
+    pub(crate) fn moment(text: &str) -> Option<NaiveDateTime> {
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Some(day.and_time(NaiveTime::MIN));
+        }
+        let text = text.replacen(' ', "T", 1);
+        let forms = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
+        forms.iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
     }
 
     /// How long it is.
@@ -78,15 +88,6 @@ impl FromStr for Period {
         }
         Ok(Self { first: first.first, end: last.end })
     }
-}
-
-fn moment(text: &str) -> Option<NaiveDateTime> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Some(day.and_time(NaiveTime::MIN));
-    }
-    let text = text.replacen(' ', "T", 1);
-    let forms = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
-    forms.iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
 }
 
 /// A day, a month or a year.

@@ -9,8 +9,7 @@ use wasmill_model::{Additive, Attributes, Dialect, Model, Query};
 use wasmill_reports::title;
 use wasmill_runtime::failure::Failure;
 
-use super::period::{Period, written};
-use super::{Explainer, Explanation, ROWS, column, measured};
+use super::{Explainer, Explanation, Period, ROWS, column, measured, written};
 use crate::query::{QueryError, Session};
 
 /// How many causes are answered, unless it is said.
@@ -109,30 +108,32 @@ impl Why {
         session: &Session,
         whose: &Attributes,
     ) -> Result<Gathered, WhyError> {
+        let looked = self.look(model, session, whose)?;
+        let compared = looked.compared().await?;
+        looked.gather(compared).await
+    }
+
+    /// The same, compared with the mean of periods that are known.
+    pub(crate) async fn rows_against(
+        &self,
+        model: &Model,
+        session: &Session,
+        periods: Vec<Period>,
+    ) -> Result<Gathered, WhyError> {
+        let whose = Attributes::default();
+        let looked = self.look(model, session, &whose)?;
+        let compared = looked.mean(periods);
+        looked.gather(compared).await
+    }
+
+    fn look<'a>(&'a self, model: &Model, session: &'a Session, whose: &'a Attributes) -> Result<Looked<'a>, WhyError> {
         let additive = model.additive(&self.measure)?;
         let by = self.by(model)?;
-        let looked = Looked { why: self, additive, by, session, whose };
-        let compared = looked.compared().await?;
-        let mut parts = vec![looked.part(&looked.query(self.time_range.clone(), self.filters.clone()), None)?];
-        for query in &compared.queries {
-            parts.push(looked.part(query, Some(compared.scale))?);
-        }
-        let batches = session.ask(&parts.join("\nUNION ALL\n")).await?.collect(session).await?;
-        let mut config = measured(looked.additive.sums.len());
-        config.insert("dimensions".to_owned(), json!(looked.by));
-        config.insert("exclude".to_owned(), json!(self.exclude));
-        config.insert("max_causes".to_owned(), json!(self.causes.unwrap_or(CAUSES).max(1)));
-        let Compared { periods, others, .. } = compared;
-        let measure = model.measures.get(&self.measure);
-        let told = json!({
-            "measure": self.measure, "title": title(&self.measure), "by": looked.by, "periods": periods, "others": others,
-            "format": measure.and_then(|measure| measure.format.as_ref()),
-        });
-        Ok(Gathered { config, batches, told })
+        Ok(Looked { why: self, additive, by, session, whose })
     }
 
     /// The dimensions that causes may name.
-    fn by(&self, model: &Model) -> Result<Vec<String>, WhyError> {
+    pub(crate) fn by(&self, model: &Model) -> Result<Vec<String>, WhyError> {
         let possible = model.dimensions_of(&self.measure);
         let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let others = match &self.compare {
@@ -228,6 +229,45 @@ impl Looked<'_> {
         Query { measures, dimensions, filters, time_range, ..Query::default() }
     }
 
+    /// A row for each combination of values, and how it is to be looked at.
+    async fn gather(&self, compared: Compared) -> Result<Gathered, WhyError> {
+        let why = self.why;
+        let mut parts = vec![self.part(&self.query(why.time_range.clone(), why.filters.clone()), None)?];
+        for query in &compared.queries {
+            parts.push(self.part(query, Some(compared.scale))?);
+        }
+        let name = |name: &str| Dialect::DataFusion.name(name);
+        let sums = (0..self.additive.sums.len()).flat_map(|part| [column(part, true), column(part, false)]);
+        let sums = sums.chain([ROWS.to_owned()]).map(|sum| format!("sum({0}) AS {0}", name(&sum)));
+        let columns: Vec<String> = self.by.iter().map(|by| name(by)).chain(sums).collect();
+        let places: Vec<String> = (1..=self.by.len()).map(|place| place.to_string()).collect();
+        let sql = format!(
+            "SELECT {} FROM (\n{}\n) AS \"parts\" GROUP BY {}",
+            columns.join(", "),
+            parts.join("\nUNION ALL\n"),
+            places.join(", ")
+        );
+        let batches = self.session.ask(&sql).await?.collect(self.session).await?;
+        let mut config = measured(self.additive.sums.len());
+        config.insert("dimensions".to_owned(), json!(self.by));
+        config.insert("exclude".to_owned(), json!(why.exclude));
+        config.insert("max_causes".to_owned(), json!(why.causes.unwrap_or(CAUSES).max(1)));
+        let Compared { periods, others, .. } = compared;
+        let measure = self.additive.model.measures.get(&why.measure);
+        let told = json!({
+            "measure": why.measure, "title": title(&why.measure), "by": self.by, "periods": periods, "others": others,
+            "format": measure.and_then(|measure| measure.format.as_ref()),
+        });
+        Ok(Gathered { config, batches, told })
+    }
+
+    /// The mean of some periods.
+    fn mean(&self, periods: Vec<Period>) -> Compared {
+        let scale = 1.0 / periods.len().max(1) as f64;
+        let queries = periods.iter().map(|period| self.during(*period)).collect();
+        Compared { periods, scale, queries, others: None }
+    }
+
     async fn compared(&self) -> Result<Compared, WhyError> {
         match &self.why.compare {
             Against::Usual { periods } => {
@@ -243,9 +283,7 @@ impl Looked<'_> {
                     );
                     return Err(WhyError::Bad(message));
                 }
-                let scale = 1.0 / periods.len() as f64;
-                let queries = periods.iter().map(|period| self.during(*period)).collect();
-                Ok(Compared { periods, scale, queries, others: None })
+                Ok(self.mean(periods))
             }
             Against::Period { from, before } => {
                 let (_, asked) = self.why.period()?;
