@@ -120,9 +120,9 @@ function Sheet({ asked, why, model, look, change }: Omit<Props, "report" | "toda
           <div class="field">
             <span aria-hidden="true">Causes among</span>
             <Popover
-              name={`Causes among ${titles.join(", ")}`}
               button={
                 <>
+                  <span class="unseen">Causes among </span>
                   <span>{titles.length > 3 ? `${titles[0]} and ${number(titles.length - 1)} more` : titles.join(", ")}</span>
                   <Icon name="down" />
                 </>
