@@ -137,7 +137,7 @@ test("what it is compared with, and among what causes are, is chosen", async (t)
   await makeUp(tab, false);
   await isDrawn(tab);
   const value = await askLast(tab, line, measure);
-  await sheet(tab).getByText("Everything moved alike.").waitFor();
+  await sheet(tab).locator(".notice", { hasText: "Everything moved alike." }).waitFor();
   await isAccessible(tab, "no causes", "dialog.why");
   const begin = value(line.dimensions[0]).slice(0, 10);
   await sheet(tab).getByLabel("Compared with").selectOption("period");

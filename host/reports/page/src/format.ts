@@ -51,9 +51,10 @@ export function change(now: number, then: number, format?: Format | null): strin
 
 /** By how much a number moved, in its own unit; a percentage in points. */
 export function signed(by: number, format?: Format | null): string {
-  const digits = { signDisplay: "exceptZero", maximumFractionDigits: format?.decimals ?? (format?.style === "percent" ? 1 : 2) } as const;
-  if (format?.style === "percent") return `${numbers(digits).format(by * 100)} pts`;
-  return numbers({ ...styled(format?.style), ...digits }).format(by);
+  const { style, decimals } = format ?? {};
+  const digits = { signDisplay: "exceptZero", maximumFractionDigits: decimals ?? (style === "percent" ? 1 : 2) } as const;
+  if (style === "percent") return `${numbers(digits).format(by * 100)} pts`;
+  return numbers({ ...styled(style), ...digits }).format(by);
 }
 
 /** A day, a period or a time. */

@@ -79,7 +79,8 @@ export function rangeOf(filter: ReportFilter, look: Look, today: string): Range 
   const common = filter.default && !Array.isArray(filter.default) ? filter.default : {};
   if (typed === undefined) return { from: common.from ?? null, before: common.before ?? null };
   const [from, before] = typed.split("..");
-  return preset(typed, today) ?? (typed.includes("..") ? { from: isMoment(from) ? from : null, before: isMoment(before) ? before : null } : ALL);
+  if (!typed.includes("..")) return preset(typed, today) ?? ALL;
+  return { from: isMoment(from) ? from : null, before: isMoment(before) ? before : null };
 }
 
 /** The values of a filter; none of them is all of them. */

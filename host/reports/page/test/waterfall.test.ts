@@ -7,7 +7,8 @@ import type { Cause, Explanation } from "../src/contract";
 function explained(expected: number | null, actual: number | null, impacts: (number | null)[]): Explanation {
   const causes = impacts.map((impact, index): Cause => {
     const support = { layer: 1, surprise: null, leaves: 1, rows: 1, confidence: 1, sentence: "" };
-    return { rank: index + 1, cause: { a: String(index) }, text: `a=${index}`, actual: 1, expected: 1, impact, share: null, ...support };
+    const values = { cause: { a: String(index) }, text: `a=${index}`, actual: 1, expected: 1, impact, share: null };
+    return { rank: index + 1, ...values, ...support };
   });
   return { measure: "m", actual, expected, summary: "", by: ["a"], periods: [], others: null, causes };
 }
@@ -44,7 +45,8 @@ test("what is only not quite zero is nothing else", () => {
 });
 
 test("an axis begins at zero, unless nothing could be seen then", () => {
-  const domain = (expected: number, actual: number, impacts: number[]) => waterfall(explained(expected, actual, impacts), "M", () => "")?.domain;
+  const domain = (expected: number, actual: number, impacts: number[]) =>
+    waterfall(explained(expected, actual, impacts), "M", () => "")?.domain;
   assert.deepEqual(domain(1000, 1010, [10]), [995, 1011]);
   assert.deepEqual(domain(-1000, -1010, [-10]), [-1011, -995]);
   assert.deepEqual(domain(-5, 5, [10]), [-5, 5]);

@@ -28,7 +28,7 @@ export function Causes({ model, value, compare, isWaiting, onLeave, onShow }: Pr
   const hasCauses = causes.length > 0;
   return (
     <div class={`found${isWaiting ? " is-waiting" : ""}`}>
-      <div class="headline" role="status" data-testid="headline">
+      <div class="headline" data-testid="headline">
         <p>
           <b class="figure">{written(actual, format)}</b> <span>instead of {written(expected, format)}</span>{" "}
           {actual !== null && expected !== null && <span class="by">{signed(actual - expected, format)}</span>}
@@ -43,14 +43,14 @@ export function Causes({ model, value, compare, isWaiting, onLeave, onShow }: Pr
           </div>
           <p class="note keys">
             <span class="key up" /> more than expected <span class="key down" /> less than expected
-            {plot.domain[0] !== 0 && plot.domain[1] !== 0 && plot.domain[0] > 0 === plot.domain[1] > 0 && " · the axis does not begin at zero"}
+            {plot.domain[0] * plot.domain[1] > 0 && " · the axis does not begin at zero"}
           </p>
         </>
       )}
       {hasCauses && (
         <section aria-labelledby="why-causes">
           <div class="heading">
-            <h3 id="why-causes">{causes.length === 1 ? "One cause" : `${number(causes.length)} causes`}</h3>
+            <h3 id="why-causes">{countOf(causes)}</h3>
             <button type="button" class="plain" onClick={() => save(model, value)}>
               Save as CSV
             </button>
@@ -142,6 +142,16 @@ const PERCENT: Format = { style: "percent", decimals: 0 };
 
 function written(value: number | null, format: Format | null | undefined): string {
   return value === null ? NONE : number(value, format);
+}
+
+function countOf(causes: Cause[]): string {
+  return causes.length === 1 ? "One cause" : `${number(causes.length)} causes`;
+}
+
+/** What a screen reader is told when it is there. */
+export function saidOf({ actual, expected, format, summary, causes }: Explanation): string {
+  const words = causes.length === 0 ? summary : countOf(causes);
+  return `${written(actual, format)} instead of ${written(expected, format)}. ${words}`;
 }
 
 function shareOf(share: number): string {

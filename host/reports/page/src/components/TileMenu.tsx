@@ -42,8 +42,8 @@ export function TileMenu({ title, subtitle, result, chart, isTable, onTable, onW
         );
         return (
           <div class="items">
-            {onWhy && item("Why?", onWhy)}
             {onTable && item(isTable ? "Show as chart" : "Show as table", onTable)}
+            {onWhy && item("Why?", onWhy)}
             {result && item("Save as CSV", () => saveCsv(result, title))}
             {chart && item("Save as PNG", picture)}
           </div>

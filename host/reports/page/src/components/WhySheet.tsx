@@ -7,7 +7,7 @@ import { source } from "../source";
 import type { Look, WhyLook } from "../state";
 import { said } from "../store";
 import { type Choice, pickedOf, type Question, question } from "../why";
-import { Causes } from "./Causes";
+import { Causes, saidOf } from "./Causes";
 import { Icon } from "./Icon";
 import { causeOf, conditionOf, titleOf } from "./names";
 import { Popover } from "./Popover";
@@ -164,6 +164,9 @@ function Sheet({ asked, why, model, look, change }: Omit<Props, "report" | "toda
             ))}
           </ul>
         )}
+        <p class="unseen" role="status">
+          {value && !answer.isWaiting && saidOf(value)}
+        </p>
         {answer.error ? (
           <Trouble error={answer.error} again={answer.again} />
         ) : (
@@ -172,7 +175,7 @@ function Sheet({ asked, why, model, look, change }: Omit<Props, "report" | "toda
             value={value}
             compare={asked.chosen.compare}
             isWaiting={answer.isWaiting}
-            onLeave={(cause) => putExclude([...exclude, cause])}
+            onLeave={(cause) => answer.isWaiting || putExclude([...exclude, cause])}
             onShow={show}
           />
         )}
