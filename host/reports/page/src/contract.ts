@@ -57,6 +57,59 @@ export interface Result {
   sql?: string;
 }
 
+/** Why a measure of some rows is what it is. */
+export interface Why {
+  measure: string;
+  filters?: Condition[];
+  time_range?: Range & { dimension: string };
+  compare: Comparison;
+  by?: string[];
+  /** Causes that are left out, as they were answered. */
+  exclude?: Values[];
+}
+
+/** The mean of periods before; another time; the mean of the other values of a dimension, of which the filters have one. */
+export type Comparison =
+  | { with: "usual"; periods?: number }
+  | { with: "period"; from: string; before: string }
+  | { with: "others"; name: string };
+
+/** By dimension, which value. */
+export type Values = Record<string, string | null>;
+
+export interface Cause {
+  rank: number;
+  cause: Values;
+  text: string;
+  layer: number;
+  actual: number | null;
+  expected: number | null;
+  /** By how much it moved the measure as a whole, and what share of the whole change that is. */
+  impact: number | null;
+  share: number | null;
+  surprise: number | null;
+  leaves: number;
+  rows: number;
+  confidence: number;
+  sentence: string;
+}
+
+export interface Explanation {
+  measure: string;
+  title?: string | null;
+  format?: Format | null;
+  actual: number | null;
+  expected: number | null;
+  /** The answer, if there are no causes. */
+  summary: string;
+  by: string[];
+  /** What it was compared with: the periods that have rows, or how many other values. */
+  periods: Range[];
+  others: number | null;
+  /** In the order of their ranks; none if nothing stands out. */
+  causes: Cause[];
+}
+
 export interface Dimension {
   name: string;
   title?: string | null;
@@ -71,6 +124,8 @@ export interface Measure {
   title?: string | null;
   format?: Format | null;
   description?: string | null;
+  /** The dimensions that causes may name, and those of them that are looked at if nobody chooses; null: it has no causes. */
+  explain?: { dimensions: string[]; default: string[] } | null;
 }
 
 export interface Model {

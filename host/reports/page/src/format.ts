@@ -49,6 +49,14 @@ export function change(now: number, then: number, format?: Format | null): strin
   return numbers({ ...sign, style: "percent" }).format((now - then) / Math.abs(then));
 }
 
+/** By how much a number moved, in its own unit; a percentage in points. */
+export function signed(by: number, format?: Format | null): string {
+  const { style, decimals } = format ?? {};
+  const digits = { signDisplay: "exceptZero", maximumFractionDigits: decimals ?? (style === "percent" ? 1 : 2) } as const;
+  if (style === "percent") return `${numbers(digits).format(by * 100)} pts`;
+  return numbers({ ...styled(style), ...digits }).format(by);
+}
+
 /** A day, a period or a time. */
 export function time(value: string | number, granularity?: string | null, kind?: string | null): string {
   const at = typeof value === "number" ? value : moment(value);
@@ -95,9 +103,10 @@ export function granularity(column: Column): string | undefined {
   return /_(year|quarter|month|week|day|hour)$/.exec(column.name)?.[1];
 }
 
-/** Days of a range, both ends included. */
+/** Days of a range, both ends included; of less than a day, the hour. */
 export function days({ from, before }: Range): string {
   if (!from && !before) return "All time";
+  if (from && before && from < before && moment(before) - moment(from) < 86_400_000) return time(from, "hour");
   const last = before && addDays(before.slice(0, 10), -1);
   if (!from) return `Until ${time(last as string)}`;
   if (!last) return `Since ${time(from)}`;

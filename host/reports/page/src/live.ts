@@ -1,6 +1,6 @@
 // The server that the page is from.
 
-import type { Model, Overview, Query, Report, Reports, Result } from "./contract";
+import type { Explanation, Model, Overview, Query, Report, Reports, Result, Why } from "./contract";
 import { SourceError } from "./problem";
 import type { Source } from "./source";
 
@@ -32,6 +32,10 @@ export class LiveSource implements Source {
 
   query(query: Query, _: string, signal: AbortSignal) {
     return ask<Result>("/v1/query", signal, query);
+  }
+
+  explain(why: Why, signal: AbortSignal) {
+    return ask<Explanation>("/v1/explain", signal, why);
   }
 
   sql(sql: string, limit: number, signal: AbortSignal) {

@@ -4,6 +4,7 @@ import "./style/base.css";
 import "./style/controls.css";
 import "./style/report.css";
 import "./style/views.css";
+import "./style/why.css";
 import "./style/print.css";
 
 import { App } from "./components/App";

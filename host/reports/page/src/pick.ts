@@ -1,7 +1,7 @@
 // What a click on a row of a tile does: its tile goes down a level, or the other tiles are filtered.
 
 import { label } from "./charts/points";
-import type { Cell, Result, Tile } from "./contract";
+import type { Cell, Column, Result, Tile } from "./contract";
 import { cell } from "./format";
 import { clickable, column, hasBelow, levelOf, parts } from "./queries";
 import type { Chip, Look } from "./state";
@@ -15,11 +15,7 @@ export function picked(
   isMore: boolean,
 ): { to: Partial<Look>; said: string } {
   const { id } = tile;
-  const values = clickable(tile, look).flatMap((asked) => {
-    const at = columns.findIndex(({ name }) => name === column(asked));
-    const of = columns[at];
-    return of ? [{ asked, value: row[at] ?? null, text: `${label(of)} ${cell(row[at], of)}` }] : [];
-  });
+  const values = valuesIn(tile, look, columns, row);
   const others = look.chips.filter((chip) => chip.tile !== id);
   const down = values.find(({ asked }) => asked === levelOf(tile, look));
   if (down && hasBelow(tile, look)) {
@@ -33,6 +29,15 @@ export function picked(
     return { to: { chips: others }, said: "The other tiles show everything again" };
   }
   return { to: { chips: [...others, ...chips] }, said: `The other tiles show ${values.map(({ text }) => text).join(", ")}` };
+}
+
+/** What a row is of: the values of what its tile asks by. */
+export function valuesIn(tile: Tile, look: Look, columns: Column[], row: Cell[]): { asked: string; value: Cell; text: string }[] {
+  return clickable(tile, look).flatMap((asked) => {
+    const at = columns.findIndex(({ name }) => name === column(asked));
+    const of = columns[at];
+    return of ? [{ asked, value: row[at] ?? null, text: `${label(of)} ${cell(row[at], of)}` }] : [];
+  });
 }
 
 /** A chip, or with more the one before with its value added or taken away. */

@@ -1,8 +1,8 @@
 // What a tile asks. `defaults` is what `wasmill report` asks too; the README has the rule.
 
 import type { Cell, Condition, Query, Range, Report, ReportFilter, Tile } from "./contract";
-import { meet, period, preset, shift, yearBefore } from "./dates";
-import { type Chip, LOOK, type Look } from "./state";
+import { isDay, meet, moment, period, preset, shift, yearBefore } from "./dates";
+import { type Chip, LOOK, type Look, type Picked } from "./state";
 
 const ALL: Range = { from: null, before: null };
 
@@ -18,18 +18,24 @@ export function defaults(report: Report): Record<string, Query> {
 }
 
 export function tileQuery(report: Report, tile: Tile, look: Look, today: string): Query {
-  return query(report, tile, look, today, (range) => range);
+  const dimensions = asked(tile, look);
+  const made: Query = { measures: tile.measures, dimensions, ...rowsOf(report, tile, look, today) };
+  const order = orderOf(tile, look, dimensions);
+  if (order.length > 0) made.order = order;
+  if (tile.limit) made.limit = tile.limit;
+  return made;
 }
 
 /** Of what a tile is compared with, if it is and the range of days has two ends. */
 export function previousQuery(report: Report, tile: Tile, look: Look, today: string): Query | undefined {
   if (tile.kind !== "kpi" || !tile.compare) return undefined;
   const range = previousRange(report, tile, look, today);
-  return range && query(report, tile, look, today, () => range);
+  const { time_range: now, ...rest } = tileQuery(report, tile, look, today);
+  return range && now && { ...rest, time_range: { dimension: now.dimension, ...range } };
 }
 
 export function previousRange(report: Report, tile: Tile, look: Look, today: string): Range | undefined {
-  const { time_range: range } = tileQuery(report, tile, look, today);
+  const { time_range: range } = rowsOf(report, tile, look, today);
   if (!range) return undefined;
   return tile.compare === "year" ? yearBefore(range) : shift(range, -1);
 }
@@ -73,7 +79,8 @@ export function rangeOf(filter: ReportFilter, look: Look, today: string): Range 
   const common = filter.default && !Array.isArray(filter.default) ? filter.default : {};
   if (typed === undefined) return { from: common.from ?? null, before: common.before ?? null };
   const [from, before] = typed.split("..");
-  return preset(typed, today) ?? (typed.includes("..") ? { from: from || null, before: before || null } : ALL);
+  if (!typed.includes("..")) return preset(typed, today) ?? ALL;
+  return { from: isMoment(from) ? from : null, before: isMoment(before) ? before : null };
 }
 
 /** The values of a filter; none of them is all of them. */
@@ -96,35 +103,41 @@ export function column(asked: string): string {
   return asked.replace(".", "_");
 }
 
-function query(report: Report, tile: Tile, look: Look, today: string, during: (range: Range) => Range): Query {
+/** The rows that a tile is about; `also` are those of them that have these values. */
+export function rowsOf(
+  report: Report,
+  tile: Tile,
+  look: Look,
+  today: string,
+  also: Picked[] = [],
+): Pick<Query, "filters" | "time_range"> {
   const filters: Condition[] = [...(tile.filters ?? [])];
   const ranges = new Map<string, Range>();
   const narrow = (name: string, range: Range) => ranges.set(name, meet(ranges.get(name) ?? ALL, range));
+  // The range of time is the first one: of what is picked by time, that time.
+  for (const { name, granularity } of also.map(({ asked }) => parts(asked))) if (granularity) narrow(name, ALL);
   for (const filter of report.filters ?? []) {
     if (isTime(filter)) narrow(filter.dimension, rangeOf(filter, look, today));
     else filters.push(...among(filter.dimension, valuesOf(filter, look)));
   }
-  for (const pick of picks(report, look)) {
-    if (pick.tile === tile.id && !pick.isDrill) continue;
+  const others = picks(report, look).filter((pick) => pick.tile !== tile.id || pick.isDrill);
+  for (const pick of [...others, ...also]) {
     const { name, granularity } = parts(pick.asked);
     const [begin] = pick.values;
-    if (granularity && typeof begin === "string") narrow(name, period(begin, granularity));
+    if (granularity && isMoment(begin)) narrow(name, period(begin, granularity));
     else filters.push(...among(name, pick.values));
   }
-  const dimensions = asked(tile, look);
-  const made: Query = { measures: tile.measures, dimensions };
-  let isFirst = true;
-  for (const [dimension, whole] of ranges) {
-    const range = isFirst ? during(whole) : whole;
-    if (isFirst && (range.from || range.before)) made.time_range = { dimension, ...range };
-    else if (!isFirst) filters.push(...between(dimension, range));
-    isFirst = false;
-  }
+  const [first, ...more] = ranges;
+  for (const [dimension, range] of more) filters.push(...between(dimension, range));
+  const made: Pick<Query, "filters" | "time_range"> = {};
+  if (first && (first[1].from || first[1].before)) made.time_range = { dimension: first[0], ...first[1] };
   if (filters.length > 0) made.filters = filters;
-  const order = orderOf(tile, look, dimensions);
-  if (order.length > 0) made.order = order;
-  if (tile.limit) made.limit = tile.limit;
   return made;
+}
+
+/** Whether it is a day or a time: a link may have anything. */
+function isMoment(value: Cell | undefined): value is string {
+  return typeof value === "string" && isDay(value.slice(0, 10)) && !Number.isNaN(moment(value));
 }
 
 function orderOf(tile: Tile, look: Look, dimensions: string[]) {

@@ -1,6 +1,6 @@
 // Where answers come from: a server, or the page itself.
 
-import type { Model, Overview, Query, Report, Reports, Result, Saved } from "./contract";
+import type { Explanation, Model, Overview, Query, Report, Reports, Result, Saved, Why } from "./contract";
 import { LiveSource } from "./live";
 import { SourceError } from "./problem";
 
@@ -13,6 +13,7 @@ export interface Source {
   overview(signal: AbortSignal): Promise<Overview>;
   /** `key` is that of a tile's result, which a saved report finds it by. */
   query(query: Query, key: string, signal: AbortSignal): Promise<Result>;
+  explain(why: Why, signal: AbortSignal): Promise<Explanation>;
   sql(sql: string, limit: number, signal: AbortSignal): Promise<Result>;
 }
 
@@ -44,6 +45,10 @@ class SavedSource implements Source {
 
   async overview(): Promise<never> {
     throw new SourceError("Not in this file", "it has one report only");
+  }
+
+  async explain(): Promise<never> {
+    return this.overview();
   }
 
   async sql(): Promise<never> {

@@ -1,12 +1,28 @@
 // What is looked at. All of it is in the link: `#/report/departures?date.date=last-7-days&in.carrier=UA`.
 
-import type { Cell } from "./contract";
+import type { Cell, Values } from "./contract";
 
 /** Rows that something was clicked on stands for: of a dimension, `date.month` or `carrier`, these values. */
-export interface Chip {
-  tile: string;
+export interface Picked {
   asked: string;
   values: Cell[];
+}
+
+export interface Chip extends Picked {
+  tile: string;
+}
+
+/** Which number is asked about, why it is what it is. */
+export interface WhyLook {
+  tile: string;
+  measure: string;
+  /** The mark that it is of; nothing is all that the tile shows. */
+  of: Picked[];
+  /** The id of what it is compared with, and the dimensions that are looked at; empty as long as nobody chose. */
+  with: string;
+  by: string[];
+  /** The causes that are left out. */
+  exclude: Values[];
 }
 
 /** How a report is looked at; what is not here is as the report has it. */
@@ -22,6 +38,8 @@ export interface Look {
   sort: Record<string, string>;
   /** The tiles whose charts are shown as tables. */
   tables: string[];
+  /** What is asked why, in the panel. */
+  why: WhyLook | null;
 }
 
 /** What is explored. */
@@ -47,7 +65,8 @@ export interface Typed {
 export type State =
   { view: "home" } | { view: "report"; id: string; look: Look } | { view: "explore"; ask: Ask } | { view: "sql"; typed: Typed };
 
-export const LOOK: Look = { dates: {}, values: {}, chips: [], drill: {}, sort: {}, tables: [] };
+export const LOOK: Look = { dates: {}, values: {}, chips: [], drill: {}, sort: {}, tables: [], why: null };
+export const WHY: WhyLook = { tile: "", measure: "", of: [], with: "", by: [], exclude: [] };
 export const ASK: Ask = { measures: [], dimensions: [], chart: "auto", date: "", sort: "", limit: 100 };
 export const TYPED: Typed = { sql: "", limit: 10_000, chart: "none", x: "", y: "", how: "mean" };
 
@@ -66,6 +85,7 @@ export function link(state: State): string {
     for (const [tile, values] of Object.entries(look.drill)) append(to, `drill.${tile}`, values);
     for (const [tile, value] of Object.entries(look.sort)) to.append(`sort.${tile}`, value);
     for (const tile of look.tables) to.append("table", tile);
+    if (look.why) putWhy(to, look.why);
   } else if (state.view === "explore") {
     const { ask } = state;
     for (const name of ask.measures) to.append("measure", name);
@@ -136,8 +156,44 @@ function look(from: URLSearchParams): Look {
     } else if (kind === "drill") (look.drill[of] ??= []).push(value(text));
     else if (kind === "sort") look.sort[of] = text;
     else if (name === "table") look.tables.push(text);
+    else if (kind === "why") takeWhy((look.why ??= structuredClone(WHY)), of, text);
   }
+  // Nothing is asked about no measure of no tile.
+  if (!look.why?.tile || !look.why.measure) look.why = null;
   return look;
+}
+
+/** `why.tile=days&why.measure=late_share&why.of.date.day=2013-01-31&why.not={"carrier":"UA"}` */
+function putWhy(to: URLSearchParams, { tile, measure, of, with: compared, by, exclude }: WhyLook) {
+  to.append("why.tile", tile);
+  to.append("why.measure", measure);
+  for (const { asked, values } of of) append(to, `why.of.${asked}`, values);
+  if (compared) to.append("why.with", compared);
+  for (const name of by) to.append("why.by", name);
+  for (const cause of exclude) to.append("why.not", JSON.stringify(cause));
+}
+
+function takeWhy(why: WhyLook, name: string, text: string) {
+  const [kind, asked] = split(name, ".");
+  if (kind === "of" && asked) {
+    const found = why.of.find((one) => one.asked === asked);
+    if (found) found.values.push(value(text));
+    else why.of.push({ asked, values: [value(text)] });
+  } else if (name === "tile" || name === "measure" || name === "with") why[name] = text;
+  else if (name === "by") why.by.push(text);
+  else if (name === "not") why.exclude.push(...causes(text));
+}
+
+/** A cause, unless somebody broke it. */
+function causes(text: string): Values[] {
+  try {
+    const found = JSON.parse(text) as unknown;
+    if (typeof found !== "object" || found === null || Array.isArray(found)) return [];
+    const isRight = Object.values(found).every((value) => value === null || typeof value === "string");
+    return isRight && Object.keys(found).length > 0 ? [found as Values] : [];
+  } catch {
+    return [];
+  }
 }
 
 function append(to: URLSearchParams, name: string, values: Cell[], isEmptySaid = false) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import type { Cell, Column, Format } from "../src/contract";
 import { plotOf, sorted } from "../src/drawing";
-import { cell, change, days, number, short, time } from "../src/format";
+import { cell, change, days, number, short, signed, time } from "../src/format";
 import { grouped } from "../src/group";
 
 // What `Intl` writes depends on where the test runs: the digits do not.
@@ -27,6 +27,12 @@ test("a change is in per cent, of a percentage in points", () => {
   assert.match(change(-5, -10) ?? "", /^\+50/);
 });
 
+test("what moved has a sign, and its measure's unit", () => {
+  assert.match(signed(0.0921, { style: "percent", decimals: 1 }), /^\+9.2 pts$/);
+  assert.match(signed(-1234.5, { decimals: 0 }), /^.1.235$/);
+  assert.equal(signed(0), "0");
+});
+
 test("a value is as its column says", () => {
   const check = (value: Cell, column: Partial<Column>, expect: RegExp) =>
     assert.match(cell(value, { name: "x", ...column }), expect);
@@ -38,6 +44,7 @@ test("a value is as its column says", () => {
   check("2013-01-31", { kind: "string" }, /^2013-01-31$/);
   assert.equal(time("no day"), "no day");
   assert.match(days({ from: "2013-01-01", before: "2013-02-01" }), /1.+31.+2013|2013.+31/);
+  assert.equal(days({ from: "2013-01-01T23:00:00", before: "2013-01-02T00:00:00" }), time("2013-01-01T23:00:00", "hour"));
 });
 
 test("rows are in the order of a column, null last", () => {

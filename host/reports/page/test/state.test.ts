@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { link, LOOK, read, type State } from "../src/state";
+import { link, LOOK, read, type State, WHY } from "../src/state";
 
 test("what is looked at is all in the link", () => {
   const check = (state: State) => assert.deepEqual(read(link(state)), state, link(state));
   check({ view: "home" });
   check({ view: "report", id: "departures", look: LOOK });
+  check({ view: "report", id: "departures", look: { ...LOOK, why: { ...WHY, tile: "t1", measure: "flights" } } });
   check({
     view: "report",
     id: "a/b ü",
@@ -20,6 +21,17 @@ test("what is looked at is all in the link", () => {
       drill: { t3: ["UA", "EWR"] },
       sort: { t4: "-flights" },
       tables: ["t1"],
+      why: {
+        tile: "t1",
+        measure: "late_share",
+        of: [
+          { asked: "date.day", values: ["2013-01-31"] },
+          { asked: "hour", values: [8, "8", null, "A&B=C"] },
+        ],
+        with: "others.hour",
+        by: ["carrier", "origin"],
+        exclude: [{ carrier: 'U"A', origin: null }, { "a.b": "ü&=" }],
+      },
     },
   });
   check({
@@ -36,4 +48,13 @@ test("a link that somebody broke is still one", () => {
   check("#/report/", "home");
   check("#/report/%E0%A4%A", "report");
   assert.deepEqual(read("#/explore?limit=x"), read("#/explore"));
+  const why = (query: string) => {
+    const state = read(`#/report/r?${query}`);
+    return state.view === "report" ? state.look.why : undefined;
+  };
+  for (const query of ["why=1", "why.tile=t", "why.measure=m", "why.of=1&why.tile=t", "why.of.=1", "why.tile=&why.measure=m"])
+    assert.equal(why(query), null, query);
+  const clean = { ...WHY, tile: "t", measure: "m" };
+  for (const broken of ["", "{", "[]", "null", "1", "{}", '{"a":1}', '{"a":{}}', "%00"])
+    assert.deepEqual(why(`why.tile=t&why.measure=m&why.not=${broken}&why.of=x&why.x=y`), clean, broken);
 });

@@ -5,20 +5,30 @@ import { useTheme } from "../theme";
 import type { Plot } from "./points";
 import { view } from "./runtime";
 import { hideTip, showTip } from "./tip";
+import type { Waterfall } from "./waterfall";
+
+const HAS_MOUSE = matchMedia("(hover: hover)");
+const HINT = "Right click: why?";
+
+/** Somebody asks why of a row; of the measure of a column, unless it may be of any. */
+export type OnWhy = (row: number, column: number | null, at: MouseEvent) => void;
 
 interface Props {
-  plot: Plot;
+  plot: Plot | Waterfall;
   /** A row was clicked; `isMore` if it is to be one more. */
   onPick?: ((row: number, isMore: boolean) => void) | undefined;
+  onWhy?: OnWhy | undefined;
   /** Where whoever wants a picture finds the chart. */
   handle?: { current: View | null };
 }
 
 /** As large as the element that it is in. */
-export function Chart({ plot, onPick, handle }: Props) {
+export function Chart({ plot, onPick, onWhy, handle }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const pick = useRef(onPick);
   pick.current = onPick;
+  const why = useRef(onWhy);
+  why.current = onWhy;
   const theme = useTheme();
   const shown = useRef<View | null>(null);
   const [error, setError] = useState("");
@@ -36,9 +46,19 @@ export function Chart({ plot, onPick, handle }: Props) {
     }
     shown.current = drawn;
     if (handle) handle.current = drawn;
-    drawn.tooltip((_, event, __, value) => (value ? showTip(event as MouseEvent, String(value)) : hideTip()));
+    drawn.tooltip((_, event, __, value) => {
+      if (!value) return hideTip();
+      return showTip(event as MouseEvent, why.current && HAS_MOUSE.matches ? `${value}\n${HINT}` : String(value));
+    });
+    drawn.addEventListener("contextmenu", (event, item) => {
+      const { row, measure } = markOf(item?.datum);
+      if (row === undefined || !why.current) return;
+      event.preventDefault();
+      hideTip();
+      why.current(row, measure ?? null, event as unknown as MouseEvent);
+    });
     drawn.addEventListener("click", (event, item) => {
-      const row = rowOf(item?.datum);
+      const { row } = markOf(item?.datum);
       const { ctrlKey, metaKey, shiftKey } = event as unknown as MouseEvent;
       if (row !== undefined) pick.current?.(row, ctrlKey || metaKey || shiftKey);
     });
@@ -82,9 +102,9 @@ function sizeOf({ clientWidth, clientHeight }: HTMLElement) {
 }
 
 /** What is nearest to the pointer is a cell around a point, which has the point's datum as its own. */
-function rowOf(datum: unknown): number | undefined {
-  for (let at = datum as { row?: unknown; datum?: unknown } | undefined; at; at = at.datum as typeof at) {
-    if (typeof at.row === "number") return at.row;
+function markOf(datum: unknown): { row?: number; measure?: number } {
+  for (let at = datum as { row?: number; measure?: number; datum?: unknown } | undefined; at; at = at.datum as typeof at) {
+    if (typeof at.row === "number") return at;
   }
-  return undefined;
+  return {};
 }

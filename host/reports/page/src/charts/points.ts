@@ -24,8 +24,9 @@ export interface Point {
   y: number | null;
   /** The series. */
   s: string;
-  /** The row that it is of. */
+  /** The row that it is of, and the column of its value. */
   row: number;
+  measure: number;
   /** What it says of itself. */
   tip: string;
   on: boolean;
@@ -50,6 +51,7 @@ export function points({ result: { columns, rows }, x, series, measures, isPicke
       y: typeof row[measure] === "number" ? row[measure] : null,
       s: series === undefined ? label(columns[measure]) : textOf(row[series] ?? null, columns[series]),
       row: index,
+      measure,
       tip,
       on: isPicked ? isPicked(row) : true,
     }));

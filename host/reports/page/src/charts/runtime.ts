@@ -10,6 +10,7 @@ import type { Theme } from "../theme";
 import { mapSpec } from "./map";
 import type { Plot } from "./points";
 import { chartSpec, type Size } from "./specs";
+import { type Waterfall, waterfallSpec } from "./waterfall";
 
 expressionFunction("numberLabel", (value: number, format: string, isCompact: boolean) =>
   short(value, JSON.parse(format) as Format, isCompact),
@@ -17,11 +18,15 @@ expressionFunction("numberLabel", (value: number, format: string, isCompact: boo
 expressionFunction("tickLabel", (value: number, span: number) => tick(value, span));
 expressionFunction("timeLabel", (value: number, granularity: string) => time(value, granularity));
 
-export function view(plot: Plot, theme: Theme, size: Size, container: HTMLElement): View {
-  const spec: Spec =
-    plot.kind === "map" ? mapSpec(plot, theme, size) : compile(chartSpec(plot, theme, size), { logger: quiet }).spec;
-  const runtime = parse(spec, undefined, { ast: true });
+export function view(plot: Plot | Waterfall, theme: Theme, size: Size, container: HTMLElement): View {
+  const runtime = parse(specOf(plot, theme, size), undefined, { ast: true });
   return new View(runtime, { expr: expressionInterpreter, container, renderer: "svg", hover: true } as never);
+}
+
+function specOf(plot: Plot | Waterfall, theme: Theme, size: Size): Spec {
+  if (plot.kind === "map") return mapSpec(plot, theme, size);
+  if (plot.kind === "waterfall") return waterfallSpec(plot, theme, size);
+  return compile(chartSpec(plot, theme, size), { logger: quiet }).spec;
 }
 
 // What Vega-Lite warns of, such as a null that is left out, is meant.

@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import type { View } from "vega";
 
-import { Chart } from "../charts/Chart";
+import { Chart, type OnWhy } from "../charts/Chart";
 import { places, sizeNote } from "../charts/map";
 import type { Plot } from "../charts/points";
 import type { Result, Tile } from "../contract";
@@ -20,11 +20,12 @@ interface Props {
   sort?: string;
   onSort?: (sort: string) => void;
   onPick?: ((row: number, isMore: boolean) => void) | undefined;
+  onWhy?: OnWhy | undefined;
   handle?: { current: View | null };
 }
 
 /** A result as a chart or a table. */
-export function Body({ shape, result, isPicked = null, sort = "", onSort, onPick, handle }: Props) {
+export function Body({ shape, result, isPicked = null, sort = "", onSort, onPick, onWhy, handle }: Props) {
   const { kind, measures } = shape;
   const most = MOST[kind];
   const drawn = useMemo(
@@ -45,6 +46,7 @@ export function Body({ shape, result, isPicked = null, sort = "", onSort, onPick
           sort={sort}
           onSort={onSort}
           onPick={onPick}
+          onWhy={onWhy}
           isPicked={isPicked}
           bars={bar < 0 ? [] : [bar]}
         />
@@ -61,7 +63,7 @@ export function Body({ shape, result, isPicked = null, sort = "", onSort, onPick
   }
   return (
     <>
-      <Chart plot={plot} onPick={onPick} {...(handle ? { handle } : {})} />
+      <Chart plot={plot} onPick={onPick} onWhy={onWhy} {...(handle ? { handle } : {})} />
       <Notes result={result} notes={notes} />
     </>
   );

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import type { OnWhy } from "../charts/Chart";
 import type { Cell, Column } from "../contract";
 import { cell } from "../format";
 import { label } from "../charts/points";
@@ -16,6 +17,7 @@ interface Props {
   onSort?: ((sort: string) => void) | undefined;
   /** The first column's values are buttons then. */
   onPick?: ((row: number, isMore: boolean) => void) | undefined;
+  onWhy?: OnWhy | undefined;
   isPicked?: ((row: Cell[]) => boolean) | null;
   /** The columns whose numbers have bars. */
   bars?: number[];
@@ -23,7 +25,7 @@ interface Props {
 }
 
 /** A table of any length: only the rows that can be seen are there. */
-export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked, bars = [], isNumbered = false }: Props) {
+export function Grid({ name, columns, rows, sort = "", onSort, onPick, onWhy, isPicked, bars = [], isNumbered = false }: Props) {
   const box = useRef<HTMLDivElement>(null);
   // The row whose button Tab comes to; arrows go on from there.
   const [current, setCurrent] = useState(0);
@@ -70,6 +72,14 @@ export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked,
         element.querySelector<HTMLElement>(`tr[aria-rowindex="${next + 2}"] button`)?.focus({ preventScroll: true }),
       ),
     );
+  };
+
+  const ask = (event: MouseEvent, row: number) => {
+    // Whoever selected text wants to copy it.
+    if (getSelection()?.toString()) return;
+    event.preventDefault();
+    const at = (event.target as Element).closest("td")?.cellIndex ?? 0;
+    onWhy?.(row, at - (isNumbered ? 1 : 0), event);
   };
 
   const isWhole = rows.length <= 200;
@@ -144,6 +154,7 @@ export function Grid({ name, columns, rows, sort = "", onSort, onPick, isPicked,
                 key={at}
                 aria-rowindex={at + 2}
                 class={`${state}${onPick ? " can-pick" : ""}`}
+                onContextMenu={onWhy && ((event) => ask(event, at))}
                 onClick={onPick && ((event) => onPick(at, event.ctrlKey || event.metaKey || event.shiftKey))}
               >
                 {isNumbered && <td class="of-number at">{at + 1}</td>}

@@ -9,10 +9,11 @@ interface Props {
   previous: Result | null;
   isCompared: boolean;
   range: Range | undefined;
+  onWhy?: (() => void) | undefined;
 }
 
 /** A figure, and how it moved. */
-export function Kpi({ tile, result, previous, isCompared, range }: Props) {
+export function Kpi({ tile, result, previous, isCompared, range, onWhy }: Props) {
   const figures = tile.measures.flatMap((name) => {
     const at = result.columns.findIndex((one) => one.name === column(name));
     const of = result.columns[at];
@@ -24,9 +25,16 @@ export function Kpi({ tile, result, previous, isCompared, range }: Props) {
   const { of, value, before } = main;
   return (
     <div class="kpi">
-      <p class="figure" data-testid="figure" title={cell(value, of)}>
-        {typeof value === "number" && Math.abs(value) >= 1e7 ? short(value, of.format, true) : cell(value, of)}
-      </p>
+      <div class="line">
+        <p class="figure" data-testid="figure" title={cell(value, of)}>
+          {typeof value === "number" && Math.abs(value) >= 1e7 ? short(value, of.format, true) : cell(value, of)}
+        </p>
+        {tile.compare && onWhy && (
+          <button type="button" class="plain" aria-label={`Why? ${tile.title}`} onClick={onWhy}>
+            Why?
+          </button>
+        )}
+      </div>
       {tile.compare && <Moved value={value} before={before} column={of} tile={tile} range={range} isKnown={isCompared} />}
       {others.map((one) => (
         <p class="soft" key={one.of.name}>

@@ -45,6 +45,8 @@ export function Popover({ button, name, kind = "", isDisabled = false, children 
       onKeyDown={(event) => {
         if (event.key === "Escape" && isOpen) {
           event.stopPropagation();
+          // A dialog that it is in stays open.
+          event.preventDefault();
           close();
         }
       }}

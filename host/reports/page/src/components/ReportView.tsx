@@ -11,6 +11,7 @@ import { Chips } from "./Chips";
 import { Filters } from "./Filters";
 import { TileView } from "./TileView";
 import { Trouble } from "./Trouble";
+import { WhySheet } from "./WhySheet";
 
 /** A report: its filters, and its tiles. */
 export function ReportView({ id, look }: { id: string; look: Look }) {
@@ -47,12 +48,13 @@ export function ReportView({ id, look }: { id: string; look: Look }) {
         )}
       </div>
       <Filters report={value} model={model.value} look={look} today={today} change={change} />
-      <Chips report={value} model={model.value} look={look} change={change} />
+      <Chips report={value} model={model.value} look={look} today={today} change={change} />
       <div class="tiles">
         {value.tiles.map((tile) => (
           <TileView key={tile.id} report={value} tile={tile} model={model.value!} look={look} today={today} change={change} />
         ))}
       </div>
+      <WhySheet report={value} model={model.value} look={look} today={today} change={change} />
     </article>
   );
 }

@@ -15,10 +15,12 @@ interface Props {
   isTable: boolean;
   /** Nothing where there is no chart. */
   onTable: (() => void) | null;
+  /** Nothing where it cannot be asked. */
+  onWhy?: (() => void) | undefined;
 }
 
 /** What can be done with a tile. */
-export function TileMenu({ title, subtitle, result, chart, isTable, onTable }: Props) {
+export function TileMenu({ title, subtitle, result, chart, isTable, onTable, onWhy }: Props) {
   const theme = useTheme();
   const picture = async () => {
     const canvas = await chart?.current?.toCanvas(2);
@@ -41,6 +43,7 @@ export function TileMenu({ title, subtitle, result, chart, isTable, onTable }: P
         return (
           <div class="items">
             {onTable && item(isTable ? "Show as chart" : "Show as table", onTable)}
+            {onWhy && item("Why?", onWhy)}
             {result && item("Save as CSV", () => saveCsv(result, title))}
             {chart && item("Save as PNG", picture)}
           </div>

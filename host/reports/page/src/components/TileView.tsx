@@ -1,20 +1,23 @@
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { View } from "vega";
 
 import { useAnswer } from "../answer";
 import type { Model, Report, Result, Tile } from "../contract";
 import { pickedBy, sorted } from "../drawing";
-import { days } from "../format";
-import { picked } from "../pick";
-import { isTime, previousQuery, previousRange, rangeOf, tileQuery } from "../queries";
+import { cell, days } from "../format";
+import { picked, valuesIn } from "../pick";
+import { column, isTime, previousQuery, previousRange, rangeOf, tileQuery } from "../queries";
 import { source } from "../source";
 import { said } from "../store";
 import type { Look } from "../state";
+import { explained, wondered } from "../why";
 import { Body } from "./Body";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { Kpi } from "./Kpi";
+import { titleOf } from "./names";
 import { TileMenu } from "./TileMenu";
 import { Trouble } from "./Trouble";
+import { type Item, WhyMenu } from "./WhyMenu";
 
 interface Props {
   report: Report;
@@ -53,6 +56,27 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
     change(to);
   };
 
+  const [menuAt, setMenuAt] = useState<{ at: { x: number; y: number }; title: string; items: Item[] } | null>(null);
+  const measures = isSaved ? [] : explained(model, tile);
+  const whole = isSaved ? undefined : wondered(report, model, look, today, tile);
+  const onWhole = whole && (() => change({ why: whole }));
+  const ask = (index: number, at: number | null, { clientX: x, clientY: y }: MouseEvent) => {
+    const row = result?.rows[index];
+    if (!row || !result || answer.isWaiting) return;
+    const values = valuesIn(tile, look, result.columns, row);
+    const of = values.map(({ asked, value }) => ({ asked, values: [value] }));
+    const named = (measure: string) => result.columns.findIndex(({ name }) => name === column(measure));
+    // Of a mark that is of one measure, that one is meant.
+    const meant = measures.filter((measure) => named(measure) === at);
+    const items = (meant.length > 0 ? meant : measures).flatMap((measure) => {
+      const why = wondered(report, model, look, today, tile, of, measure);
+      const column = result.columns[named(measure)];
+      if (!why || !column) return [];
+      return [{ words: `Why is ${titleOf(model, measure)} ${cell(row[named(measure)], column)}?`, run: () => change({ why }) }];
+    });
+    if (items.length > 0) setMenuAt({ at: { x, y }, title: values.map(({ text }) => text).join(", ") || tile.title, items });
+  };
+
   const isTable = kind === "table" || look.tables.includes(id);
   const canDraw = kind !== "table" && kind !== "kpi";
   const during = report.filters?.find(isTime);
@@ -64,6 +88,7 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
       result={result}
       chart={isTable || !canDraw ? null : handle}
       isTable={isTable}
+      onWhy={onWhole}
       onTable={
         canDraw ? () => change({ tables: isTable ? look.tables.filter((other) => other !== id) : [...look.tables, id] }) : null
       }
@@ -96,6 +121,7 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
             previous={before ? previous.value : null}
             isCompared={previous.value !== null || previous.error !== null}
             range={previousRange(report, tile, look, today)}
+            onWhy={onWhole}
           />
         ) : (
           <Body
@@ -106,9 +132,11 @@ export function TileView({ report, tile, model, look, today, change }: Props) {
             sort={sort}
             onSort={(to) => change({ sort: { ...look.sort, [id]: to } })}
             onPick={isSaved || (tile.dimensions ?? []).length === 0 ? undefined : pick}
+            onWhy={measures.length > 0 ? ask : undefined}
           />
         )}
       </div>
+      {menuAt && <WhyMenu {...menuAt} close={() => setMenuAt(null)} />}
     </section>
   );
 }
