@@ -49,4 +49,4 @@ CHROMIUM=$(tools/chromium.sh)
 browser=$(tools/node.sh browser tests/browser)
 cp tests/browser/*.mjs "$browser"
 tools/step.sh "the page of reports" \
-  node --test --test-reporter=spec --test-concurrency=1 "$@" "$browser/reports.test.mjs"
+  node --test --test-reporter=spec --test-concurrency=1 "$@" "$browser/reports.test.mjs" "$browser/why.test.mjs"

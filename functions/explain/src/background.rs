@@ -9,6 +9,8 @@ use crate::tail::Tail;
 const RESOLUTION: f32 = 0.01;
 /// Leaves of a bin of sizes; the median deviation of as many normal values is right within 6 %.
 const BIN: usize = 256;
+/// Noise of few leaves is that of counts only if that describes it with so many nats less.
+const COUNTED: f64 = 2.0;
 /// Of a small table there are yet so many bins, of at least so many leaves: sizes differ by more than noise does.
 const SOME: usize = 6;
 const FEWEST: usize = 40;
@@ -244,8 +246,54 @@ impl Noise {
         best(fits.collect())
     }
 
+    /// Of logarithms of sizes and deviations.
     fn of(mut values: Vec<(f32, f32)>, estimate: Estimate) -> Self {
         values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let binned = Self::binned(&values, estimate);
+        if values.len() >= BIN {
+            return binned;
+        }
+        // What takes more to say has to say more.
+        let count = values.len().max(1) as f64;
+        let said = (binned.bins.len() as f64 - 1.0) * count.ln() / 2.0;
+        let counted = Self::counted(&values, estimate);
+        counted.filter(|counted| counted.cost < binned.cost + said - COUNTED).unwrap_or(binned)
+    }
+
+    /// Of few leaves, as if they were counts of events: a quarter of the size has twice the noise.
+    fn counted(values: &[(f32, f32)], estimate: Estimate) -> Option<Self> {
+        let (least, _) = values.first()?;
+        let (most, _) = values.last()?;
+        let (reference, _) = values.get(values.len() / 2)?;
+        let weight = |size: f32| ((size - reference) / 2.0).exp2();
+        let mut larger: Vec<f32> = values.iter().skip(values.len() / 2).map(|(_, deviation)| *deviation).collect();
+        let about = quantile(&mut larger, 0.5);
+        let mut apart: Vec<f32> = values.iter().map(|(size, deviation)| (deviation - about) * weight(*size)).collect();
+        let (_, scale, events) = estimate(&mut apart);
+        if events.is_finite() || scale <= 0.0 {
+            return None;
+        }
+        let scale_of = |size: f32| (scale / weight(size)).max(RESOLUTION);
+        let (mut sum, mut weights) = (0.0_f64, 0.0_f64);
+        for (size, deviation) in values {
+            if ((deviation - about) / scale_of(*size)).abs() <= 3.0 {
+                let weight = f64::from(weight(*size)).powi(2);
+                sum += weight * f64::from(deviation - about);
+                weights += weight;
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a mean of such")]
+        let middle = about + (sum / weights.max(f64::MIN_POSITIVE)) as f32;
+        let cost = values.iter().map(|(size, _)| f64::from(scale_of(*size).ln())).sum();
+        // By octaves, between which it is a straight line.
+        let octaves = std::iter::successors(Some(*least), |size| Some(size + 1.0)).take_while(|size| size < most);
+        let bin = |size| Bin { size, middle, scale: scale_of(size), most: f32::INFINITY };
+        let bins = octaves.take(BINS).chain([*most]).map(bin).collect();
+        let lean = weights * f64::from(middle / scale).powi(2);
+        Some(Self { bins, cost, leaves: values.len() as f64, lean })
+    }
+
+    fn binned(values: &[(f32, f32)], estimate: Estimate) -> Self {
         let mut noise = Self::default();
         let bins = (values.len() / BIN).max((values.len() / FEWEST).min(SOME)).clamp(1, BINS);
         let each = values.len().div_ceil(bins).max(1);

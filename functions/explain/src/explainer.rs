@@ -6,7 +6,7 @@ use crate::change::Change;
 use crate::config::{Config, Measure};
 use crate::dimension::Dimension;
 use crate::error::Error;
-use crate::explanation::{Cause, Explanation, Summary, Value};
+use crate::explanation::{Breakdown, Cause, Explanation, Part, Summary, Value};
 use crate::leaves::{Leaves, Rows};
 use crate::search::{self, Candidate, Limits};
 use crate::sentence;
@@ -76,14 +76,16 @@ struct Total {
 impl Total {
     fn of(leaves: &Leaves, some: impl Iterator<Item = u32>) -> Self {
         let mut total = Self { sums: vec![0.0; leaves.measures.len()], leaves: 0, rows: 0 };
-        for leaf in some {
-            for (sum, column) in total.sums.iter_mut().zip(&leaves.measures) {
-                *sum += column.get(leaf as usize).copied().unwrap_or(0.0);
-            }
-            total.leaves += 1;
-            total.rows += leaves.rows.get(leaf as usize).copied().map_or(0, u64::from);
-        }
+        some.for_each(|leaf| total.add(leaves, leaf));
         total
+    }
+
+    fn add(&mut self, leaves: &Leaves, leaf: u32) {
+        for (sum, column) in self.sums.iter_mut().zip(&leaves.measures) {
+            *sum += column.get(leaf as usize).copied().unwrap_or(0.0);
+        }
+        self.leaves += 1;
+        self.rows += leaves.rows.get(leaf as usize).copied().map_or(0, u64::from);
     }
 
     /// Actual and expected: sums, or ratios of them (0 over nothing).
@@ -147,14 +149,43 @@ impl Report<'_> {
             sentence: String::new(),
         };
         summary.sentence = sentence::summary(&summary, &causes);
-        Explanation { causes, summary }
+        let parts = (0..self.dimensions.len()).map(|dimension| self.breakdown(dimension)).collect();
+        Explanation { causes, parts, summary }
+    }
+
+    /// How the change divides among the values of a dimension.
+    fn breakdown(&self, dimension: usize) -> Breakdown {
+        let size = self.leaves.sizes.get(dimension).copied().unwrap_or(0);
+        let mut totals = vec![Total { sums: vec![0.0; self.leaves.measures.len()], ..Total::default() }; size as usize];
+        for leaf in self.leaves.all() {
+            if let Some(total) = totals.get_mut(self.leaves.code(dimension, leaf) as usize) {
+                total.add(self.leaves, leaf);
+            }
+        }
+        let mut values: Vec<(u32, Total)> = (0..).zip(totals).filter(|(_, total)| total.leaves > 0).collect();
+        values.sort_by(|a, b| b.1.impact(&self.total).abs().total_cmp(&a.1.impact(&self.total).abs()));
+        let others = values.iter().skip(Breakdown::VALUES).map(|(_, total)| total.impact(&self.total)).sum();
+        let named = self.dimensions.get(dimension);
+        let part = |(code, total): (u32, Total)| {
+            let (actual, expected) = total.values();
+            let impact = total.impact(&self.total);
+            let value = named.and_then(|named| named.value(code)).map(str::to_owned);
+            Part { value, actual, expected, impact, share: self.share(impact), rows: total.rows }
+        };
+        let name = named.map(|named| named.name().to_owned()).unwrap_or_default();
+        Breakdown { dimension: name, values: values.into_iter().take(Breakdown::VALUES).map(part).collect(), others }
+    }
+
+    /// An impact as a share of the whole change; none if nothing changed as a whole.
+    fn share(&self, impact: f64) -> Option<f64> {
+        let (actual, expected) = self.total.values();
+        let share = impact / (actual - expected);
+        (actual != expected && share.is_finite()).then_some(share)
     }
 
     fn cause(&self, found: &Candidate) -> Cause {
         let total = Total::of(self.leaves, self.leaves.members(&found.values).into_iter());
         let (actual, expected) = total.values();
-        let whole = self.total.values();
-        let change = whole.0 - whole.1;
         let impact = total.impact(&self.total);
         let value = |(dimension, code): &(usize, u32)| {
             let dimension = self.dimensions.get(*dimension)?;
@@ -166,7 +197,7 @@ impl Report<'_> {
             actual,
             expected,
             impact,
-            share: (change != 0.0 && (impact / change).is_finite()).then_some(impact / change),
+            share: self.share(impact),
             surprise: total.surprise(&self.total),
             leaves: total.leaves,
             rows: total.rows,

@@ -6,6 +6,8 @@ use arrow_array::builder::{Float64Builder, MapBuilder, MapFieldNames, StringBuil
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+use serde::Serialize;
+
 use crate::error::Error;
 
 /// A dimension and its value; none is null.
@@ -71,11 +73,46 @@ pub struct Summary {
     pub sentence: String,
 }
 
+/// How the change divides among the values of a dimension: no claim of a cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Breakdown {
+    /// The dimension's column.
+    pub dimension: String,
+    /// The values that moved the measure most, the first one most; at most [`Breakdown::VALUES`].
+    pub values: Vec<Part>,
+    /// By how much all other values together moved it.
+    pub others: f64,
+}
+
+impl Breakdown {
+    /// As many values are named.
+    pub const VALUES: usize = 6;
+}
+
+/// What a value of a dimension has of the change, as a [`Cause`] would.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// The value as text; none is null.
+    pub value: Option<String>,
+    /// What its rows have of the measure.
+    pub actual: f64,
+    /// What was expected of them.
+    pub expected: f64,
+    /// By how much they moved the measure as a whole.
+    pub impact: f64,
+    /// `impact` as a share of the whole change.
+    pub share: Option<f64>,
+    /// How many rows.
+    pub rows: u64,
+}
+
 /// Why a measure moved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// The causes, by rank; empty if there are none.
     pub causes: Vec<Cause>,
+    /// Where the change is, whether or not there is a cause: for each dimension.
+    pub parts: Vec<Breakdown>,
     /// The change as a whole.
     pub summary: Summary,
 }

@@ -1,5 +1,6 @@
 //! The function `explain`: a transform of an event's rows, all of them, into the causes of a change. The metadata of what comes
-//! out has the measure over all rows, `actual` and `expected`, and the sentence for the whole, `summary`.
+//! out has the measure over all rows, `actual` and `expected`, the sentence for the whole, `summary`, and as JSON how the change divides
+//! among the values of each dimension, `parts`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -106,6 +107,10 @@ impl Transform for Explain {
             ("actual".to_owned(), whole.actual.to_string()),
             ("expected".to_owned(), whole.expected.to_string()),
             ("summary".to_owned(), whole.sentence),
+            (
+                "parts".to_owned(),
+                serde_json::to_string(&explanation.parts).map_err(|err| Failure::Other(err.to_string()))?,
+            ),
         ]);
         let schema = batch.schema().as_ref().clone().with_metadata(metadata);
         Ok(batch.with_schema(Arc::new(schema))?.into())

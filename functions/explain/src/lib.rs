@@ -91,4 +91,4 @@ mod tests;
 pub use config::{Config, Direction, Pair};
 pub use error::Error;
 pub use explainer::{Explainer, explain};
-pub use explanation::{Cause, Explanation, Summary, Value};
+pub use explanation::{Breakdown, Cause, Explanation, Part, Summary, Value};

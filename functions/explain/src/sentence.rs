@@ -42,10 +42,10 @@ pub(crate) fn summary(summary: &Summary, causes: &[Cause]) -> String {
     let whole = relative(summary.bias, 1.0).filter(|_| (summary.bias - 1.0).abs() >= 0.001);
     text.push_str(&match (causes, &whole) {
         ([], Some(moved)) if is_all(summary) => {
-            format!(". Everything moved alike ({moved}): no combination of values stands out from that.")
+            format!(". It is everything together ({moved}): no combination of values stands out from that by more than chance.")
         }
         ([], _) => {
-            ", and no combination of values explains it: what differs is spread over all of them like noise.".to_owned()
+            ". No combination of values stands out by more than chance.".to_owned()
         }
         (causes, _) => explained(summary, causes, change),
     });

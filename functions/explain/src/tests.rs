@@ -74,7 +74,7 @@ fn a_cause_is_found_and_told_in_words() {
 fn where_there_is_no_cause_none_is_found() {
     let explanation = explain(config(BOTH), &batch(table(|_, _, value| value))).unwrap();
     assert_eq!(explanation.causes, []);
-    assert!(explanation.summary.sentence.contains("no combination of values explains it"));
+    assert!(explanation.summary.sentence.contains("No combination of values stands out by more than chance."));
     assert_eq!(causes(BOTH, table(|_, _, value| 0.7 * value)), [""; 0], "an expectation that is off as a whole");
 }
 

@@ -94,9 +94,15 @@ fn what_all_of_it_did_is_told_apart_from_what_stands_out() {
     assert_eq!(found, [""; 0]);
     assert_eq!(
         explanation.summary.sentence,
-        "The measure is 47,115 instead of the expected 15,082 (3.12 times as much). Everything moved alike (3.12 times as \
-            much): no combination of values stands out from that."
+        "The measure is 47,115 instead of the expected 15,082 (3.12 times as much). It is everything together (3.12 times \
+            as much): no combination of values stands out from that by more than chance."
     );
+    // Where the change is can be told all the same: what values moved it by adds up to all of it.
+    let [carriers, _] = explanation.parts.as_slice() else { panic!("{:?}", explanation.parts) };
+    let all: f64 = carriers.values.iter().map(|part| part.impact).sum::<f64>() + carriers.others;
+    assert!((all - (47_115.0 - explanation.summary.expected)).abs() < 1e-6, "{carriers:?}");
+    let first = &carriers.values[0];
+    assert!(first.value.as_deref() == Some("EV") && first.share.is_some_and(|share| share > 0.3), "{carriers:?}");
 }
 
 #[test]

@@ -179,6 +179,21 @@ fn a_day_is_compared_with_the_same_days_before_of_the_rows_that_somebody_sees() 
     let told = asking.explained(north, &last_day("mean_amount", usual.clone()));
     assert_eq!(causes(&told), [json!({ "shop": "shop 3" })], "{told:#}");
 
+    // The mean of all other days; where the change is is told as well.
+    let told = asking.explained(
+        north,
+        &last_day("revenue", json!({ "with": "rest", "from": "2026-01-01", "before": "2026-03-01" })),
+    );
+    assert_eq!(causes(&told), [json!({ "shop": "shop 3" })], "{told:#}");
+    assert_eq!(told["periods"], json!([{ "from": "2026-01-01", "before": "2026-02-11" }]));
+    let shops = &told["parts"][1];
+    assert_eq!((&shops["dimension"], &shops["values"][0]["value"]), (&json!("shop"), &json!("shop 3")), "{shops:#}");
+    let values = shops["values"].as_array().unwrap();
+    let all: f64 =
+        values.iter().chain([&json!({ "impact": shops["others"] })]).map(|part| part["impact"].as_f64().unwrap()).sum();
+    let change = told["actual"].as_f64().unwrap() - told["expected"].as_f64().unwrap();
+    assert!((all - change).abs() < 1e-6, "{shops:#}");
+
     // What is known is left out, and then nothing is left.
     let mut known = last_day("revenue", json!({ "with": "period", "from": "2026-02-04", "before": "2026-02-05" }));
     assert_eq!(causes(&asking.explained(north, &known)), [json!({ "shop": "shop 3" })]);
@@ -226,6 +241,10 @@ fn what_cannot_be_asked_is_said() {
             "there are no rows from 2025-02-01",
         ),
         (with("compare", json!({ "with": "period", "from": "soon", "before": "2025-02-02" })), "is no time"),
+        (
+            with("compare", json!({ "with": "rest", "from": "2026-02-11", "before": "2026-03-01" })),
+            "no other rows from",
+        ),
         (with("compare", json!({ "with": "others", "name": "shop" })), "which value of `shop`"),
         (with("compare", json!({ "with": "magic" })), "unknown variant"),
         (with("by", json!(["tenant"])), "`tenant` of `by` is no dimension"),

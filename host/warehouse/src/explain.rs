@@ -122,7 +122,30 @@ impl Explanation {
         (self.text("text", row), self.text("sentence", row))
     }
 
-    /// All of it as JSON: `actual`, `expected`, `summary` and `causes`.
+    /// What moved the measure most, whether or not it is a cause: values of dimensions, and their shares of the whole change.
+    pub fn most(&self) -> Vec<(String, f64)> {
+        let parts = self.parts();
+        let breakdowns = parts.as_array().into_iter().flatten();
+        let shares = breakdowns.flat_map(|of| {
+            let values = of["values"].as_array().into_iter().flatten();
+            values.filter_map(|part| {
+                let name = of["dimension"].as_str()?;
+                let value =
+                    part["value"].as_str().map_or_else(|| format!("{name} is null"), |text| format!("{name}={text}"));
+                Some((value, part["share"].as_f64()?))
+            })
+        });
+        let mut shares: Vec<(String, f64)> = shares.collect();
+        shares.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        shares
+    }
+
+    /// How the change divides among the values of each dimension.
+    fn parts(&self) -> Value {
+        serde_json::from_str(self.whole("parts")).unwrap_or_default()
+    }
+
+    /// All of it as JSON: `actual`, `expected`, `summary`, `causes` and `parts`.
     pub fn json(&self) -> Map<String, Value> {
         let told: Vec<Value> = (0..self.len()).map(|row| self.cause_json(row)).collect();
         let number = |name| json!(self.whole(name).parse::<f64>().ok());
@@ -131,6 +154,7 @@ impl Explanation {
             ("expected", number("expected")),
             ("summary", json!(self.summary())),
             ("causes", Value::Array(told)),
+            ("parts", self.parts()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into_iter()

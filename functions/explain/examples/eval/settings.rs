@@ -38,8 +38,15 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "derived", about: "a rate of counts", case: derived, fewer: 1 },
     Setting { name: "counts", about: "counts against a smooth expectation", case: counts, fewer: 1 },
+    Setting {
+        name: "small",
+        about: "few counts of a day, against the mean of four",
+        case: |seed| small(seed, true),
+        fewer: 1,
+    },
     Setting { name: "none", about: "no cause: six kinds of noise", case: normal::quiet, fewer: 1 },
     Setting { name: "none, S", about: "S without its anomalies", case: |seed| none(S, seed), fewer: 1 },
+    Setting { name: "none, small", about: "small without its causes", case: |seed| small(seed, false), fewer: 1 },
     Setting { name: "none, shifted", about: "no cause, 5 added to every expectation", case: normal::shifted, fewer: 1 },
     Setting {
         name: "none, drifting",
@@ -167,6 +174,47 @@ fn derived(seed: u64) -> Case {
         columns[1].push(expected * rate);
         columns[2].push(trials);
         columns[3].push(expected);
+    }
+    case.measures = columns;
+    case.truth = causes;
+    case
+}
+
+/// A few dozen to a few hundred leaves of a few events, a count or a rate, against the mean of four days before; in half of the tables
+/// everything has moved as well. A value of one dimension, which may have three, has a rate of its own on that day.
+fn small(seed: u64, has_cause: bool) -> Case {
+    let mut random = Random::new(seed ^ 0x736d);
+    let mut sizes = vec![3, random.whole([8, 24]) as u32];
+    if random.unit() < 0.5 {
+        sizes.push(random.whole([2, 4]) as u32);
+    }
+    let mut case = Case::full(&sizes);
+    let typical = random.between([4.0, 40.0]);
+    heavy(&mut case, &mut random, typical);
+    let is_rate = random.unit() < 0.5;
+    let alike = if random.unit() < 0.5 { random.between([1.2, 2.5]) } else { 1.0 };
+    let usual = random.between([0.05, 0.35]);
+    let causes = if has_cause { elements(&case, 1, 1, &mut random) } else { Vec::new() };
+    let factor = if random.unit() < 0.5 { random.between([0.1, 0.4]) } else { random.between([2.0, 3.0]) };
+    let mut columns = vec![Vec::new(); if is_rate { 4 } else { 2 }];
+    for leaf in 0..case.len() {
+        let own = usual * (0.2 * random.normal()).exp();
+        let moved = if causes.iter().any(|cause| case.has(leaf, cause)) { factor } else { 1.0 };
+        let size = case.measures[1][leaf];
+        let day = |random: &mut Random, factor: f64| {
+            let factor = factor * (0.1 * random.normal()).exp();
+            if !is_rate {
+                return (random.poisson(size * factor), 0.0);
+            }
+            let trials = random.poisson(size);
+            let rate = (own * factor).min(0.95);
+            (successes(trials, rate, random), trials)
+        };
+        let now = day(&mut random, moved * alike);
+        let before: Vec<(f64, f64)> = (0..4).map(|_| day(&mut random, 1.0)).collect();
+        let mean = |of: fn(&(f64, f64)) -> f64| before.iter().map(of).sum::<f64>() / 4.0;
+        let values = [now.0, mean(|day| day.0), now.1, mean(|day| day.1)];
+        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
     }
     case.measures = columns;
     case.truth = causes;

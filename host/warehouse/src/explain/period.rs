@@ -48,6 +48,13 @@ impl Period {
         self.end - self.first
     }
 
+    /// What is of it and not of another one: what is before that, and what is after it.
+    pub fn without(self, other: Self) -> Vec<Self> {
+        let before = Self { first: self.first, end: self.end.min(other.first) };
+        let after = Self { first: self.first.max(other.end), end: self.end };
+        [before, after].into_iter().filter(|period| period.first < period.end).collect()
+    }
+
     /// The periods of the same length before it, as many as asked for, the latest first: each begins on the same day of the
     /// week, at the same time of day. Fewer if time begins before.
     pub fn before(self, count: u32) -> Vec<Self> {
@@ -132,6 +139,10 @@ mod tests {
         assert_eq!(firsts, ["2013-01-23", "2013-01-16"]);
         let month: Period = "2013-02".parse().unwrap();
         assert_eq!(month.before(1), ["2013-01-04..2013-01-31".parse().unwrap()]);
+        let rest = month.without("2013-02-01..2013-02-03".parse().unwrap());
+        assert_eq!(rest, ["2013-02-04..2013-02-28".parse().unwrap()]);
+        assert_eq!(month.without("2013-02-10".parse().unwrap()).len(), 2);
+        assert_eq!(month.without("2013".parse().unwrap()), []);
         let hour = Period::between("2013-01-31T05:00:00", "2013-01-31 06:00").unwrap();
         assert_eq!(hour.before(1), [Period::between("2013-01-24T05:00", "2013-01-24T06:00").unwrap()]);
         assert_eq!(written(hour.first), "2013-01-31T05:00:00");

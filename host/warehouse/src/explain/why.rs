@@ -57,6 +57,13 @@ pub enum Against {
         /// The first moment that is not of it any more.
         before: String,
     },
+    /// The mean of the rest of a longer time, scaled to the same length.
+    Rest {
+        /// Its first moment.
+        from: String,
+        /// The first moment that is not of it any more.
+        before: String,
+    },
     /// The mean of the other values of a dimension.
     Others {
         /// The dimension, of which `filters` has one that is `equals`.
@@ -138,7 +145,7 @@ impl Why {
         let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let others = match &self.compare {
             Against::Others { name } => Some(name.as_str()),
-            Against::Usual { .. } | Against::Period { .. } => None,
+            Against::Usual { .. } | Against::Period { .. } | Against::Rest { .. } => None,
         };
         let Some(chosen) = &self.by else {
             let mut by = model.suspects(&self.measure);
@@ -268,6 +275,13 @@ impl Looked<'_> {
         Compared { periods, scale, queries, others: None }
     }
 
+    /// Periods, scaled to the length of another one.
+    fn scaled(&self, asked: Period, periods: Vec<Period>) -> Compared {
+        let seconds: i64 = periods.iter().map(|period| period.length().num_seconds()).sum();
+        let scale = asked.length().num_seconds() as f64 / seconds.max(1) as f64;
+        Compared { scale, ..self.mean(periods) }
+    }
+
     async fn compared(&self) -> Result<Compared, WhyError> {
         match &self.why.compare {
             Against::Usual { periods } => {
@@ -293,8 +307,19 @@ impl Looked<'_> {
                         format!("there are no rows from {from} until before {before}\nhint: compare with another time");
                     return Err(WhyError::Bad(message));
                 }
-                let scale = asked.length().num_seconds() as f64 / other.length().num_seconds() as f64;
-                Ok(Compared { periods: vec![other], scale, queries: vec![self.during(other)], others: None })
+                Ok(self.scaled(asked, vec![other]))
+            }
+            Against::Rest { from, before } => {
+                let (_, asked) = self.why.period()?;
+                let all = Period::between(from, before).ok_or_else(|| no_period(from, before))?;
+                let rest = self.with_rows(all.without(asked)).await?;
+                if rest.is_empty() {
+                    let message = format!(
+                        "there are no other rows from {from} until before {before}\nhint: compare with another time"
+                    );
+                    return Err(WhyError::Bad(message));
+                }
+                Ok(self.scaled(asked, rest))
             }
             Against::Others { name } => self.others(name).await,
         }

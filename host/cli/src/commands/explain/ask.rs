@@ -86,8 +86,18 @@ pub fn explainer(components: Option<&Path>) -> Result<Explainer> {
     Ok(Explainer::new(engine, function))
 }
 
+/// How many values are told where there is no cause.
+const MOST: usize = 5;
+
 fn tell(explanation: &Explanation) -> Result<()> {
     say!("{}", explanation.summary())?;
+    if explanation.is_empty() {
+        let most = explanation.most().into_iter().take(MOST);
+        let most: Vec<String> = most.map(|(value, share)| format!("{value} ({:.0} %)", share * 100.0)).collect();
+        if !most.is_empty() {
+            say!("Of the change the largest parts, which chance may have divided so: {}.", most.join(", "))?;
+        }
+    }
     for row in 0..explanation.len() {
         let (cause, sentence) = explanation.cause(row);
         say!("\n{}. {cause}\n   {sentence}", row + 1)?;
