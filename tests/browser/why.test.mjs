@@ -21,7 +21,7 @@ before(async () => {
 after(stop);
 
 const explainedOf = ({ measures }) => measures.find((name) => model.measures.find((one) => one.name === name).explain);
-const titleOf = (name) => model.measures.find((one) => one.name === name).title;
+const titleOf = (name) => [...model.dimensions, ...model.measures].find((one) => one.name === name).title;
 const sheet = (tab) => tab.getByRole("dialog", { name: /^Why\?/ });
 const asked = (all) => all.filter(({ url }) => url.endsWith("/v1/explain")).map(({ body }) => body);
 
@@ -43,6 +43,26 @@ async function askLast(tab, tile, name) {
   return (asked) => rows.at(-1)[columns.findIndex((one) => one.name === column(asked))];
 }
 
+const divider = (tab) => sheet(tab).getByRole("group", { name: "Divide the change by" });
+const divided = (tab) => divider(tab).getByRole("button", { pressed: true }).textContent();
+
+/** How the change divides is there, in numbers. */
+async function isDivided(tab, { parts, causes }) {
+  if (causes.length > 0) await sheet(tab).getByText("Where the change is").click();
+  else await sheet(tab).getByRole("heading", { name: "Nothing stands out from chance" }).waitFor();
+  const table = sheet(tab).locator("table.parts");
+  await table.waitFor();
+  const by = await table.locator("thead th").first().textContent();
+  const { values } = parts.find(({ dimension }) => titleOf(dimension) === by);
+  const rows = await table.locator("tbody tr:has(button)").allInnerTexts();
+  assert.ok(rows.length > 0 && rows.length <= values.length, `${rows.length} of ${values.length} values`);
+  assert.match(rows[0], /\t.*\d.*\t.*\d.*\t.*(\d%|times)\s*$/s);
+  for (const row of rows) assert.match(row, /\t.*\t.*\t.*(\d%|–|times)\s*$/s);
+  const steps = await sheet(tab).locator(`.where .of-waterfall ${MARKS}`).count();
+  assert.ok(steps >= 3, `${steps} steps`);
+  assert.equal(await sheet(tab).locator(".of-waterfall").count(), causes.length > 0 ? 2 : 1);
+}
+
 /** Answers with causes of two values, or none. */
 async function makeUp(tab, hasCauses = true) {
   await tab.route("**/v1/explain", (route) => {
@@ -54,7 +74,12 @@ async function makeUp(tab, hasCauses = true) {
     const all = [cause("One", 0.15), cause(null, -0.03)].filter((one) => !exclude.some((other) => JSON.stringify(other) === JSON.stringify(one.cause)));
     const causes = hasCauses ? all.map((one, index) => ({ ...one, rank: index + 1 })) : [];
     const periods = [{ from: "2013-01-24", before: "2013-01-25" }];
-    const rest = { title: null, format: { style: "percent", decimals: 1 }, actual: 0.4, expected: 0.2, summary: "Everything moved alike.", by, periods, others: null };
+    // A ratio: of the change of 0.2, the mix is 0.04.
+    const value = (value, impact) => ({ value, actual: 0.5, expected: 0.2, impact, share: impact / 0.2, rows: 12 });
+    const parts = by.map((dimension, at) => ({
+      dimension, values: at === 1 ? [value("Most", 0.18), value("Less", -0.02)] : [value("One", 0.1), value(null, 0.05)], others: at === 1 ? 0 : 0.01,
+    }));
+    const rest = { parts, title: null, format: { style: "percent", decimals: 1 }, actual: 0.4, expected: 0.2, summary: "Everything moved alike.", by, periods, others: null };
     return route.fulfill({ contentType: "application/json", body: JSON.stringify({ measure, ...rest, causes }) });
   });
 }
@@ -69,7 +94,8 @@ for (const [size, options] of Object.entries(SIZES)) {
       assert.equal(body.measure, measure);
       assert.equal(body.time_range.from, value(line.dimensions[0]).slice(0, 10));
       assert.equal(Date.parse(body.time_range.before) - Date.parse(body.time_range.from), 86_400_000);
-      assert.deepEqual(body.compare, { with: "usual" });
+      const { from, before } = questionOf(line).time_range;
+      assert.deepEqual(body.compare, { with: "rest", from, before });
       assert.ok(body.by.length > 0);
 
       const answer = await ask("/v1/explain", body);
@@ -77,15 +103,26 @@ for (const [size, options] of Object.entries(SIZES)) {
       assert.match(headline, /\d.* instead of .*\d/);
       assert.equal(await sheet(tab).locator(".causes > li").count(), answer.causes.length);
       const bars = await sheet(tab).locator(`.of-waterfall ${MARKS}`).count();
-      assert.ok(answer.causes.length === 0 ? bars === 0 : bars >= answer.causes.length + 2, `${bars} bars`);
+      assert.ok(bars >= answer.causes.length + 2, `${bars} bars`);
+      assert.match(headline, /Compared with the mean of the other days shown: .*\d/);
+      assert.deepEqual(answer.parts.map(({ dimension }) => dimension), answer.by);
+      await isDivided(tab, answer);
       await isAccessible(tab, "the causes", "dialog.why");
       await shoot(tab, `${size}-${colorScheme}-why`, false);
       const isWide = await sheet(tab).evaluate((element) => element.scrollWidth > element.clientWidth);
       assert.equal(isWide, false, "nothing is beside the sheet");
 
+      const first = await divided(tab);
+      const names = await divider(tab).getByRole("button").allTextContents();
+      assert.deepEqual(names, answer.by.map(titleOf));
+      const other = names.find((name, at) => answer.parts[at].values.length > 0 && name !== first);
+      await divider(tab).getByRole("button", { name: other, exact: true }).click();
+      await sheet(tab).locator("table.parts thead th", { hasText: other }).first().waitFor();
       await tab.reload();
       await isAnswered(tab);
       assert.equal(await tab.getByTestId("headline").textContent(), headline);
+      assert.equal(await divided(tab), other, "which dimension it is divided by is in the link");
+      assert.equal(await sheet(tab).locator("table.parts thead th").first().textContent(), other);
       await tab.keyboard.press("Escape");
       await sheet(tab).waitFor({ state: "detached" });
       assert.ok(!tab.url().includes("why"));
@@ -103,6 +140,7 @@ test("a cause is left out and taken back, and goes into the report", async (t) =
   await askLast(tab, line, measure);
   await isAccessible(tab, "made-up causes", "dialog.why");
   await shoot(tab, "desktop-light-causes", false);
+  assert.equal(await sheet(tab).locator("table.parts").count(), 0, "causes come first");
   assert.equal(await sheet(tab).locator(`.of-waterfall ${MARKS}`).count(), 5, "expected, two causes, everything else, actual");
   const { bytes } = await saved(tab, () => sheet(tab).getByRole("button", { name: "Save as CSV" }).click());
   assert.equal(bytes.toString("utf8").trimEnd().split("\r\n").length, 3);
@@ -137,8 +175,9 @@ test("what it is compared with, and among what causes are, is chosen", async (t)
   await makeUp(tab, false);
   await isDrawn(tab);
   const value = await askLast(tab, line, measure);
-  await sheet(tab).locator(".notice", { hasText: "Everything moved alike." }).waitFor();
+  await sheet(tab).getByRole("heading", { name: "Nothing stands out from chance" }).waitFor();
   await isAccessible(tab, "no causes", "dialog.why");
+  assert.equal(await sheet(tab).getByLabel("Compared with").inputValue(), "rest");
   const begin = value(line.dimensions[0]).slice(0, 10);
   await sheet(tab).getByLabel("Compared with").selectOption("period");
   await isAnswered(tab);
@@ -157,6 +196,35 @@ test("what it is compared with, and among what causes are, is chosen", async (t)
   assert.ok(await sheet(tab).isVisible(), "Escape closes what is open in the sheet, and the sheet after it");
   await tab.keyboard.press("Escape");
   await sheet(tab).waitFor({ state: "detached" });
+});
+
+test("where the change is can be asked by any dimension, and again within a value", async (t) => {
+  const { tab, asked: all, errors } = await open(t, SIZES.desktop, home());
+  await makeUp(tab, false);
+  await isDrawn(tab);
+  await askLast(tab, line, measure);
+  const [first, second] = asked(all).at(-1).by;
+  const steps = sheet(tab).locator(`.of-waterfall ${MARKS}`);
+  assert.equal(await divided(tab), titleOf(second), "the one with the largest share");
+  assert.equal(await steps.count(), 5, "expected, two values, the mix, actual");
+  const rows = sheet(tab).locator("table.parts tbody tr");
+  assert.deepEqual((await rows.allInnerTexts()).map((row) => row.split("\t").at(-1).trim()), ["90%", "-10%", "20%"]);
+  await shoot(tab, "desktop-light-parts", false);
+  const count = asked(all).length;
+  await divider(tab).getByRole("button", { name: titleOf(first), exact: true }).click();
+  await sheet(tab).getByText("Other values").first().waitFor();
+  assert.equal(await rows.count(), 4, "two values, the others, the mix");
+  assert.equal(asked(all).length, count, "what was answered is shown otherwise");
+  await sheet(tab).getByRole("button", { name: /^Why\? Only .*One$/ }).click();
+  await tab.waitForFunction((title) => ![...document.querySelectorAll(".pills button")].some((one) => one.textContent === title), titleOf(first));
+  await isAnswered(tab);
+  const body = asked(all).at(-1);
+  assert.deepEqual(body.filters.at(-1), { name: first, operator: "equals", values: ["One"] });
+  assert.ok(!body.by.includes(first));
+  assert.equal(body.compare.with, "rest", "compared as before");
+  await tab.goBack();
+  await divider(tab).getByRole("button", { name: titleOf(first), exact: true }).waitFor();
+  assert.deepEqual(errors, []);
 });
 
 test("a row is asked about by the keyboard, and the focus comes back to it", async (t) => {

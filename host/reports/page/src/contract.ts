@@ -68,10 +68,14 @@ export interface Why {
   exclude?: Values[];
 }
 
-/** The mean of periods before; another time; the mean of the other values of a dimension, of which the filters have one. */
+/**
+ * The mean of periods before; another time; the mean of a longer time without the one that is asked about; the mean of the
+ * other values of a dimension, of which the filters have one.
+ */
 export type Comparison =
   | { with: "usual"; periods?: number }
   | { with: "period"; from: string; before: string }
+  | { with: "rest"; from: string; before: string }
   | { with: "others"; name: string };
 
 /** By dimension, which value. */
@@ -94,6 +98,24 @@ export interface Cause {
   sentence: string;
 }
 
+/** How the change divides among the values of a dimension: those that moved the measure most, and all others together. */
+export interface Part {
+  dimension: string;
+  /** From the one with the greatest impact on. */
+  values: PartValue[];
+  /** The impact of all other values. */
+  others: number;
+}
+
+export interface PartValue {
+  value: string | null;
+  actual: number | null;
+  expected: number | null;
+  impact: number | null;
+  share: number | null;
+  rows: number;
+}
+
 export interface Explanation {
   measure: string;
   title?: string | null;
@@ -103,11 +125,13 @@ export interface Explanation {
   /** The answer, if there are no causes. */
   summary: string;
   by: string[];
-  /** What it was compared with: the periods that have rows, or how many other values. */
+  /** What it was compared with: the periods that have rows, what is before and after of a longer time, or how many other values. */
   periods: Range[];
   others: number | null;
   /** In the order of their ranks; none if nothing stands out. */
   causes: Cause[];
+  /** By each dimension of `by`. A change of the mix is in no part: of a ratio, they may not be all of the change. */
+  parts: Part[];
 }
 
 export interface Dimension {

@@ -29,6 +29,16 @@ export function number(value: number, format?: Format | null): string {
   return numbers(options).format(value);
 }
 
+/** The same, if it is known. */
+export function written(value: number | null, format?: Format | null): string {
+  return value === null ? NONE : number(value, format);
+}
+
+/** A share, without fractions of a per cent. */
+export function percent(share: number): string {
+  return numbers({ style: "percent", maximumFractionDigits: 0, signDisplay: "negative" }).format(share);
+}
+
 /** A number with as few digits as it needs, as on an axis; a compact one is `12K`. */
 export function short(value: number, format?: Format | null, isCompact = false): string {
   const options: Intl.NumberFormatOptions = { ...styled(format?.style), minimumFractionDigits: 0, maximumFractionDigits: 2 };
@@ -52,7 +62,11 @@ export function change(now: number, then: number, format?: Format | null): strin
 /** By how much a number moved, in its own unit; a percentage in points. */
 export function signed(by: number, format?: Format | null): string {
   const { style, decimals } = format ?? {};
-  const digits = { signDisplay: "exceptZero", maximumFractionDigits: decimals ?? (style === "percent" ? 1 : 2) } as const;
+  const usual = style === "percent" ? 1 : 2;
+  // Of a count, a third of one more is not nothing.
+  const isSeen = decimals == null || Math.abs(by) * (style === "percent" ? 100 : 1) >= 0.5 / 10 ** decimals;
+  const most = isSeen ? (decimals ?? usual) : Math.max(decimals, usual);
+  const digits = { signDisplay: "exceptZero", maximumFractionDigits: most } as const;
   if (style === "percent") return `${numbers(digits).format(by * 100)} pts`;
   return numbers({ ...styled(style), ...digits }).format(by);
 }

@@ -23,6 +23,8 @@ export interface WhyLook {
   by: string[];
   /** The causes that are left out. */
   exclude: Values[];
+  /** The dimension among whose values the change is divided; empty as long as nobody chose. */
+  parts: string;
 }
 
 /** How a report is looked at; what is not here is as the report has it. */
@@ -66,7 +68,7 @@ export type State =
   { view: "home" } | { view: "report"; id: string; look: Look } | { view: "explore"; ask: Ask } | { view: "sql"; typed: Typed };
 
 export const LOOK: Look = { dates: {}, values: {}, chips: [], drill: {}, sort: {}, tables: [], why: null };
-export const WHY: WhyLook = { tile: "", measure: "", of: [], with: "", by: [], exclude: [] };
+export const WHY: WhyLook = { tile: "", measure: "", of: [], with: "", by: [], exclude: [], parts: "" };
 export const ASK: Ask = { measures: [], dimensions: [], chart: "auto", date: "", sort: "", limit: 100 };
 export const TYPED: Typed = { sql: "", limit: 10_000, chart: "none", x: "", y: "", how: "mean" };
 
@@ -164,13 +166,14 @@ function look(from: URLSearchParams): Look {
 }
 
 /** `why.tile=days&why.measure=late_share&why.of.date.day=2013-01-31&why.not={"carrier":"UA"}` */
-function putWhy(to: URLSearchParams, { tile, measure, of, with: compared, by, exclude }: WhyLook) {
+function putWhy(to: URLSearchParams, { tile, measure, of, with: compared, by, exclude, parts }: WhyLook) {
   to.append("why.tile", tile);
   to.append("why.measure", measure);
   for (const { asked, values } of of) append(to, `why.of.${asked}`, values);
   if (compared) to.append("why.with", compared);
   for (const name of by) to.append("why.by", name);
   for (const cause of exclude) to.append("why.not", JSON.stringify(cause));
+  if (parts) to.append("why.parts", parts);
 }
 
 function takeWhy(why: WhyLook, name: string, text: string) {
@@ -179,7 +182,7 @@ function takeWhy(why: WhyLook, name: string, text: string) {
     const found = why.of.find((one) => one.asked === asked);
     if (found) found.values.push(value(text));
     else why.of.push({ asked, values: [value(text)] });
-  } else if (name === "tile" || name === "measure" || name === "with") why[name] = text;
+  } else if (name === "tile" || name === "measure" || name === "with" || name === "parts") why[name] = text;
   else if (name === "by") why.by.push(text);
   else if (name === "not") why.exclude.push(...causes(text));
 }

@@ -1,7 +1,7 @@
 // What is asked of the server, when somebody asks why a number is what it is.
 
-import type { Comparison, Condition, Model, Range, Report, Tile, Values, Why } from "./contract";
-import { isDay, shift, yearBefore } from "./dates";
+import type { Comparison, Condition, Model, Part, PartValue, Range, Report, Tile, Values, Why } from "./contract";
+import { isDay, moment, shift, yearBefore } from "./dates";
 import { parts, rowsOf } from "./queries";
 import { type Look, type Picked, WHY, type WhyLook } from "./state";
 
@@ -9,7 +9,12 @@ import { type Look, type Picked, WHY, type WhyLook } from "./state";
 export interface Choice {
   id: string;
   compare: Comparison;
+  /** Of the rest of a time, what the mark is one of: a `day`. */
+  granularity?: string;
 }
+
+/** What share of the greatest impact is worth a line of its own. */
+const LEAST = 0.005;
 
 export interface Question {
   tile: Tile;
@@ -36,10 +41,16 @@ export function question(report: Report, model: Model, look: Look, today: string
   const explain = model.measures.find(({ name }) => name === why.measure)?.explain;
   if (!explain || !measures.includes(why.measure)) return undefined;
 
-  const { filters = [], time_range } = rowsOf(report, tile, above(tile, look, why.of), today, why.of);
+  const around = above(tile, look, why.of);
+  const { filters = [], time_range } = rowsOf(report, tile, around, today, why.of);
   // A limit of a measure is of what a tile shows, not of rows.
   const conditions = without(filters.filter(({ name }) => !model.measures.some((measure) => measure.name === name)));
-  const choices = comparisons(conditions, time_range);
+  // The days that are shown are not narrowed by the one of the mark.
+  const whole = why.of.map((one) => (parts(one.asked).granularity ? { ...one, values: [] } : one));
+  const { time_range: shown } = rowsOf(report, tile, around, today, whole);
+  const granularity = why.of.map(({ asked }) => parts(asked).granularity).find(Boolean);
+  const rest = time_range && granularity ? restOf(time_range, shown, granularity) : [];
+  const choices = [...rest, ...comparisons(conditions, time_range)];
   const chosen = choices.find(({ id }) => id === why.with) ?? common(choices, tile, why.of);
   if (!chosen) return undefined;
 
@@ -76,6 +87,27 @@ export function wondered(
   return question(report, model, { ...look, why }, today) && why;
 }
 
+/** The division of a change that is shown: the one that was chosen, or the one with the value that has the largest share of it. */
+export function partOf(parts: Part[], chosen: string): Part | undefined {
+  const all = parts.filter(({ values }) => values.length > 0);
+  const named = all.find(({ dimension }) => dimension === chosen);
+  if (named) return tidy(named);
+  // Of a dimension with one value nothing is learnt: all of the change is there.
+  const isDivided = ({ values, others }: Part) => others !== 0 || values.filter(({ impact }) => impact).length > 1;
+  const divided = all.some(isDivided) ? all.filter(isDivided) : all;
+  const most = ({ values }: Part) => Math.max(0, ...values.map(({ share }) => Math.abs(share ?? 0)));
+  const [first, ...more] = divided;
+  return first && tidy(more.reduce((best, one) => (most(best) >= most(one) ? best : one), first));
+}
+
+/** What hardly moved anything is among the others. */
+function tidy({ dimension, values, others }: Part): Part {
+  const least = LEAST * Math.max(...values.map(({ impact }) => Math.abs(impact ?? 0)));
+  const isSmall = ({ impact }: PartValue) => impact !== null && Math.abs(impact) < least;
+  const small = values.filter(isSmall).reduce((sum, { impact }) => sum + (impact ?? 0), others);
+  return { dimension, values: values.filter((one) => !isSmall(one)), others: Math.abs(small) < least ? 0 : small };
+}
+
 /** A cause as it can be filtered by. */
 export function pickedOf(model: Model, cause: Values): Picked[] {
   return Object.entries(cause).map(([asked, value]) => {
@@ -90,6 +122,14 @@ function above(tile: Tile, look: Look, of: Picked[]): Look {
   const path = look.drill[tile.id] ?? [];
   const level = (tile.drill ?? []).slice(0, path.length).findIndex((level) => of.some(({ asked }) => asked === level));
   return level < 0 ? look : { ...look, drill: { ...look.drill, [tile.id]: path.slice(0, level) } };
+}
+
+/** The rest of the time that is shown, if it is more than what is asked about. */
+function restOf(range: Range, shown: (Range & { dimension: string }) | undefined, granularity: string): Choice[] {
+  if (!shown?.from || !shown.before || !range.from || !range.before) return [];
+  const { from, before } = shown;
+  if (moment(from) >= moment(range.from) && moment(before) <= moment(range.before)) return [];
+  return [{ id: "rest", compare: { with: "rest", from, before }, granularity }];
 }
 
 function comparisons(conditions: Condition[], range: Range | undefined): Choice[] {
@@ -110,7 +150,7 @@ function comparisons(conditions: Condition[], range: Range | undefined): Choice[
 function common(choices: Choice[], { kind, compare }: Tile, of: Picked[]): Choice | undefined {
   const named = (id: string | undefined) => choices.find((choice) => choice.id === id);
   const first = of.find(({ asked }) => named(`others.${asked}`));
-  if (of.some(({ asked }) => parts(asked).granularity)) return named("usual") ?? choices[0];
+  if (of.some(({ asked }) => parts(asked).granularity)) return named("rest") ?? named("usual") ?? choices[0];
   if (first) return named(`others.${first.asked}`);
   if (kind === "kpi" && compare) return named(compare === "year" ? "year" : "period") ?? choices[0];
   return choices[0];

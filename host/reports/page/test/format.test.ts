@@ -31,6 +31,8 @@ test("what moved has a sign, and its measure's unit", () => {
   assert.match(signed(0.0921, { style: "percent", decimals: 1 }), /^\+9.2 pts$/);
   assert.match(signed(-1234.5, { decimals: 0 }), /^.1.235$/);
   assert.equal(signed(0), "0");
+  assert.match(signed(-0.36, { decimals: 0 }), /^.0.36$/, "what is not nothing is not shown as nothing");
+  assert.equal(signed(0, { decimals: 0 }), "0");
 });
 
 test("a value is as its column says", () => {

@@ -31,6 +31,7 @@ test("what is looked at is all in the link", () => {
         with: "others.hour",
         by: ["carrier", "origin"],
         exclude: [{ carrier: 'U"A', origin: null }, { "a.b": "ü&=" }],
+        parts: "origin",
       },
     },
   });

@@ -1,8 +1,8 @@
-// From what was expected to what is, cause by cause, as Vega has it.
+// From what was expected to what is, cause by cause or value by value, as Vega has it.
 
 import type { Spec } from "vega";
 
-import type { Cause, Explanation, Format } from "../contract";
+import type { Cause, Explanation, Format, Part, PartValue } from "../contract";
 import { number, signed } from "../format";
 import type { Theme } from "../theme";
 import type { Size } from "./specs";
@@ -12,11 +12,17 @@ import { colors, config, FONT } from "./style";
 /** How high a step is, and the axis below them. */
 const ROW = 46;
 const AXIS = 34;
+/** What share of the greatest move is a step. */
+const LEAST = 0.005;
+
+/** What stands for the values that are not shown, and for what no value moved. */
+export const OTHERS = "Other values";
+export const MIX = "Change of the mix";
 
 export interface Step {
   kind: "whole" | "more" | "less";
   name: string;
-  /** Whether it is all that no cause explains. */
+  /** Whether it is what no cause, or no value that is shown, stands for. */
   isRest?: boolean;
   from: number;
   to: number;
@@ -34,12 +40,41 @@ export interface Waterfall {
   description: string;
 }
 
-/** `nameOf` says what a cause is called. Nothing if one of the ends is not known. */
-export function waterfall(
-  { actual, expected, causes, format = null }: Explanation,
+interface Move {
+  name: string;
+  by: number | null;
+  isRest?: boolean;
+}
+
+/** By the causes; `nameOf` says what one is called. Nothing if one of the ends is not known. */
+export function waterfall(of: Explanation, title: string, nameOf: (cause: Cause) => string): Waterfall | null {
+  const moves = of.causes.map((cause) => ({ name: nameOf(cause), by: cause.impact }));
+  return between(of, title, moves, of.causes.some(({ impact }) => impact !== null) ? "Everything else" : "Everything");
+}
+
+/** By the values of a dimension. */
+export function division(
+  of: Explanation,
+  { values, others }: Part,
   title: string,
-  nameOf: (cause: Cause) => string,
+  nameOf: (value: PartValue) => string,
 ): Waterfall | null {
+  const moves: Move[] = values.map((value) => ({ name: nameOf(value), by: value.impact }));
+  if (others !== 0) moves.push({ name: OTHERS, by: others, isRest: true });
+  return between(of, title, moves, MIX);
+}
+
+/** What moves that do not add up to the change leave; nothing if that is hardly anything. */
+export function restOf({ actual, expected }: Explanation, moves: (number | null)[]): number {
+  if (actual === null || expected === null) return 0;
+  const rest = actual - moves.reduce<number>((at, by) => at + (by ?? 0), expected);
+  // Sums of fractions are never quite what they should be.
+  const most = Math.max(Math.abs(actual - expected), ...moves.map((by) => Math.abs(by ?? 0)));
+  return Math.abs(rest) > LEAST * most ? rest : 0;
+}
+
+function between(of: Explanation, title: string, moves: Move[], restName: string): Waterfall | null {
+  const { actual, expected, format = null } = of;
   if (actual === null || expected === null) return null;
   const whole = (name: string, value: number): Step => {
     const text = number(value, format);
@@ -52,12 +87,12 @@ export function waterfall(
     steps.push({ kind: by < 0 ? "less" : "more", name, isRest, from: at, to: at + by, text, tip: `${name}: ${text}` });
     at += by;
   };
-  const known = causes.filter(({ impact }) => impact !== null);
-  for (const cause of known) move(nameOf(cause), cause.impact ?? 0);
-  // Sums of fractions are never quite what they should be.
-  const rest = actual - at;
-  const most = Math.max(Math.abs(actual - expected), ...known.map(({ impact }) => Math.abs(impact ?? 0)));
-  if (Math.abs(rest) > 0.002 * most) move(known.length > 0 ? "Everything else" : "Everything", rest, true);
+  for (const { name, by, isRest } of moves) if (by !== null) move(name, by, isRest);
+  const rest = restOf(
+    of,
+    moves.map(({ by }) => by),
+  );
+  if (rest !== 0) move(restName, rest, true);
   steps.push(whole("Actual", actual));
   return {
     kind: "waterfall",

@@ -1,31 +1,40 @@
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
-import { Chart } from "../charts/Chart";
-import { heightOf, waterfall } from "../charts/waterfall";
-import type { Cause, Cell, Comparison, Explanation, Format, Model, Values } from "../contract";
-import { days, NONE, number, signed } from "../format";
+import { waterfall } from "../charts/waterfall";
+import type { Cause, Cell, Explanation, Format, Model, Values } from "../contract";
+import { days, number, percent, signed, written } from "../format";
 import { saveCsv } from "../save";
+import { type Choice, partOf } from "../why";
+import { Fall } from "./Fall";
 import { causeOf, titleOf, valueOf } from "./names";
+import { Parts } from "./Parts";
 
 interface Props {
   model: Model;
   /** Nothing as long as it is waited for. */
   value: Explanation | null;
-  compare: Comparison;
+  chosen: Choice;
+  /** The dimension among whose values the change is divided, if somebody chose. */
+  parts: string;
   isWaiting: boolean;
   onLeave: (cause: Values) => void;
   onShow: (cause: Values) => void;
+  onParts: (dimension: string) => void;
+  onWithin: (value: Values) => void;
 }
 
-/** What was answered: how much it moved, and by what. */
-export function Causes({ model, value, compare, isWaiting, onLeave, onShow }: Props) {
+/** What was answered: how much it moved, by what, and where. */
+export function Causes({ model, value, chosen, parts, isWaiting, onLeave, onShow, onParts, onWithin }: Props) {
+  const [isOpen, setOpen] = useState(parts !== "");
   const plot = useMemo(
     () => value && waterfall(value, titleOf(model, value.measure), ({ rank, cause }) => `${rank}  ${causeOf(model, cause)}`),
     [value, model],
   );
+  const part = useMemo(() => value && partOf(value.parts, parts), [value, parts]);
   if (!value) return <Waiting />;
   const { causes, format, actual, expected, summary } = value;
   const hasCauses = causes.length > 0;
+  const division = part && <Parts model={model} value={value} part={part} onChoose={onParts} onWithin={onWithin} />;
   return (
     <div class={`found${isWaiting ? " is-waiting" : ""}`}>
       <div class="headline" data-testid="headline">
@@ -33,20 +42,15 @@ export function Causes({ model, value, compare, isWaiting, onLeave, onShow }: Pr
           <b class="figure">{written(actual, format)}</b> <span>instead of {written(expected, format)}</span>{" "}
           {actual !== null && expected !== null && <span class="by">{signed(actual - expected, format)}</span>}
         </p>
-        <p class="soft">Compared with {comparedWith(model, compare, value)}.</p>
+        <p class="soft">Compared with {comparedWith(model, chosen, value)}.</p>
       </div>
-      {!hasCauses && <p class="notice">{summary}</p>}
-      {plot && hasCauses && (
-        <>
-          <div class="body" style={{ height: `${heightOf(plot)}px` }}>
-            <Chart plot={plot} />
-          </div>
-          <p class="note keys">
-            <span class="key up" /> more than expected <span class="key down" /> less than expected
-            {plot.domain[0] * plot.domain[1] > 0 && " · the axis does not begin at zero"}
-          </p>
-        </>
+      {!hasCauses && (
+        <div class="nothing">
+          <h3>{NOTHING}</h3>
+          <p class="soft">{part ? "No combination of values differs from the others by more than chance." : summary}</p>
+        </div>
       )}
+      {plot && hasCauses && <Fall plot={plot} />}
       {hasCauses && (
         <section aria-labelledby="why-causes">
           <div class="heading">
@@ -69,6 +73,23 @@ export function Causes({ model, value, compare, isWaiting, onLeave, onShow }: Pr
           </ol>
         </section>
       )}
+      {division && hasCauses && (
+        <details class="where" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+          <summary>
+            <h3>{WHERE}</h3>
+          </summary>
+          <p class="soft">{CAUTION}</p>
+          {/* A chart is as wide as what it is in, which nothing is as long as it is closed. */}
+          {isOpen && division}
+        </details>
+      )}
+      {division && !hasCauses && (
+        <section class="where" aria-labelledby="why-where">
+          <h3 id="why-where">{WHERE}</h3>
+          <p class="soft">{CAUTION}</p>
+          {division}
+        </section>
+      )}
     </div>
   );
 }
@@ -87,7 +108,7 @@ function CauseItem({ model, cause, format, onLeave, onShow }: ItemProps) {
   const facts = [
     ...(share === null ? [] : [shareOf(share)]),
     `${number(rows)} ${rows === 1 ? "row" : "rows"}`,
-    `${confidence > 0.99 ? `over ${number(0.99, PERCENT)}` : number(confidence, PERCENT)} sure`,
+    `${confidence > 0.99 ? `over ${percent(0.99)}` : percent(confidence)} sure`,
   ];
   return (
     <li>
@@ -138,35 +159,35 @@ function Waiting() {
   );
 }
 
-const PERCENT: Format = { style: "percent", decimals: 0 };
-
-function written(value: number | null, format: Format | null | undefined): string {
-  return value === null ? NONE : number(value, format);
-}
+const NOTHING = "Nothing stands out from chance";
+const WHERE = "Where the change is";
+const CAUTION = "How the change divides among values: it names no cause, and may be chance.";
 
 function countOf(causes: Cause[]): string {
   return causes.length === 1 ? "One cause" : `${number(causes.length)} causes`;
 }
 
 /** What a screen reader is told when it is there. */
-export function saidOf({ actual, expected, format, summary, causes }: Explanation): string {
-  const words = causes.length === 0 ? summary : countOf(causes);
+export function saidOf({ actual, expected, format, causes }: Explanation): string {
+  const words = causes.length === 0 ? NOTHING : countOf(causes);
   return `${written(actual, format)} instead of ${written(expected, format)}. ${words}`;
 }
 
 function shareOf(share: number): string {
   if (Math.abs(share) >= 10) return "many times the whole change";
-  if (share < 0) return `${number(-share, PERCENT)} of the change, against it`;
-  return `${number(share, PERCENT)} of the change`;
+  if (share < 0) return `${percent(-share)} of the change, against it`;
+  return `${percent(share)} of the change`;
 }
 
-function comparedWith(model: Model, compare: Comparison, { periods, others }: Explanation): string {
+function comparedWith(model: Model, { compare, granularity }: Choice, { periods, others }: Explanation): string {
   if (compare.with === "others") {
     const title = titleOf(model, compare.name);
     return others === null ? `the other values of ${title}` : `the mean of ${number(others)} other values of ${title}`;
   }
   if (compare.with === "period") return days(compare);
   const list = periods.map(days).join("; ");
+  // Where hours end is not seen of days.
+  if (compare.with === "rest") return `the mean of the other ${granularity}s shown${granularity === "hour" ? "" : `: ${list}`}`;
   return periods.length === 1 ? list : `the mean of ${number(periods.length)} periods before: ${list}`;
 }
 

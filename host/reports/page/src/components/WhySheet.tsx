@@ -59,6 +59,10 @@ function Sheet({ asked, why, model, look, change }: Omit<Props, "report" | "toda
     head.current?.focus();
     put({ exclude });
   };
+  const within = (value: Values) => {
+    head.current?.focus();
+    put({ of: [...why.of, ...pickedOf(model, value)], with: asked.chosen.id, parts: "" });
+  };
   const toggle = (name: string) => put({ by: by.includes(name) ? by.filter((one) => one !== name) : [...by, name] });
   const show = (cause: Values) => {
     const isDown = (name: string) => asked.tile.drill?.slice(0, look.drill[why.tile]?.length).includes(name);
@@ -173,10 +177,13 @@ function Sheet({ asked, why, model, look, change }: Omit<Props, "report" | "toda
           <Causes
             model={model}
             value={value}
-            compare={asked.chosen.compare}
+            chosen={asked.chosen}
+            parts={why.parts}
             isWaiting={answer.isWaiting}
             onLeave={(cause) => answer.isWaiting || putExclude([...exclude, cause])}
             onShow={show}
+            onParts={(parts) => put({ parts })}
+            onWithin={(value) => answer.isWaiting || within(value)}
           />
         )}
       </div>
@@ -184,7 +191,8 @@ function Sheet({ asked, why, model, look, change }: Omit<Props, "report" | "toda
   );
 }
 
-function wordsOf(model: Model, { id, compare }: Choice): string {
+function wordsOf(model: Model, { id, compare, granularity }: Choice): string {
+  if (compare.with === "rest") return `The other ${granularity}s shown (mean)`;
   if (compare.with === "usual") return "The usual: mean of 4 periods before";
   if (compare.with === "others") return `The other values of ${titleOf(model, compare.name)} (mean)`;
   return `${id === "year" ? "A year earlier" : "The period before"}: ${days(compare)}`;
