@@ -28,7 +28,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use axum::{BoxError, Router};
+use axum::{BoxError, Json, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -100,14 +100,21 @@ impl Api {
             .method_not_allowed_fallback(routes::not_allowed)
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
             .layer(from_fn_with_state(door, caller::admit));
-        let router = Router::new().route(OPENAPI, get(openapi::answer)).merge(router).layer(cors(origins));
+        let parts = [(has_documents, "documents"), (has_tables, "tables")];
+        let tags: Vec<&str> = parts.iter().filter(|(is_there, _)| *is_there).map(|(_, tag)| *tag).collect();
+        let description = Arc::new(openapi::of(&tags));
+        // Everyone may read it.
+        let describe = get(move || std::future::ready(Json(description.clone())));
+        let router = Router::new().route(OPENAPI, describe).merge(router).layer(cors(origins));
         Ok(Self { router, has_documents, has_tables })
     }
 
     /// Whether a path is one of these.
     pub fn is_at(&self, path: &str) -> bool {
         let is_in = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.has_documents && (path == OPENAPI || is_in(ROOT)) || self.has_tables && TABLES.into_iter().any(is_in)
+        path == OPENAPI && (self.has_documents || self.has_tables)
+            || self.has_documents && is_in(ROOT)
+            || self.has_tables && TABLES.into_iter().any(is_in)
     }
 
     /// Answers a request, in whose extensions [`wasmill_serve::server::Peer`] stands.

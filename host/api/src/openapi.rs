@@ -2,25 +2,24 @@
 
 use std::sync::LazyLock;
 
-use axum::Json;
-use axum::response::IntoResponse;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
 use wasmill_runtime::documents::query::LIMIT;
 
 use crate::model::Error;
-use crate::routes;
+use crate::{routes, tables};
 
 /// All of it.
 #[derive(OpenApi)]
 #[openapi(
     info(
-        title = "Wasmill documents",
-        description = "What pipelines publish, for web and mobile apps. Integers of 64 bits are texts. Who may read what is decided by `[[access.read]]` in the file of `wasmill up --access`.",
+        title = "Wasmill documents and tables",
+        description = "What pipelines publish, for web and mobile apps; and, of a server with tables, queries of them. Integers of 64 bits are texts in documents. Who may read what is decided by `[[access.read]]` and `[[access.sql]]` in the file of `wasmill up --access`.",
     ),
     paths(
-        routes::collections, routes::document, routes::query, routes::count, routes::batch_get, routes::changes
+        routes::collections, routes::document, routes::query, routes::count, routes::batch_get, routes::changes,
+        tables::sql, tables::query, tables::explain, tables::model, tables::reports, tables::report
     ),
     modifiers(&Credentials),
     security((), ("bearer" = []), ("key" = [])),
@@ -185,9 +184,20 @@ fn field() -> String {
 static JSON: LazyLock<serde_json::Value> =
     LazyLock::new(|| serde_json::to_value(Description::openapi()).unwrap_or_default());
 
-/// The description, which everyone may read.
-pub async fn answer() -> impl IntoResponse {
-    Json(&*JSON)
+/// The description of what a server has: what is tagged so.
+pub fn of(tags: &[&str]) -> serde_json::Value {
+    let mut description = JSON.clone();
+    let is_there = |operations: &serde_json::Value| {
+        let tagged = operations.as_object().into_iter().flat_map(|operations| operations.values());
+        tagged
+            .flat_map(|operation| operation["tags"].as_array())
+            .flatten()
+            .any(|tag| tags.iter().any(|there| tag == there))
+    };
+    if let Some(paths) = description["paths"].as_object_mut() {
+        paths.retain(|_, operations| is_there(operations));
+    }
+    description
 }
 
 /// The description as a file has it.

@@ -10,12 +10,15 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use wasmill_access::Caller as Known;
 use wasmill_serve::service;
 
 use crate::caller::{Caller, Delivered, Stated};
+use crate::model::Error;
+use crate::openapi;
 use crate::problem::Problem;
 
 /// The most rows of an answer, and how many it has unless it is said.
@@ -76,11 +79,30 @@ impl Refused {
 }
 
 /// A query in SQL.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sql {
+    /// One query.
     sql: String,
+    /// How many rows at most (default 10,000).
+    #[schema(maximum = 100_000, nullable = false)]
     limit: Option<u64>,
+}
+
+/// Rows, as they are answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RowsAnswer {
+    /// Of each column its `name`, `title` and `kind` (`string`, `number`, `boolean`, `date` or `timestamp`); of measures and dimensions
+    /// also `role`, `format` and `description`.
+    #[schema(value_type = Vec<Object>)]
+    columns: Vec<Value>,
+    /// Of each row a value for each column.
+    #[schema(value_type = Vec<Vec<Object>>)]
+    rows: Vec<Vec<Value>>,
+    /// Whether there are more.
+    truncated: bool,
+    /// The SQL that was run.
+    sql: String,
 }
 
 type Answer = Result<Response, Problem>;
@@ -104,6 +126,11 @@ fn answer(json: String, count: u64) -> Response {
 }
 
 /// Rows of a query in SQL.
+#[utoipa::path(
+    post, path = "/v1/sql", tag = "tables", operation_id = "query_sql",
+    request_body = Sql,
+    responses((status = 200, body = RowsAnswer), openapi::Refusals),
+)]
 pub async fn sql(
     State(tables): State<Arc<dyn AskTables>>,
     caller: Caller,
@@ -120,6 +147,15 @@ pub async fn sql(
 }
 
 /// Rows of a query by measures and dimensions.
+#[utoipa::path(
+    post, path = "/v1/query", tag = "tables", operation_id = "query_measures",
+    request_body(
+        content = Object,
+        description = "A query of the semantic model: `measures`, `dimensions` (`carrier`, `date.month`), `filters` (`name`, `operator`, `values`), `time_range` (`dimension`, `from`, `before`), `order` (`by`, `descending`), `limit`, `offset`. `GET /v1/model` says what there is.",
+        example = json!({ "measures": ["flights"], "dimensions": ["carrier", "date.week"], "limit": 100 }),
+    ),
+    responses((status = 200, body = RowsAnswer), openapi::Refusals),
+)]
 pub async fn query(
     State(tables): State<Arc<dyn AskTables>>,
     caller: Caller,
@@ -136,7 +172,16 @@ pub async fn query(
     Ok(response)
 }
 
-/// Why a measure is what it is.
+/// Why a measure is what it is: causes that stand out by more than chance, and how the change divides.
+#[utoipa::path(
+    post, path = "/v1/explain", tag = "tables", operation_id = "explain_measure",
+    request_body(
+        content = Object,
+        description = "A measure, and what it is compared with: `measure`, `filters` and `time_range` as in a query, `by` (dimensions that causes may name), `exclude` (causes, as they were answered), `causes` (how many at most), and `compare`: `{ with: usual, periods }`, `{ with: rest, from, before }`, `{ with: period, from, before }` or `{ with: others, name }`.",
+        example = json!({ "measure": "late_share", "time_range": { "dimension": "date", "from": "2013-01-16", "before": "2013-01-17" }, "compare": { "with": "usual" } }),
+    ),
+    responses((status = 200, body = Object, description = "`actual`, `expected`, `summary`, `causes`, `parts`, `by`, and `periods` or `others` that it was compared with."), openapi::Refusals),
+)]
 pub async fn explain(
     State(tables): State<Arc<dyn AskTables>>,
     caller: Caller,
@@ -153,12 +198,20 @@ pub async fn explain(
 }
 
 /// The semantic model.
+#[utoipa::path(
+    get, path = "/v1/model", tag = "tables", operation_id = "semantic_model",
+    responses((status = 200, body = Object, description = "`dimensions`, `measures` and `hierarchies`."), openapi::Refusals),
+)]
 pub async fn model(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -> Answer {
     let model = tables.model(caller.known()).ok_or_else(|| Refused::Forbidden.problem(&caller))?;
     Ok(answer(model.to_string(), 0))
 }
 
 /// The reports, without what they show.
+#[utoipa::path(
+    get, path = "/v1/reports", tag = "tables", operation_id = "reports",
+    responses((status = 200, body = Object, description = "`reports`, each with `id` and `title`; `has_model`."), openapi::Refusals),
+)]
 pub async fn reports(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -> Answer {
     let reports = tables.reports(caller.known());
     let short =
@@ -169,6 +222,11 @@ pub async fn reports(State(tables): State<Arc<dyn AskTables>>, caller: Caller) -
 }
 
 /// A report.
+#[utoipa::path(
+    get, path = "/v1/reports/{id}", tag = "tables", operation_id = "report",
+    params(("id" = String, Path, description = "The report's id.")),
+    responses((status = 200, body = Object, description = "Its filters and tiles."), (status = 404, body = Error, description = "There is no such report."), openapi::Refusals),
+)]
 pub async fn report(State(tables): State<Arc<dyn AskTables>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let found = tables.reports(caller.known()).into_iter().find(|report| report["id"] == id.as_str());
     match found {
