@@ -12,7 +12,9 @@ use deltalake_core::datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Ident, Select, SelectItem, SetExpr, Statement, Value, VisitMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use deltalake_core::datafusion::sql::sqlparser::keywords::Keyword;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
+use deltalake_core::datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::words::Words;
 
@@ -24,13 +26,59 @@ static COMPATIBLE: LazyLock<PostgresCompatibilityParser> = LazyLock::new(Postgre
 
 /// A text as DataFusion takes it; what does not parse is left to whoever says so.
 pub fn rewritten(sql: &str) -> String {
-    let Ok(typed) = Parser::parse_sql(&PostgreSqlDialect {}, sql) else { return sql.to_owned() };
+    let parse = |sql: &str| Parser::parse_sql(&PostgreSqlDialect {}, sql);
+    let (typed, selected);
+    let sql = match parse(sql) {
+        Ok(statements) => {
+            typed = statements;
+            sql
+        }
+        Err(_) => {
+            selected = selects(sql).unwrap_or_default();
+            let Ok(statements) = parse(&selected) else { return sql.to_owned() };
+            typed = statements;
+            &selected
+        }
+    };
     let mut changed = typed.clone();
     let _ = VisitMut::visit(&mut changed, &mut Words);
     let text = if changed == typed { sql.to_owned() } else { joined(&changed) };
     let Ok(mut statements) = COMPATIBLE.parse(&text) else { return text };
     statements.iter_mut().zip(typed).for_each(|(statement, typed)| name_columns(statement, typed));
     joined(&statements)
+}
+
+/// A text with `SELECT * FROM t` for `TABLE t`, which the parser does not know where a query may stand.
+fn selects(sql: &str) -> Option<String> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().ok()?;
+    let mut before: Option<&Token> = None;
+    let mut text = String::new();
+    for token in &tokens {
+        let begins = match before {
+            None | Some(Token::SemiColon | Token::LParen) => true,
+            Some(Token::Word(word)) => matches!(
+                word.keyword,
+                Keyword::ALL
+                    | Keyword::ANALYZE
+                    | Keyword::AS
+                    | Keyword::EXCEPT
+                    | Keyword::EXPLAIN
+                    | Keyword::FOR
+                    | Keyword::INTERSECT
+                    | Keyword::UNION
+                    | Keyword::VERBOSE
+            ),
+            Some(_) => false,
+        };
+        match token {
+            Token::Word(word) if word.keyword == Keyword::TABLE && begins => text.push_str("SELECT * FROM"),
+            token => text.push_str(&token.to_string()),
+        }
+        if !matches!(token, Token::Whitespace(_)) {
+            before = Some(token);
+        }
+    }
+    Some(text)
 }
 
 fn joined(statements: &[Statement]) -> String {
@@ -220,5 +268,8 @@ mod tests {
         check("SELECT 1 UNION SELECT 2", "SELECT CAST(1 AS INT) AS \"?column?\" UNION SELECT 2");
         check("SELECT 3000000000 AS a", "SELECT 3000000000 AS a");
         check("SELECT no SQL at all", "SELECT no SQL at all");
+        check("TABLE t", "SELECT * FROM t");
+        check("(TABLE \"T\") UNION ALL TABLE u", "(SELECT * FROM \"T\") UNION ALL SELECT * FROM u");
+        check("SELECT 'TABLE t' FROM table", "SELECT 'TABLE t' FROM table");
     }
 }
