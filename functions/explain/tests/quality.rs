@@ -51,10 +51,12 @@ fn causes_of_harder_tables_are_found() {
     check("nested", 30, 0.8);
     check("derived", 30, 0.85);
     check("counts", 30, 0.8);
+    check("small", 120, 0.45);
 }
 
 #[test]
 fn where_there_is_no_cause_none_is_found() {
     check("none", 120, 1.0);
     check("none, S", 30, 1.0);
+    check("none, small", 120, 1.0);
 }

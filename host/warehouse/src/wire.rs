@@ -12,6 +12,7 @@
 //! # Layout
 //! - [`Server`]: connections; `login`: who connects; `asked`: statements and their rows; `allowed`: what may be asked; `dialect`: in whose
 //!   words; `copy`, `cursor`: rows as drivers take them; `transaction`: what else they send;
+//! - `words`, `relations`: what DataFusion has other words for;
 //! - `catalog`, `functions`, `settings`: what PostgreSQL tells of itself;
 //! - `stop`: when a statement ends before it is done; `failure`: errors as PostgreSQL's clients know them.
 
@@ -25,6 +26,7 @@ mod failure;
 mod functions;
 mod login;
 mod queries;
+mod relations;
 mod rows;
 mod settings;
 mod stop;

@@ -16,7 +16,7 @@ use deltalake_core::datafusion::logical_expr::{
 use deltalake_core::datafusion::prelude::SessionContext;
 
 use super::settings::{Metadata, told};
-use super::words::NOTHING;
+use super::words::{NOTHING, RELATION};
 
 /// The version of PostgreSQL whose protocol and catalog this is; clients go by it.
 pub const VERSION: &str = "16.6";
@@ -69,6 +69,7 @@ pub fn register(context: &SessionContext, user: &str, settings: Settings) {
     }
     context.register_udf(ScalarUDF::new_from_impl(Setting { signature: any(), settings }));
     context.register_udf(ScalarUDF::new_from_impl(ExpandArray { signature: any() }));
+    context.register_udf(ScalarUDF::new_from_impl(Relation { signature: Signature::any(2, Volatility::Stable) }));
 }
 
 fn any() -> Signature {
@@ -98,6 +99,36 @@ impl ScalarUDFImpl for Told {
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
         Ok(ColumnarValue::Scalar(self.value.clone()))
+    }
+}
+
+/// The number of a table, which is the second argument, unless it is null.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Relation {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Relation {
+    fn name(&self) -> &str {
+        RELATION
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.get(1).cloned().unwrap_or(DataType::Null))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [name, number] = arguments.args.as_slice() else { return exec_err!("{RELATION} has two arguments") };
+        let is_none = match number {
+            ColumnarValue::Scalar(number) => number.is_null(),
+            ColumnarValue::Array(numbers) => numbers.null_count() > 0,
+        };
+        let ColumnarValue::Scalar(ScalarValue::Utf8(Some(name))) = name else { return Ok(number.clone()) };
+        if is_none { plan_err!("table '{name}' not found") } else { Ok(number.clone()) }
     }
 }
 

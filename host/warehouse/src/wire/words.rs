@@ -14,6 +14,7 @@ use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 
 use super::catalog::{FUNCTIONS, MADE, NONE, NUMBER};
 use super::dialect::{name_of, plain};
+use super::relations;
 
 /// A column that each table of PostgreSQL's has, and none here.
 const TABLE: &str = "tableoid";
@@ -30,6 +31,9 @@ const TEXTS: [&str; 4] = ["name", "cstring", "\"char\"", "unknown"];
 
 /// A function that gives null, whatever it is given.
 pub const NOTHING: &str = "nothing_of";
+
+/// A function that gives its second value, or says that there is no table of the name that is the first.
+pub const RELATION: &str = "relation_of";
 
 /// A function of the settings, as a table.
 const SETTINGS: &str = "pg_show_all_settings";
@@ -72,6 +76,7 @@ impl VisitorMut for Words {
         {
             typed.0.insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
         }
+        relations::called(table);
         // A function that gives one column gives it its alias.
         let alias = match table {
             TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } if array_exprs.len() == 1 => Some(alias),
@@ -106,6 +111,13 @@ impl VisitorMut for Words {
                     && let Value::SingleQuotedString(name) = &value.value
                 {
                     *expr = text(name.rsplit('.').next().unwrap_or_default());
+                }
+            }
+            Expr::Cast { expr: inner, data_type, .. }
+                if data_type.to_string().eq_ignore_ascii_case("regclass") && is_text(inner) =>
+            {
+                if let Some(relation) = relation(inner) {
+                    *expr = relation;
                 }
             }
             // The name of a table that comes later, as a text.
@@ -145,6 +157,14 @@ impl VisitorMut for Words {
                 *expr = if *negated { Expr::IsNull(null) } else { Expr::IsNotNull(null) };
             }
             Expr::Subquery(query) => one_row(query),
+            // Whether something is in a list, which is no more than a condition there.
+            Expr::Case { conditions, .. } => conditions.iter_mut().for_each(|when| {
+                if let Expr::InSubquery { expr, subquery, negated: false } = &when.condition
+                    && let Some(all) = aggregated((**subquery).clone(), "array_agg")
+                {
+                    when.condition = call("array_has", vec![Expr::Subquery(Box::new(all)), (**expr).clone()]);
+                }
+            }),
             Expr::Function(function) => {
                 if let Some(other) = called(function) {
                     *expr = other;
@@ -173,6 +193,27 @@ fn value_of(sql: &str) -> Option<Expr> {
         SelectItem::UnnamedExpr(expr) => Some(Expr::Nested(Box::new(expr))),
         _ => None,
     }
+}
+
+fn is_text(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
+}
+
+/// The number of a table that is named by a text; an error if there is none.
+fn relation(named: &Expr) -> Option<Expr> {
+    let Expr::Value(value) = named else { return None };
+    let Value::SingleQuotedString(typed) = &value.value else { return None };
+    // A number stands for itself.
+    if typed.parse::<u32>().is_ok() {
+        return None;
+    }
+    let last = typed.rsplit('.').next().unwrap_or_default();
+    let name = last.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    let name = name.map_or_else(|| last.to_lowercase(), str::to_owned).replace('\'', "''");
+    let sql = format!(
+        "SELECT {RELATION}('{name}', (SELECT first_value(oid) FROM pg_catalog.pg_class WHERE relname = '{name}'))"
+    );
+    value_of(&sql)
 }
 
 /// The parameters of something that is left out, with what they are cast to: they stay, as clients count them.
