@@ -190,7 +190,10 @@ pub async fn explain(
     let why = body(asked)?;
     let stated = Stated(why.to_string());
     let mut response = match tables.explain(caller.known(), why).await {
-        Ok(explained) => answer(explained.to_string(), explained["causes"].as_array().map_or(0, Vec::len) as u64),
+        Ok(explained) => {
+            let causes = explained.get("causes").and_then(Value::as_array).map_or(0, Vec::len);
+            answer(explained.to_string(), causes as u64)
+        }
         Err(err) => err.problem(&caller).into_response(),
     };
     response.extensions_mut().insert(stated);
