@@ -58,6 +58,23 @@ fn a_shop_that_sold_less_than_a_week_ago_is_found() {
 }
 
 #[test]
+fn where_odd_rows_are_more_than_elsewhere_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut csv = "shop,product,late\n".to_owned();
+    for row in 0..12_000 {
+        let (shop, product) = (row % 12, row / 12 % 5);
+        let is_odd = row / 60 % 10 == 0 || shop == 7 && row / 60 % 10 < 4;
+        writeln!(csv, "shop {shop},product {product},{}", if is_odd { 90 } else { row % 20 }).unwrap();
+    }
+    std::fs::write(folder.join("orders.csv"), csv).unwrap();
+    let told = explained(folder, &["orders.csv", "--by", "shop,product", "--outliers", "late > 60"]);
+    assert_eq!(told["causes"][0]["cause"], json!({ "shop": "shop 7" }), "{told:#}");
+    assert_eq!((told["causes"].as_array().unwrap().len(), &told["causes"][0]["actual"]), (1, &json!(0.4)), "{told:#}");
+    assert_eq!(told["actual"], told["expected"]);
+}
+
+#[test]
 fn what_cannot_be_asked_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -37,6 +37,10 @@ pub struct Explain {
     #[arg(long, value_name = "MEASURE", conflicts_with = "compare")]
     expected: Option<String>,
 
+    /// Rows that are odd, as a condition in SQL: where are more of them than elsewhere? `dep_delay > 120`.
+    #[arg(long, value_name = "CONDITION", conflicts_with_all = ["measure", "expected", "compare"])]
+    outliers: Option<String>,
+
     /// The period that is asked about, and the one that it is compared with: 2013, 2013-01, 2013-01-25 or 2013-01-25..2013-01-31,
     /// the last day included. Without the second it is compared with what --history says.
     #[arg(long, value_name = "PERIOD", num_args = 1..=2, requires = "time")]

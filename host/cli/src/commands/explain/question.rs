@@ -44,8 +44,11 @@ impl Question {
     pub fn of(typed: &Explain, relation: &str, others: &[Period]) -> Result<Self> {
         let columns = typed.by.iter().flat_map(|columns| listed(columns));
         let dimensions = columns.map(dimension).collect::<Result<Vec<_>>>()?;
-        let measure = Measure::of(&typed.measure)?;
-        let (sums, condition) = sums(typed, &measure, others)?;
+        let (sums, condition) = match &typed.outliers {
+            Some(odd) => (outliers(odd), None),
+            None => sums(typed, &Measure::of(&typed.measure)?, others)?,
+        };
+        let parts = sums.len() / 2;
         let conditions: Vec<String> =
             condition.into_iter().chain(typed.condition.clone()).map(|condition| format!("({condition})")).collect();
         let columns = dimensions.iter().map(|(name, sql)| format!("{sql} AS {}", quoted(name)));
@@ -56,7 +59,7 @@ impl Question {
         let sql = format!("SELECT {} FROM {relation}{filter} GROUP BY {}", columns.join(", "), places.join(", "));
         let names: Vec<&str> = dimensions.iter().map(|(name, _)| name.as_str()).collect();
         let excluded = typed.exclude.iter().map(|cause| excluded(cause)).collect::<Result<Vec<_>>>()?;
-        let mut config = measured(measure.0.len());
+        let mut config = measured(parts);
         let mut set = |name: &str, value: Value| config.insert(name.to_owned(), value);
         set("dimensions", json!(names));
         set("direction", json!(typed.direction));
@@ -67,6 +70,16 @@ impl Question {
         }
         Ok(Self { sql, config })
     }
+}
+
+/// How many rows are odd, as a ratio of all; the ratio of the whole is expected everywhere.
+fn outliers(odd: &str) -> Vec<String> {
+    let odd = format!("sum(CASE WHEN {odd} THEN 1.0 ELSE 0.0 END)");
+    let all = "CAST(count(*) AS DOUBLE)";
+    let expected = format!("{all} * sum({odd}) OVER () / sum({all}) OVER ()");
+    [(0, true, odd.as_str()), (0, false, &expected), (1, true, all), (1, false, all)]
+        .map(|(part, is_actual, sql)| format!("{sql} AS {}", quoted(&column(part, is_actual))))
+        .to_vec()
 }
 
 /// The periods that the one that is asked about is compared with, and a query for how many rows each has. None, if it is
