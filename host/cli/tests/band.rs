@@ -153,7 +153,10 @@ fn a_day_out_of_its_band_is_explained_once_it_is_over() {
     assert_eq!(told, [(&json!(0), &json!({})), (&json!(1), &json!({ "shop": "shop 3" }))], "{documents:#?}");
     assert_eq!(documents[0]["period"], "2026-02-28T00:00:00Z", "{documents:#?}");
     assert!(documents[0]["z"].as_f64().unwrap() < -3.5, "{documents:#?}");
-    // Another look finds nothing new.
+    // Another look finds nothing new. Nor does one after a row with a date that is far ahead, by which no day until then is over.
+    assert_eq!(run(folder), documents);
+    std::fs::write(folder.join("orders/wrong.csv"), "day,shop,product,amount,late\n2999-01-01,shop 1,product 1,5,1\n")
+        .unwrap();
     assert_eq!(run(folder), documents);
     assert_eq!(std::fs::read_dir(folder.join("alarms")).unwrap().count(), 1);
 }

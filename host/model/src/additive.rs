@@ -3,6 +3,8 @@
 //! A mean is the ratio of a sum and a count. A ratio times a number, or one to which a number is added, is a ratio again:
 //! `1 - a / b` is `(b - a) / b`.
 
+use std::collections::BTreeSet;
+
 use crate::arithmetic::{Arithmetic, Operator};
 use crate::error::QueryError;
 use crate::model::{Aggregate, Computation, Kind, Measure, Model};
@@ -49,30 +51,75 @@ impl Model {
             };
             return Err(refused("it is computed along time", hint));
         }
-        let Some(base) = leaves.first().and_then(|(name, _)| self.measures.get(*name)) else {
+        if leaves.is_empty() {
             return Err(refused("it is of no rows", "ask for another one".to_owned()));
-        };
+        }
         let mut model = self.clone();
+        for (name, _) in &leaves {
+            model.take_apart(name);
+        }
         let mut name = |words: &str, computation: Computation| {
             let name = format!("{words} {measure}");
-            model.measures.insert(name.clone(), Measure { computation, time: None, format: None, description: None });
+            model.measures.insert(name.clone(), plain(computation));
             name
         };
-        let rows = name("rows of", counted(base));
-        let sums = if let Some([sum, count]) = mean(&value, self) {
-            vec![name("sum of", sum), name("count of", count)]
-        } else if let Some(sum) = sum(&value, self) {
-            vec![name("all of", Computation::Expression(sum))]
+        let (sums, counted) = if let Some(sum) = sum(&value, self) {
+            let counted = sum.clone();
+            (vec![name("all of", Computation::Expression(sum))], counted)
         } else if let Some((numerator, denominator)) = ratio(&value, self) {
-            vec![
-                name("numerator of", Computation::Expression(numerator)),
-                name("denominator of", Computation::Expression(denominator)),
-            ]
+            let counted = denominator.clone();
+            let numerator = name("numerator of", Computation::Expression(numerator));
+            (vec![numerator, name("denominator of", Computation::Expression(denominator))], counted)
         } else {
             let hint = "sums, counts, means and ratios of sums and counts can be explained".to_owned();
             return Err(refused("what it is of parts of the rows does not add up to what it is of all", hint));
         };
+        let rows = model.rows_of(measure, &counted);
         Ok(Additive { model, sums, rows })
+    }
+
+    /// Has a mean's sum and count as measures too, and sums and counts be 0 where there are no rows: what is missing adds nothing.
+    fn take_apart(&mut self, name: &str) {
+        let Some(Measure { computation: Computation::Aggregate { aggregate, zero, .. }, .. }) =
+            self.measures.get_mut(name)
+        else {
+            return;
+        };
+        *zero |= matches!(aggregate, Aggregate::Sum | Aggregate::Count);
+        if *aggregate != Aggregate::Avg {
+            return;
+        }
+        let Some(mean) = self.measures.get(name).map(|measure| measure.computation.clone()) else { return };
+        for (of, words) in [(Aggregate::Sum, SUM), (Aggregate::Count, COUNT)] {
+            if let Computation::Aggregate { table, value, filter, .. } = &mean {
+                let (table, value, filter) = (table.clone(), value.clone(), filter.clone());
+                let part = Computation::Aggregate { table, aggregate: of, value, filter, zero: true };
+                self.measures.insert(format!("{words} {name}"), plain(part));
+            }
+        }
+    }
+
+    /// A measure of how many rows there are of the tables that some measures are of.
+    fn rows_of(&mut self, measure: &str, measures: &Arithmetic) -> String {
+        let table =
+            |name: &str| self.measures.get(name).and_then(|measure| measure.computation.table()).map(str::to_owned);
+        let tables: BTreeSet<String> = measures.measures().into_iter().filter_map(table).collect();
+        let mut sum: Option<Arithmetic> = None;
+        for table in tables {
+            let name = format!("rows of table {table}");
+            let count =
+                Computation::Aggregate { table, aggregate: Aggregate::Count, value: None, filter: None, zero: true };
+            self.measures.insert(name.clone(), plain(count));
+            let count = Arithmetic::Measure(name);
+            sum = Some(match sum {
+                Some(sum) => binary(sum, Operator::Add, count),
+                None => count,
+            });
+        }
+        let rows = format!("rows of {measure}");
+        let sum = sum.unwrap_or_else(|| Arithmetic::Number("0".to_owned()));
+        self.measures.insert(rows.clone(), plain(Computation::Expression(sum)));
+        rows
     }
 
     /// The dimensions that all that a measure is of can be given by, but for time.
@@ -101,28 +148,12 @@ impl Model {
     }
 }
 
-/// The rows of the table of an aggregate.
-fn counted(base: &Measure) -> Computation {
-    let table = base.computation.table().unwrap_or_default().to_owned();
-    Computation::Aggregate { table, aggregate: Aggregate::Count, value: None, filter: None, zero: true }
-}
+/// What the sum and the count of a mean are called.
+const SUM: &str = "sum of";
+const COUNT: &str = "count of";
 
-/// The sum and the count of a mean.
-fn mean(value: &Value, model: &Model) -> Option<[Computation; 2]> {
-    let Value::Leaf(name, _) = value else { return None };
-    match &model.measures.get(name)?.computation {
-        Computation::Aggregate { table, aggregate: Aggregate::Avg, value, filter, .. } => {
-            let of = |aggregate| Computation::Aggregate {
-                table: table.clone(),
-                aggregate,
-                value: value.clone(),
-                filter: filter.clone(),
-                zero: true,
-            };
-            Some([of(Aggregate::Sum), of(Aggregate::Count)])
-        }
-        _ => None,
-    }
+fn plain(computation: Computation) -> Measure {
+    Measure { computation, time: None, format: None, description: None }
 }
 
 /// What is of all rows the sum of what it is of their parts: sums and counts, added, and times numbers.
@@ -155,7 +186,16 @@ fn sum(value: &Value, model: &Model) -> Option<Arithmetic> {
 }
 
 fn ratio(value: &Value, model: &Model) -> Option<Ratio> {
-    let Value::Binary(left, operator, right) = value else { return None };
+    let (left, operator, right) = match value {
+        Value::Binary(left, operator, right) => (left, operator, right),
+        Value::Leaf(name, _) => {
+            let computation = &model.measures.get(name)?.computation;
+            let is_mean = matches!(computation, Computation::Aggregate { aggregate: Aggregate::Avg, .. });
+            let part = |words: &str| Arithmetic::Measure(format!("{words} {name}"));
+            return is_mean.then(|| (part(SUM), part(COUNT)));
+        }
+        Value::Number(_) => return None,
+    };
     match (&**left, operator, &**right) {
         (Value::Number(number), Operator::Multiply, of) | (of, Operator::Multiply, Value::Number(number)) => {
             let (numerator, denominator) = ratio(of, model)?;
@@ -233,6 +273,15 @@ mod tests {
         expression = "100 * (1 - conversion)"
         [measures.net]
         expression = "revenue / 1.19 - 2 * orders"
+        [measures.cents]
+        expression = "100 * mean_price"
+        [measures.refunds]
+        aggregate = "sum"
+        table = "visits"
+        column = "refund"
+        missing = "null"
+        [measures.both]
+        expression = "revenue - refunds"
         [measures.odd]
         expression = "revenue + 1"
         [measures.product]
@@ -263,9 +312,22 @@ mod tests {
         };
         check("revenue", 1, "COALESCE(\"revenue\", 0) AS \"all of revenue\"");
         check("conversion", 2, "COALESCE(\"orders\", 0) AS \"numerator of conversion\"");
-        check("mean_price", 2, "AS \"count of mean_price\"");
+        check("mean_price", 2, "COALESCE(\"sum of mean_price\", 0) AS \"numerator of mean_price\"");
+        check("cents", 2, "(COALESCE(\"sum of mean_price\", 0) * 100) AS \"numerator of cents\"");
+        check("both", 1, "(COALESCE(\"revenue\", 0) - COALESCE(\"refunds\", 0)) AS \"all of both\"");
         check("lost", 2, "(((COALESCE(\"visits\", 0) * 1) - COALESCE(\"orders\", 0)) * 100) AS \"numerator of lost\"");
         check("net", 1, "AS \"all of net\"");
+    }
+
+    #[test]
+    fn rows_are_of_what_a_ratio_is_over_and_of_all_that_a_sum_is_of() {
+        let rows = |name: &str| {
+            let Additive { model, rows, .. } = model().additive(name).unwrap();
+            let query = Query { measures: vec![rows], ..Query::default() };
+            model.sql(&query, &Attributes::default(), Dialect::DataFusion).unwrap().sql
+        };
+        assert!(rows("conversion").contains("\"visits\"") && !rows("conversion").contains("\"orders\""));
+        assert!(rows("both").contains("\"visits\"") && rows("both").contains("\"orders\""));
     }
 
     #[test]

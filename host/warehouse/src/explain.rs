@@ -181,8 +181,8 @@ impl Explanation {
         for (field, column) in self.0.schema_ref().fields().iter().zip(self.0.columns()) {
             let value = match field.name().as_str() {
                 "cause" | "summary" => continue,
-                "rank" | "layer" => json!(column.as_primitive::<UInt32Type>().value(row)),
-                "leaves" | "rows" => json!(column.as_primitive::<UInt64Type>().value(row)),
+                "rank" | "layer" => json!(column.as_primitive_opt::<UInt32Type>().map(|column| column.value(row))),
+                "leaves" | "rows" => json!(column.as_primitive_opt::<UInt64Type>().map(|column| column.value(row))),
                 "text" | "sentence" => json!(self.text(field.name(), row)),
                 other => json!(self.number(other, row)),
             };
@@ -197,7 +197,8 @@ impl Explanation {
         let maps = column.and_then(|column| column.as_any().downcast_ref::<MapArray>());
         let Some(entries) = maps.map(|maps| maps.value(row)) else { return Value::Null };
         let [names, values] = entries.columns() else { return Value::Null };
-        let (names, values) = (names.as_string::<i32>(), values.as_string::<i32>());
+        let texts = (names.as_string_opt::<i32>(), values.as_string_opt::<i32>());
+        let (Some(names), Some(values)) = texts else { return Value::Null };
         let named = names.iter().zip(values);
         named.map(|(name, value)| (name.unwrap_or_default().to_owned(), json!(value))).collect::<Map<_, _>>().into()
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use wasmill_access::Rows;
 use wasmill_model::{Attributes, Dialect, Model, Query};
 use wasmill_reports::{Report, title};
@@ -82,17 +83,23 @@ impl Measures {
         Ok(json::rows(session, answer, &statement.sql, &known, most).await?)
     }
 
-    /// Why a measure is what it is, by rows that somebody may see, as JSON.
+    /// Why a measure is what it is, by rows that somebody may see, as JSON. Whoever has a turn keeps a processor busy, also once nobody
+    /// waits for it any more.
     pub async fn explain(
         &self,
         session: &Session,
         explainer: Arc<Explainer>,
+        turns: Arc<Semaphore>,
         why: &Why,
         whose: &Attributes,
     ) -> Result<Value, WhyError> {
         let gathered = why.rows(&self.model, session, whose).await?;
-        let explained = tokio::task::spawn_blocking(move || gathered.explain(&explainer)).await;
-        explained.unwrap_or_else(|err| Err(WhyError::Function(Failure::Retry(err.to_string()))))
+        let turn = turns.acquire_owned().await;
+        let explained = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            gathered.explain(&explainer)
+        });
+        explained.await.unwrap_or_else(|err| Err(WhyError::Function(Failure::Retry(err.to_string()))))
     }
 
     /// What only the tables can say of the model: whether columns and expressions are there, and keys are keys. What is

@@ -15,10 +15,12 @@ const FEWEST: usize = 3;
 /// Seasons that are looked at, and standard deviations on both sides, unless it is said.
 const SEASONS: u32 = 8;
 const THRESHOLD: f64 = 3.5;
+/// So many periods before say what a combination of values usually has.
+const LIKE: usize = 12;
 /// From the median, and from the mean, of absolute deviations to the standard deviation of a normal distribution.
 const MEDIAN: f64 = 1.4826;
 const MEAN: f64 = 1.2533;
-/// Where nothing ever differs, a share of this is no difference.
+/// A smaller share of a value is no difference, but how sums are rounded.
 const RESOLUTION: f64 = 1e-9;
 
 /// A band around what is usual.
@@ -42,7 +44,7 @@ pub struct Verdict {
     pub z: Option<f64>,
     /// Whether it is out of the band.
     pub is_out: bool,
-    /// How many periods before there were values like it is usual, within the band.
+    /// How many periods before there were values within the band; all of those at its place if none was. The latest ones.
     pub like: Vec<usize>,
 }
 
@@ -91,7 +93,7 @@ impl Band {
             median(&mut apart).map(|median| MEDIAN * median).filter(|scale| *scale > 0.0).unwrap_or(MEAN * mean);
         let change = value - usual;
         let z = (scale > 0.0).then(|| change / scale);
-        let is_far = z.map_or(change.abs() > RESOLUTION * usual.abs(), |z| z.abs() > self.threshold);
+        let is_far = change.abs() > RESOLUTION * usual.abs() && z.is_none_or(|z| z.abs() > self.threshold);
         let is_asked = match self.side {
             Side::Both => true,
             Side::Up => change > 0.0,
@@ -99,7 +101,12 @@ impl Band {
         };
         let is_out = is_far && is_asked && change.abs() >= self.least_change * usual.abs();
         let reach = (self.threshold * scale).max(RESOLUTION * usual.abs());
-        let like = at(0).filter(|(_, value)| (value - usual).abs() <= reach).map(|(back, _)| *back).collect();
+        let within = at(0).filter(|(_, value)| (value - usual).abs() <= reach);
+        let mut like: Vec<usize> = within.map(|(back, _)| *back).take(LIKE).collect();
+        if like.is_empty() {
+            // What is usual may be between two kinds of values.
+            like = at(0).map(|(back, _)| *back).take(LIKE).collect();
+        }
         Some(Verdict { usual, z, is_out, like })
     }
 }
@@ -169,6 +176,21 @@ mod tests {
         let verdict = band("{}").judge(&same, 3.1).unwrap();
         assert_eq!((verdict.is_out, verdict.z), (true, None));
         assert!(!band("{}").judge(&same, 3.0).unwrap().is_out);
+        // Neither is what differs by how it was added up.
+        let rounded: Vec<Option<f64>> = (0..21).map(|day| Some(10.0 + f64::from(day % 2) * 1e-15)).collect();
+        assert!(!band("{}").judge(&rounded, 10.0 + 1.2e-14).unwrap().is_out);
+        // Of two kinds of values neither is what is usual, and both are like it.
+        let kinds = |day: usize| {
+            if day % 7 != 0 {
+                50.0 + (day % 3) as f64
+            } else if day < 28 {
+                0.0
+            } else {
+                100.0
+            }
+        };
+        let kinds: Vec<Option<f64>> = (0..56).map(|day| Some(kinds(day))).collect();
+        assert_eq!(band("{}").judge(&kinds, 500.0).unwrap().like.len(), 8);
         // A year has no season, and the last years are usual.
         let years = Band::new(&manifest::Band::default(), Granularity::Year);
         assert!(years.judge(&[Some(10.0), Some(11.0), Some(9.0), Some(10.5)], 30.0).unwrap().is_out);

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use wasmill_model::model::Granularity;
 use wasmill_model::query::{Asked, Filter, Operator, TimeRange};
 use wasmill_model::{Additive, Attributes, Dialect, Model, Query};
 use wasmill_reports::title;
@@ -17,7 +22,14 @@ const CAUSES: usize = 5;
 
 /// How many periods before are usual, unless it is said, and how many may be.
 const PERIODS: u32 = 4;
-const MOST_PERIODS: u32 = 52;
+const MOST_PERIODS: u32 = 12;
+
+/// How many causes, and how many dimensions, may be asked for.
+const MOST_CAUSES: usize = 64;
+const MOST_DIMENSIONS: usize = 24;
+
+/// How many combinations of values are looked at. They are held in memory.
+const MOST_ROWS: usize = 1_000_000;
 
 /// Why a measure is what it is, and not what it is elsewhere or was before.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -84,7 +96,7 @@ pub enum WhyError {
     #[error("the model's SQL: {0}")]
     Ran(#[from] QueryError),
     /// The function failed.
-    #[error(transparent)]
+    #[error("{}", .0.to_string().replace("; hint: ", "\nhint: "))]
     Function(#[from] Failure),
 }
 
@@ -136,6 +148,13 @@ impl Why {
     fn look<'a>(&'a self, model: &Model, session: &'a Session, whose: &'a Attributes) -> Result<Looked<'a>, WhyError> {
         let additive = model.additive(&self.measure)?;
         let by = self.by(model)?;
+        if let Some(filter) = self.filters.iter().find(|filter| !model.dimensions.contains_key(&filter.name)) {
+            let message = format!(
+                "`{}` of `filters` is no dimension: rows are asked about, and they are filtered by what they are\nhint: remove it",
+                filter.name
+            );
+            return Err(WhyError::Bad(message));
+        }
         Ok(Looked { why: self, additive, by, session, whose })
     }
 
@@ -150,6 +169,7 @@ impl Why {
         let Some(chosen) = &self.by else {
             let mut by = model.suspects(&self.measure);
             by.retain(|name| Some(*name) != others && !self.is_fixed(name));
+            by.truncate(MOST_DIMENSIONS);
             if by.is_empty() {
                 let message = format!(
                     "`{}` has no dimension left whose values may be a cause\nhint: name some in `by`, of {}",
@@ -213,7 +233,7 @@ impl Why {
 /// What the function is given, and what is told beside what it says.
 pub(crate) struct Gathered {
     pub config: Map<String, Value>,
-    pub batches: Vec<arrow_array::RecordBatch>,
+    pub batches: Vec<RecordBatch>,
     told: Value,
 }
 
@@ -239,6 +259,14 @@ impl Looked<'_> {
     /// A row for each combination of values, and how it is to be looked at.
     async fn gather(&self, compared: Compared) -> Result<Gathered, WhyError> {
         let why = self.why;
+        // A share of nothing is none, and not 0.
+        if self.additive.sums.len() == 2
+            && !self.has_rows(&self.query(why.time_range.clone(), why.filters.clone())).await?
+        {
+            let message =
+                "there are no rows in what is asked about\nhint: ask about another time, or with other filters";
+            return Err(WhyError::Bad(message.to_owned()));
+        }
         let mut parts = vec![self.part(&self.query(why.time_range.clone(), why.filters.clone()), None)?];
         for query in &compared.queries {
             parts.push(self.part(query, Some(compared.scale))?);
@@ -249,16 +277,24 @@ impl Looked<'_> {
         let columns: Vec<String> = self.by.iter().map(|by| name(by)).chain(sums).collect();
         let places: Vec<String> = (1..=self.by.len()).map(|place| place.to_string()).collect();
         let sql = format!(
-            "SELECT {} FROM (\n{}\n) AS \"parts\" GROUP BY {}",
+            "SELECT {} FROM (\n{}\n) AS \"parts\" GROUP BY {} LIMIT {}",
             columns.join(", "),
             parts.join("\nUNION ALL\n"),
-            places.join(", ")
+            places.join(", "),
+            MOST_ROWS + 1
         );
         let batches = self.session.ask(&sql).await?.collect(self.session).await?;
+        if batches.iter().map(RecordBatch::num_rows).sum::<usize>() > MOST_ROWS {
+            let message = format!(
+                "there are more than {MOST_ROWS} combinations of values of {}\nhint: name fewer dimensions in `by`",
+                self.by.join(", ")
+            );
+            return Err(WhyError::Bad(message));
+        }
         let mut config = measured(self.additive.sums.len());
         config.insert("dimensions".to_owned(), json!(self.by));
         config.insert("exclude".to_owned(), json!(why.exclude));
-        config.insert("max_causes".to_owned(), json!(why.causes.unwrap_or(CAUSES).max(1)));
+        config.insert("max_causes".to_owned(), json!(why.causes.unwrap_or(CAUSES).clamp(1, MOST_CAUSES)));
         let Compared { periods, others, .. } = compared;
         let measure = self.additive.model.measures.get(&why.measure);
         let told = json!({
@@ -312,7 +348,10 @@ impl Looked<'_> {
             Against::Rest { from, before } => {
                 let (_, asked) = self.why.period()?;
                 let all = Period::between(from, before).ok_or_else(|| no_period(from, before))?;
-                let rest = self.with_rows(all.without(asked)).await?;
+                let rest = match self.extent(all).await? {
+                    Some(all) => self.with_rows(all.without(asked)).await?,
+                    None => Vec::new(),
+                };
                 if rest.is_empty() {
                     let message = format!(
                         "there are no other rows from {from} until before {before}\nhint: compare with another time"
@@ -335,6 +374,38 @@ impl Looked<'_> {
         self.query(range, self.why.filters.clone())
     }
 
+    /// The days of a time from the first to the last that has rows: those before and after say nothing of what is usual.
+    async fn extent(&self, all: Period) -> Result<Option<Period>, WhyError> {
+        let name = self.why.time_range.as_ref().map(|range| range.dimension.clone()).unwrap_or_default();
+        let has_days =
+            self.additive.model.dimensions.get(&name).is_some_and(|it| it.granularities.contains(&Granularity::Day));
+        if !has_days {
+            return Ok(Some(all));
+        }
+        let dimensions = vec![Asked { name: name.clone(), granularity: Some(Granularity::Day.name().to_owned()) }];
+        let counted =
+            self.sql(&Query { dimensions, measures: vec![self.additive.rows.clone()], ..self.during(all) })?;
+        let day = Dialect::DataFusion.name(&format!("{name}_day"));
+        let ends = ["min", "max"].map(|end| format!("CAST({end}(CAST({day} AS DATE)) AS INT)"));
+        let sql =
+            format!("SELECT CAST(unnest(make_array({})) AS BIGINT) FROM (\n{counted}\n) AS \"days\"", ends.join(", "));
+        let day = |days: &i64| {
+            let days = TimeDelta::try_days(*days)?;
+            DateTime::UNIX_EPOCH.naive_utc().checked_add_signed(days)
+        };
+        let found: Vec<NaiveDateTime> = self.integers(&sql).await?.iter().filter_map(day).collect();
+        let [first, last] = found.as_slice() else { return Ok(None) };
+        let end = last.checked_add_signed(TimeDelta::days(1)).unwrap_or(*last);
+        Ok(Some(Period { first: all.first.max(*first), end: all.end.min(end) }))
+    }
+
+    async fn has_rows(&self, query: &Query) -> Result<bool, WhyError> {
+        let query = Query { dimensions: Vec::new(), ..query.clone() };
+        let (sql, name) = (self.sql(&query)?, Dialect::DataFusion.name(&self.additive.rows));
+        let found = self.integers(&format!("SELECT CAST({name} AS BIGINT) FROM (\n{sql}\n) AS \"counted\"")).await?;
+        Ok(found.iter().any(|count| *count > 0))
+    }
+
     /// Those of some periods in which there are rows.
     async fn with_rows(&self, periods: Vec<Period>) -> Result<Vec<Period>, WhyError> {
         let mut counts = Vec::new();
@@ -354,10 +425,11 @@ impl Looked<'_> {
     }
 
     async fn others(&self, name: &str) -> Result<Compared, WhyError> {
-        let is_it = |filter: &&Filter| filter.name == name && filter.operator == Operator::Equals;
+        let is_it =
+            |filter: &&Filter| filter.name == name && filter.operator == Operator::Equals && filter.values.len() == 1;
         if self.why.filters.iter().filter(is_it).count() != 1 {
             let message = format!(
-                "which value of `{name}` is compared with the others?\nhint: `filters` has one of it that is `equals`"
+                "which value of `{name}` is compared with the others?\nhint: `filters` has one of it that is `equals`, with one value"
             );
             return Err(WhyError::Bad(message));
         }
@@ -405,13 +477,10 @@ impl Looked<'_> {
 
     /// The first column of an answer.
     async fn integers(&self, sql: &str) -> Result<Vec<i64>, WhyError> {
-        use arrow_array::cast::AsArray;
-        use arrow_array::types::Int64Type;
-
         let batches = self.session.ask(sql).await?.collect(self.session).await?;
         let columns = batches.iter().filter(|batch| batch.num_columns() > 0).map(|batch| batch.column(0));
         let integers = columns.filter_map(|column| column.as_primitive_opt::<Int64Type>());
-        Ok(integers.flat_map(|column| column.values().to_vec()).collect())
+        Ok(integers.flat_map(|column| column.iter().flatten()).collect())
     }
 }
 

@@ -13,7 +13,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
-use chrono::{DateTime, Months, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, Days, Months, NaiveDateTime, TimeDelta, Utc};
 use wasmill_model::model::Granularity;
 use wasmill_model::query::{Asked, Order, TimeRange};
 use wasmill_model::{Attributes, Dialect, Model, Query};
@@ -72,7 +72,8 @@ pub(super) async fn extract(
     for at in first..over {
         let Some((period, value)) = series.get(at) else { break };
         last = Some(written(*period));
-        let before: Vec<Option<f64>> = series.iter().take(at).map(|(_, value)| *value).collect();
+        let window = series.get(at.saturating_sub(watched.band.window)..at).unwrap_or_default();
+        let before: Vec<Option<f64>> = window.iter().map(|(_, value)| *value).collect();
         let Some(value) = value else { continue };
         let Some(verdict) = watched.band.judge(&before, *value).filter(|verdict| verdict.is_out) else { continue };
         let like = verdict.like.iter().filter_map(|back| series.get(at.checked_sub(*back)?).map(|(period, _)| *period));
@@ -127,18 +128,18 @@ impl<'a> Watched<'a> {
         let additive = self.model.additive(&self.plan.measure).map_err(io::Error::other)?;
         let time = asked(&self.plan.time, self.granularity);
         let mut query = Query { measures: additive.sums.clone(), dimensions: vec![time.clone()], ..Query::default() };
+        // A date that is wrong and far ahead would have everything until then be over. Wherever it is, tomorrow is over by then.
+        let soon = Utc::now().date_naive() + Days::new(2);
+        let mut range = TimeRange { dimension: time.name.clone(), from: None, before: Some(soon.to_string()) };
         match seen {
-            Some(seen) => {
-                let from = back(self.granularity, seen, self.band.window);
-                let (dimension, from) = (time.name.clone(), from.map(written));
-                query.time_range = Some(TimeRange { dimension, from, before: None });
-            }
+            Some(seen) => range.from = back(self.granularity, seen, self.band.window).map(written),
             None => {
                 query.order =
                     vec![Order { by: format!("{}.{}", time.name, self.granularity.name()), descending: true }];
                 query.limit = Some(self.band.window as u64 + 2);
             }
         }
+        query.time_range = Some(range);
         let sql =
             additive.model.sql(&query, &Attributes::default(), Dialect::DataFusion).map_err(io::Error::other)?.sql;
         let asked = session.ask(&sql).await.map_err(io::Error::other)?;

@@ -318,11 +318,13 @@ impl Reader {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
+        let text = transaction::goes_on(sql).map_or_else(|| dialect::rewritten(sql), |(fetch, _)| fetch);
         // What does not parse is said by whoever plans it.
-        if Parser::parse_sql(&PostgreSqlDialect {}, sql).is_ok_and(|statements| statements.len() > 1) {
+        let is_several =
+            |sql: &str| Parser::parse_sql(&PostgreSqlDialect {}, sql).is_ok_and(|statements| statements.len() > 1);
+        if is_several(sql) || is_several(&text) {
             return Err(error("42601", "cannot insert multiple commands into a prepared statement"));
         }
-        let text = transaction::goes_on(sql).map_or_else(|| dialect::rewritten(sql), |(fetch, _)| fetch);
         let parsed = self.0.get()?.service.query_parser().parse_sql(client, &text, types).await?;
         let Some((text, Some((statement, plan)))) = parsed else { return Ok(parsed) };
         let plan = queries::typed(plan).map_err(|err| PgWireError::ApiError(Box::new(err)))?;

@@ -50,12 +50,12 @@ pub fn rewritten(sql: &str) -> String {
 
 /// A text with `SELECT * FROM t` for `TABLE t`, which the parser does not know where a query may stand.
 fn selects(sql: &str) -> Option<String> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().ok()?;
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()?;
     let mut before: Option<&Token> = None;
     let mut text = String::new();
     for token in &tokens {
         let begins = match before {
-            None | Some(Token::SemiColon | Token::LParen) => true,
+            None | Some(Token::SemiColon | Token::LParen | Token::RParen) => true,
             Some(Token::Word(word)) => matches!(
                 word.keyword,
                 Keyword::ALL
@@ -270,6 +270,11 @@ mod tests {
         check("SELECT no SQL at all", "SELECT no SQL at all");
         check("TABLE t", "SELECT * FROM t");
         check("(TABLE \"T\") UNION ALL TABLE u", "(SELECT * FROM \"T\") UNION ALL SELECT * FROM u");
+        check("WITH w AS (TABLE t) TABLE w", "WITH w AS (SELECT * FROM t) SELECT * FROM w");
+        check(
+            "SELECT 'a'', b' AS \"c\"\"d\" UNION ALL (TABLE t)",
+            "SELECT 'a'', b' AS \"c\"\"d\" UNION ALL (SELECT * FROM t)",
+        );
         check("SELECT 'TABLE t' FROM table", "SELECT 'TABLE t' FROM table");
     }
 }

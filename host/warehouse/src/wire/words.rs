@@ -49,6 +49,7 @@ impl VisitorMut for Words {
             // `datafusion-postgres` would make null of what stands alone among the columns.
             for item in &mut select.projection {
                 let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+                let _ = VisitMut::visit(expr, &mut Cases(0));
                 match expr {
                     Expr::Subquery(_) => *expr = Expr::Nested(Box::new(expr.clone())),
                     // A function of rows, which is a list with DataFusion.
@@ -116,8 +117,8 @@ impl VisitorMut for Words {
             Expr::Cast { expr: inner, data_type, .. }
                 if data_type.to_string().eq_ignore_ascii_case("regclass") && is_text(inner) =>
             {
-                if let Some(relation) = relation(inner) {
-                    *expr = relation;
+                if let Some(name) = relation(inner) {
+                    *expr = call(RELATION, vec![text(&name), expr.clone()]);
                 }
             }
             // The name of a table that comes later, as a text.
@@ -157,20 +158,42 @@ impl VisitorMut for Words {
                 *expr = if *negated { Expr::IsNull(null) } else { Expr::IsNotNull(null) };
             }
             Expr::Subquery(query) => one_row(query),
-            // Whether something is in a list, which is no more than a condition there.
-            Expr::Case { conditions, .. } => conditions.iter_mut().for_each(|when| {
-                if let Expr::InSubquery { expr, subquery, negated: false } = &when.condition
-                    && let Some(all) = aggregated((**subquery).clone(), "array_agg")
-                {
-                    when.condition = call("array_has", vec![Expr::Subquery(Box::new(all)), (**expr).clone()]);
-                }
-            }),
             Expr::Function(function) => {
                 if let Some(other) = called(function) {
                     *expr = other;
                 }
             }
             _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// `CASE WHEN x IN (SELECT …)` among the columns, where DataFusion knows no such condition: whether it is in a list, of how
+/// many queries it is in.
+struct Cases(usize);
+
+impl VisitorMut for Cases {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.0 += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.0 -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let Expr::Case { conditions, .. } = expr else { return ControlFlow::Continue(()) };
+        for when in conditions.iter_mut().filter(|_| self.0 == 0) {
+            if let Expr::InSubquery { expr, subquery, negated: false } = &when.condition
+                && let Some(all) = aggregated((**subquery).clone(), "array_agg")
+            {
+                when.condition = call("array_has", vec![Expr::Subquery(Box::new(all)), (**expr).clone()]);
+            }
         }
         ControlFlow::Continue(())
     }
@@ -199,21 +222,11 @@ fn is_text(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
 }
 
-/// The number of a table that is named by a text; an error if there is none.
-fn relation(named: &Expr) -> Option<Expr> {
+/// The name of a table that is a text; a number stands for itself.
+fn relation(named: &Expr) -> Option<String> {
     let Expr::Value(value) = named else { return None };
     let Value::SingleQuotedString(typed) = &value.value else { return None };
-    // A number stands for itself.
-    if typed.parse::<u32>().is_ok() {
-        return None;
-    }
-    let last = typed.rsplit('.').next().unwrap_or_default();
-    let name = last.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-    let name = name.map_or_else(|| last.to_lowercase(), str::to_owned).replace('\'', "''");
-    let sql = format!(
-        "SELECT {RELATION}('{name}', (SELECT first_value(oid) FROM pg_catalog.pg_class WHERE relname = '{name}'))"
-    );
-    value_of(&sql)
+    typed.parse::<u32>().is_err().then(|| typed.clone())
 }
 
 /// The parameters of something that is left out, with what they are cast to: they stay, as clients count them.
@@ -432,7 +445,9 @@ fn catalogs(table: &TableFactor) -> Option<&str> {
 fn aggregated(mut query: Query, by: &str) -> Option<Query> {
     let SetExpr::Select(select) = &mut *query.body else { return None };
     let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
-    if grouped || select.having.is_some() {
+    // So many rows would be of what is left, which is one.
+    let is_limited = by != "first_value" && query.limit_clause.is_some();
+    if grouped || is_limited || select.having.is_some() {
         return None;
     }
     let [item] = select.projection.as_mut_slice() else { return None };

@@ -16,7 +16,7 @@ use std::time::Duration;
 use wasmill_journal::extract::{Reading, Turn};
 use wasmill_journal::{Journal, JournalError, NewEvent};
 use wasmill_runtime::event::Event;
-use wasmill_runtime::plan::ExtractPlan;
+use wasmill_runtime::plan::{ExtractPlan, ExtractRows};
 use wasmill_runtime::table_source::{Extracted, TableSource};
 use wasmill_runtime::{backoff, crash};
 
@@ -135,6 +135,8 @@ pub async fn keep(
                 failures = 0;
                 let mut pause = plan.every;
                 match found {
+                    // There may be more periods that are over.
+                    Found::Event(_) if matches!(plan.rows, ExtractRows::Band(_)) => pause = Duration::ZERO,
                     Found::Event(_) | Found::Nothing => is_looked.store(true, Ordering::Relaxed),
                     Found::Pending(_) => pause = Duration::ZERO,
                     // Whoever reads may have died.

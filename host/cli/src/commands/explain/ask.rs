@@ -8,9 +8,8 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use wasmill_runtime::engine::Engine;
-use wasmill_runtime::failure::Failure;
 use wasmill_runtime::plan::{self, QueryPlan};
-use wasmill_warehouse::explain::{Explainer, Explanation, FUNCTION, Period};
+use wasmill_warehouse::explain::{Explainer, Explanation, FUNCTION, Period, WhyError};
 use wasmill_warehouse::query::{Session, memory};
 
 use super::question::{self, Question};
@@ -45,11 +44,7 @@ pub fn run(typed: Explain) -> Result<Exit> {
     let batches = ask(&question.sql)?;
     asked.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
     let explainer = explainer(typed.components.as_deref())?;
-    let explanation = match explainer.explain(&question.config, &batches) {
-        Ok(explanation) => explanation,
-        Err(Failure::Reject(why)) => bail!("{}", why.replace("; hint: ", "\nhint: ")),
-        Err(failure) => bail!("{failure}"),
-    };
+    let explanation = explainer.explain(&question.config, &batches).map_err(WhyError::from)?;
     match typed.format {
         Form::Text => tell(&explanation)?,
         Form::Json => say!("{}", serde_json::to_string_pretty(&explanation.json())?)?,

@@ -35,12 +35,12 @@ pub struct Http {
 pub struct Explaining {
     components: Option<PathBuf>,
     explainer: OnceCell<Arc<Explainer>>,
-    turn: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Explaining {
     pub fn new(components: Option<PathBuf>) -> Self {
-        Self { components, explainer: OnceCell::new(), turn: Semaphore::new(1) }
+        Self { components, explainer: OnceCell::new(), turns: Arc::new(Semaphore::new(1)) }
     }
 
     async fn explainer(&self) -> Result<Arc<Explainer>, Refused> {
@@ -135,11 +135,11 @@ impl AskTables for Http {
         let why: Why = serde_json::from_value(why).map_err(|err| Refused::Bad(err.to_string()))?;
         let whose = Access::attributes(caller);
         let explainer = self.explaining.explainer().await?;
-        let _turn = self.explaining.turn.acquire().await.map_err(|err| Refused::Away(err.to_string()))?;
+        let turns = self.explaining.turns.clone();
         self.run(async move {
             let Asked { session, measures } = &*asked;
             let Some(measures) = measures else { return Err(Refused::Forbidden) };
-            measures.explain(session, explainer, &why, &whose).await.map_err(|err| match err {
+            measures.explain(session, explainer, turns, &why, &whose).await.map_err(|err| match err {
                 WhyError::Asked(_) | WhyError::Bad(_) | WhyError::Function(Failure::Reject(_)) => {
                     Refused::Bad(err.to_string())
                 }
