@@ -222,11 +222,12 @@ fn is_text(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
 }
 
-/// The name of a table that is a text; a number stands for itself.
+/// The name of a table that is a text. A number stands for itself, and not all of the catalog's tables are in the catalog.
 fn relation(named: &Expr) -> Option<String> {
     let Expr::Value(value) = named else { return None };
     let Value::SingleQuotedString(typed) = &value.value else { return None };
-    typed.parse::<u32>().is_err().then(|| typed.clone())
+    let last = typed.rsplit('.').next().unwrap_or_default();
+    (typed.parse::<u32>().is_err() && !PG_CATALOG_TABLES.contains(&last)).then(|| typed.clone())
 }
 
 /// The parameters of something that is left out, with what they are cast to: they stay, as clients count them.
