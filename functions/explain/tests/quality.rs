@@ -51,7 +51,7 @@ fn causes_of_harder_tables_are_found() {
     check("nested", 30, 0.8);
     check("derived", 30, 0.85);
     check("counts", 30, 0.8);
-    check("small", 120, 0.45);
+    check("small", 120, 0.6);
 }
 
 #[test]

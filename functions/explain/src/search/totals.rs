@@ -1,6 +1,7 @@
 //! Combinations whose totals moved, where leaves are so noisy that they do not move alike: sums of what is left of each leaf
 //! in units of its noise, tested by how such sums are distributed.
 
+mod counts;
 mod noise;
 
 use super::{Candidate, FIRST, Found, Limits, MOST};
@@ -11,6 +12,7 @@ use crate::config::Direction;
 use crate::cuboid::{self, Cuboid, Dims};
 use crate::leaves::Leaves;
 use crate::score::{Score, Sums};
+use counts::Counts;
 use noise::{Noise, Siblings};
 
 /// Leaves whose noise is a smaller share of them move alike, if there is a cause: there would have been one already.
@@ -27,6 +29,8 @@ const STRONGEST: f64 = 0.5;
 const CANDIDATES: usize = 512;
 /// Everything is looked at at most so many times.
 const ROUNDS: usize = 12;
+/// Of so many leaves at most, if they are counts, totals are tested as counts.
+const COUNTS: usize = 1 << 12;
 /// Of more leaves only combinations of few dimensions are looked at: those of more have hardly a total.
 const MANY: usize = 1 << 18;
 const FEW_LAYERS: usize = 2;
@@ -61,11 +65,15 @@ pub(super) fn search(leaves: &Leaves, change: &Change, limits: Limits, mut found
     if (factor - 1.0).abs() >= OFF {
         found.background.bias = scaled(factor);
     }
-    if noise::of_a_leaf(&points, factor) < NOISY {
+    let is_counted = points.len() <= COUNTS && points.iter().all(Point::is_count);
+    if !is_counted && noise::of_a_leaf(&points, factor) < NOISY {
         return found;
     }
     let layers = if leaves.len() > MANY { limits.layers.min(FEW_LAYERS) } else { limits.layers };
     let mut totals = Totals::new(leaves, Limits { layers, ..limits }, &background, points);
+    if is_counted {
+        totals.counts = Some(Counts::default());
+    }
     for _ in 0..ROUNDS {
         let before = totals.causes.len();
         totals.round();
@@ -86,6 +94,8 @@ struct Totals<'a> {
     background: &'a Background,
     points: Vec<Point>,
     noise: Noise,
+    /// If leaves are counts: what they vary by.
+    counts: Option<Counts>,
     /// What each leaf adds to sums; nothing if a cause has it.
     parts: Vec<Option<Sums>>,
     causes: Vec<Candidate>,
@@ -94,7 +104,7 @@ struct Totals<'a> {
 impl<'a> Totals<'a> {
     fn new(leaves: &'a Leaves, limits: Limits, background: &'a Background, points: Vec<Point>) -> Self {
         let parts = points.iter().map(|point| point.told().then(Sums::default)).collect();
-        Self { leaves, limits, background, points, noise: Noise::default(), parts, causes: Vec::new() }
+        Self { leaves, limits, background, points, noise: Noise::default(), counts: None, parts, causes: Vec::new() }
     }
 
     /// Estimates the noise of what is no cause, looks at everything, and takes what is most significant.
@@ -106,6 +116,7 @@ impl<'a> Totals<'a> {
                 *sums = self.noise.part(leaf, point);
             }
         }
+        self.counts = self.counts.map(|counts| counts.of(self.parts.iter().flatten().copied()));
         let mut seen: Vec<Seen> = Vec::new();
         let parts = self.parts.iter().flatten().copied().collect();
         cuboid::each(self.leaves, 0, self.limits.layers, parts, &mut |cuboid| self.look(cuboid, &mut seen));
@@ -117,7 +128,7 @@ impl<'a> Totals<'a> {
         let cost = cuboid::cost(cuboid.dims, self.leaves.sizes.len(), cuboid.elements.len());
         let siblings = self.noise.siblings(cuboid);
         for sums in &cuboid.elements {
-            if let Some(evidence) = self.evidence(sums, cost, siblings) {
+            if let Some(evidence) = self.evidence(sums, None, cost, siblings) {
                 seen.push(Seen { dims: cuboid.dims, sums: *sums, cost, siblings, evidence });
             }
         }
@@ -127,8 +138,8 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// By how many nats a combination's total is no chance; none if it is no cause.
-    fn evidence(&self, sums: &Sums, cost: f64, siblings: Siblings) -> Option<f64> {
+    /// By how many nats a combination's total is no chance; none if it is no cause. Of counts it may be less once its leaves are known.
+    fn evidence(&self, sums: &Sums, members: Option<&[u32]>, cost: f64, siblings: Siblings) -> Option<f64> {
         let moved = sums.square;
         let asked = match self.limits.direction {
             Direction::Both => true,
@@ -140,7 +151,24 @@ impl<'a> Totals<'a> {
         if !(asked && supported && large) || moved * sums.pull <= 0.0 || !siblings.are_surpassed_by(sums) {
             return None;
         }
-        let evidence = self.noise.rarity(sums) - cost;
+        let rarity = match (self.counts, members) {
+            (Some(counts), None) => counts.at_most(sums)?,
+            (Some(counts), Some(members)) => {
+                let mut is_within = vec![false; self.points.len()];
+                for leaf in members {
+                    if let Some(within) = is_within.get_mut(*leaf as usize) {
+                        *within = true;
+                    }
+                }
+                let left = self.points.iter().zip(&self.parts).zip(is_within).filter(|((_, part), _)| part.is_some());
+                let (within, beside): (Vec<_>, Vec<_>) = left.partition(|(_, is_within)| *is_within);
+                let [within, beside] =
+                    [within, beside].map(|side| side.into_iter().map(|((point, _), _)| *point).collect::<Vec<Point>>());
+                counts.rarity(sums, &within, &beside, self.noise.factor)?
+            }
+            (None, _) => self.noise.rarity(sums),
+        };
+        let evidence = rarity - cost;
         let least = if self.causes.is_empty() { FIRST } else { LATER };
         (evidence > least).then_some(evidence)
     }
@@ -153,7 +181,7 @@ impl<'a> Totals<'a> {
             let values: Vec<(usize, u32)> = values.collect();
             let members = self.leaves.members(&values);
             let sums = self.sums(&members);
-            let Some(evidence) = self.evidence(&sums, best.cost, best.siblings) else { continue };
+            let Some(evidence) = self.evidence(&sums, Some(&members), best.cost, best.siblings) else { continue };
             let up = sums.pull > 0.0;
             if first.is_some_and(|(most, way)| evidence < STRONGEST * most || way != up) {
                 continue;
@@ -186,6 +214,13 @@ impl<'a> Totals<'a> {
 }
 
 impl Point {
+    /// Whether it can be a number of events.
+    fn is_count(&self) -> bool {
+        let actual = self.actual;
+        !self.told()
+            || actual >= 0.0 && self.expected >= 0.0 && (actual - actual.round()).abs() <= 1e-6 * (1.0 + actual)
+    }
+
     /// Whether it says something.
     fn told(&self) -> bool {
         self.actual.is_finite() && self.expected.is_finite() && (self.actual != 0.0 || self.expected != 0.0)
