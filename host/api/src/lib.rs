@@ -104,7 +104,7 @@ impl Api {
         let tags: Vec<&str> = parts.iter().filter(|(is_there, _)| *is_there).map(|(_, tag)| *tag).collect();
         let description = Arc::new(openapi::of(&tags));
         // Everyone may read it.
-        let describe = get(move || std::future::ready(Json(description.clone())));
+        let describe = get(move || std::future::ready(Json(serde_json::Value::clone(&description))));
         let router = Router::new().route(OPENAPI, describe).merge(router).layer(cors(origins));
         Ok(Self { router, has_documents, has_tables })
     }
