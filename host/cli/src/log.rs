@@ -41,7 +41,11 @@ pub fn start(format: LogFormat, level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
     };
     // What libraries say is of use only if it is a warning.
-    let ours = Targets::new().with_target("wasmill", level).with_default(level.min(LevelFilter::WARN));
+    let ours = Targets::new()
+        .with_target("wasmill", level)
+        // What it warns of are its own counts of files, after each merge.
+        .with_target("deltalake_core::operations::merge", level.min(LevelFilter::ERROR))
+        .with_default(level.min(LevelFilter::WARN));
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let log: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => Box::new(log.event_format(Plain)),
