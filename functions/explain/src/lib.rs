@@ -65,7 +65,8 @@
 //! - `bias`, `tail`, `background`: what leaves do that no cause has touched.
 //! - `keys`, `cuboid`: all combinations of values of a set of dimensions.
 //! - `score`: how well a combination explains its leaves.
-//! - `search`: the best ones, one after the other; `search::totals`, where leaves are too noisy to move alike.
+//! - `search`: the best ones, one after the other; `search::totals`, where leaves are too noisy to move alike, or are
+//!   counts of events.
 //! - `sentence`: in plain English.
 
 pub mod config;

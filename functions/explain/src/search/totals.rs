@@ -154,16 +154,7 @@ impl<'a> Totals<'a> {
         let rarity = match (self.counts, members) {
             (Some(counts), None) => counts.at_most(sums)?,
             (Some(counts), Some(members)) => {
-                let mut is_within = vec![false; self.points.len()];
-                for leaf in members {
-                    if let Some(within) = is_within.get_mut(*leaf as usize) {
-                        *within = true;
-                    }
-                }
-                let left = self.points.iter().zip(&self.parts).zip(is_within).filter(|((_, part), _)| part.is_some());
-                let (within, beside): (Vec<_>, Vec<_>) = left.partition(|(_, is_within)| *is_within);
-                let [within, beside] =
-                    [within, beside].map(|side| side.into_iter().map(|((point, _), _)| *point).collect::<Vec<Point>>());
+                let [within, beside] = self.apart(members);
                 counts.rarity(sums, &within, &beside, self.noise.factor)?
             }
             (None, _) => self.noise.rarity(sums),
@@ -198,6 +189,23 @@ impl<'a> Totals<'a> {
             let score = Score { gain: evidence, evidence };
             self.causes.push(Candidate { dims: best.dims, values, score, scorer });
         }
+    }
+
+    /// The leaves that no cause has: those of a combination, and the others.
+    fn apart(&self, members: &[u32]) -> [Vec<Point>; 2] {
+        let mut is_within = vec![false; self.points.len()];
+        for leaf in members {
+            if let Some(within) = is_within.get_mut(*leaf as usize) {
+                *within = true;
+            }
+        }
+        let [mut within, mut beside] = [Vec::new(), Vec::new()];
+        for ((point, part), is_within) in self.points.iter().zip(&self.parts).zip(is_within) {
+            if part.is_some() {
+                if is_within { within.push(*point) } else { beside.push(*point) }
+            }
+        }
+        [within, beside]
     }
 
     fn sums(&self, members: &[u32]) -> Sums {

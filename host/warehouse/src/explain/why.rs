@@ -101,7 +101,7 @@ pub enum WhyError {
 }
 
 /// What was compared with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Compared {
     periods: Vec<Period>,
     others: Option<u64>,

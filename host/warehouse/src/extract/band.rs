@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 use chrono::{DateTime, Days, Months, NaiveDateTime, TimeDelta, Utc};
 use wasmill_model::model::Granularity;
 use wasmill_model::query::{Asked, Order, TimeRange};
-use wasmill_model::{Attributes, Dialect, Model, Query};
+use wasmill_model::{Additive, Attributes, Dialect, Model, Query, QueryError};
 use wasmill_runtime::plan::{self, BandPlan, ExtractPlan};
 use wasmill_runtime::table_source::Extracted;
 
@@ -38,6 +38,7 @@ struct Watched<'a> {
     band: Band,
     /// Without what hides rows.
     model: Model,
+    additive: Additive,
 }
 
 /// An error if a model has no such measure, or it cannot be watched so.
@@ -91,7 +92,7 @@ impl<'a> Watched<'a> {
         let BandPlan { measure, time, granularity, band, .. } = plan;
         let mut model = model.clone();
         model.tables.values_mut().for_each(|table| table.security = None);
-        let sums = model.additive(measure).map_err(|err| err.to_string())?.sums;
+        let additive = model.additive(measure).map_err(|err| err.to_string())?;
         let known = Granularity::ALL.iter().find(|(name, _)| name == granularity).map(|(_, granularity)| *granularity);
         let dimension = model.dimensions.get(time).filter(|dimension| dimension.kind.is_time());
         let granularity =
@@ -105,10 +106,8 @@ impl<'a> Watched<'a> {
                     times.join(", ")
                 )
             })?;
-        let query = Query { measures: sums, dimensions: vec![asked(time, granularity)], ..Query::default() };
-        let additive = model.additive(measure).map_err(|err| err.to_string())?;
-        additive.model.sql(&query, &Attributes::default(), Dialect::DataFusion).map_err(|err| err.to_string())?;
-        let watched = Self { plan, granularity, band: Band::new(band, granularity), model };
+        let watched = Self { plan, granularity, band: Band::new(band, granularity), model, additive };
+        watched.sql(&watched.by_period()).map_err(|err| err.to_string())?;
         let by = watched.why(NaiveDateTime::default()).by(&watched.model).map_err(|err| err.to_string())?;
         let reserved = SUM.iter().chain(&RATIO).chain(&SAME);
         if let Some(name) = reserved.into_iter().find(|name| by.iter().any(|by| by == *name)) {
@@ -125,23 +124,22 @@ impl<'a> Watched<'a> {
         session: &Session,
         seen: Option<NaiveDateTime>,
     ) -> io::Result<Vec<(NaiveDateTime, Option<f64>)>> {
-        let additive = self.model.additive(&self.plan.measure).map_err(io::Error::other)?;
-        let time = asked(&self.plan.time, self.granularity);
-        let mut query = Query { measures: additive.sums.clone(), dimensions: vec![time.clone()], ..Query::default() };
+        let (time, mut query) = (&self.plan.time, self.by_period());
         // A date that is wrong and far ahead would have everything until then be over. Wherever it is, tomorrow is over by then.
         let soon = Utc::now().date_naive() + Days::new(2);
-        let mut range = TimeRange { dimension: time.name.clone(), from: None, before: Some(soon.to_string()) };
+        let mut range = TimeRange { dimension: time.clone(), from: None, before: Some(soon.to_string()) };
         match seen {
-            Some(seen) => range.from = back(self.granularity, seen, self.band.window).map(written),
+            Some(seen) => {
+                let window = i32::try_from(self.band.window).unwrap_or(i32::MAX);
+                range.from = step(self.granularity, seen, -window).map(written);
+            }
             None => {
-                query.order =
-                    vec![Order { by: format!("{}.{}", time.name, self.granularity.name()), descending: true }];
+                query.order = vec![Order { by: format!("{time}.{}", self.granularity.name()), descending: true }];
                 query.limit = Some(self.band.window as u64 + 2);
             }
         }
         query.time_range = Some(range);
-        let sql =
-            additive.model.sql(&query, &Attributes::default(), Dialect::DataFusion).map_err(io::Error::other)?.sql;
+        let sql = self.sql(&query).map_err(io::Error::other)?;
         let asked = session.ask(&sql).await.map_err(io::Error::other)?;
         let mut values = BTreeMap::new();
         for batch in asked.collect(session).await.map_err(io::Error::other)? {
@@ -156,8 +154,9 @@ impl<'a> Watched<'a> {
                 .collect::<Result<_, _>>()
                 .map_err(io::Error::other)?;
             let Some((periods, sums)) = columns.split_first() else { continue };
+            let sums: Vec<&Float64Array> = sums.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
             for (row, period) in periods.as_primitive::<TimestampMicrosecondType>().iter().enumerate() {
-                let sum = |column: &ArrayRef| column.as_primitive::<Float64Type>().iter().nth(row).flatten();
+                let sum = |column: &&Float64Array| column.is_valid(row).then(|| column.value(row));
                 let sums: Vec<Option<f64>> = sums.iter().map(sum).collect();
                 // Rows without a time are of no period.
                 if let Some(period) = period.and_then(DateTime::from_timestamp_micros) {
@@ -168,16 +167,27 @@ impl<'a> Watched<'a> {
         let (Some((first, _)), Some((last, _))) = (values.first_key_value(), values.last_key_value()) else {
             return Ok(Vec::new());
         };
-        let periods = std::iter::successors(Some(*first), |period| next(self.granularity, *period, 1));
+        let periods = std::iter::successors(Some(*first), |period| step(self.granularity, *period, 1));
         // A period without rows has nothing to add up; a share of nothing is none.
-        let nothing = (additive.sums.len() == 1).then_some(0.0);
+        let nothing = (self.additive.sums.len() == 1).then_some(0.0);
         let last = *last;
         let each = periods.take_while(|period| *period <= last);
         Ok(each.map(|period| (period, values.get(&period).copied().unwrap_or(nothing))).collect())
     }
 
+    /// A query for what adds up to the measure, by period.
+    fn by_period(&self) -> Query {
+        let granularity = Some(self.granularity.name().to_owned());
+        let time = Asked { name: self.plan.time.clone(), granularity };
+        Query { measures: self.additive.sums.clone(), dimensions: vec![time], ..Query::default() }
+    }
+
+    fn sql(&self, query: &Query) -> Result<String, QueryError> {
+        Ok(self.additive.model.sql(query, &Attributes::default(), Dialect::DataFusion)?.sql)
+    }
+
     fn why(&self, period: NaiveDateTime) -> Why {
-        let before = next(self.granularity, period, 1);
+        let before = step(self.granularity, period, 1);
         let range =
             TimeRange { dimension: self.plan.time.clone(), from: Some(written(period)), before: before.map(written) };
         Why {
@@ -200,7 +210,7 @@ impl<'a> Watched<'a> {
         value: f64,
         verdict: &Verdict,
     ) -> io::Result<Vec<RecordBatch>> {
-        let to_period = |first| next(self.granularity, first, 1).map(|end| Period { first, end });
+        let to_period = |first| step(self.granularity, first, 1).map(|end| Period { first, end });
         let like = like.into_iter().filter_map(to_period).collect();
         let gathered = self.why(period).rows_against(&self.model, session, like).await.map_err(io::Error::other)?;
         gathered.batches.iter().map(|batch| self.landed(batch, period, value, verdict)).collect()
@@ -239,10 +249,6 @@ impl<'a> Watched<'a> {
     }
 }
 
-fn asked(time: &str, granularity: Granularity) -> Asked {
-    Asked { name: time.to_owned(), granularity: Some(granularity.name().to_owned()) }
-}
-
 /// Of one sum, or of two of which the first is divided by the second.
 fn value(sums: &[Option<f64>]) -> Option<f64> {
     match sums {
@@ -252,26 +258,19 @@ fn value(sums: &[Option<f64>]) -> Option<f64> {
     }
 }
 
-/// The beginning of a later period.
-fn next(granularity: Granularity, period: NaiveDateTime, count: u32) -> Option<NaiveDateTime> {
+/// The beginning of the period that is so many later, or earlier.
+fn step(granularity: Granularity, period: NaiveDateTime, count: i32) -> Option<NaiveDateTime> {
+    let months = |each: u32| {
+        let months = Months::new(each * count.unsigned_abs());
+        if count < 0 { period.checked_sub_months(months) } else { period.checked_add_months(months) }
+    };
+    let time = |each: TimeDelta| period.checked_add_signed(each.checked_mul(count)?);
     match granularity {
-        Granularity::Year => period.checked_add_months(Months::new(12 * count)),
-        Granularity::Quarter => period.checked_add_months(Months::new(3 * count)),
-        Granularity::Month => period.checked_add_months(Months::new(count)),
-        Granularity::Week => period.checked_add_signed(TimeDelta::weeks(count.into())),
-        Granularity::Day => period.checked_add_signed(TimeDelta::days(count.into())),
-        Granularity::Hour => period.checked_add_signed(TimeDelta::hours(count.into())),
-    }
-}
-
-/// The beginning of an earlier period.
-fn back(granularity: Granularity, period: NaiveDateTime, count: usize) -> Option<NaiveDateTime> {
-    let count = u32::try_from(count).ok()?;
-    let one = next(granularity, period, count)? - period;
-    match granularity {
-        Granularity::Year => period.checked_sub_months(Months::new(12 * count)),
-        Granularity::Quarter => period.checked_sub_months(Months::new(3 * count)),
-        Granularity::Month => period.checked_sub_months(Months::new(count)),
-        Granularity::Week | Granularity::Day | Granularity::Hour => period.checked_sub_signed(one),
+        Granularity::Year => months(12),
+        Granularity::Quarter => months(3),
+        Granularity::Month => months(1),
+        Granularity::Week => time(TimeDelta::weeks(1)),
+        Granularity::Day => time(TimeDelta::days(1)),
+        Granularity::Hour => time(TimeDelta::hours(1)),
     }
 }

@@ -114,24 +114,18 @@ impl VisitorMut for Words {
                     *expr = text(name.rsplit('.').next().unwrap_or_default());
                 }
             }
-            Expr::Cast { expr: inner, data_type, .. }
-                if data_type.to_string().eq_ignore_ascii_case("regclass") && is_text(inner) =>
-            {
+            Expr::Cast { expr: inner, data_type, .. } if data_type.to_string().eq_ignore_ascii_case("regclass") => {
                 if let Some(name) = relation(inner) {
                     *expr = call(RELATION, vec![text(&name), expr.clone()]);
-                }
-            }
-            // The name of a table that comes later, as a text.
-            Expr::Cast { expr: inner, data_type, .. }
-                if data_type.to_string().eq_ignore_ascii_case("regclass")
-                    && matches!(&**inner, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) =>
-            {
-                let sql = format!(
-                    "SELECT (SELECT first_value(oid) FROM pg_catalog.pg_class \
-                     WHERE relname = regexp_replace(replace(CAST({inner} AS TEXT), '\"', ''), '^.*[.]', ''))"
-                );
-                if let Some(value) = value_of(&sql) {
-                    *expr = value;
+                } else if matches!(&**inner, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+                    // A text that comes later.
+                    let sql = format!(
+                        "SELECT (SELECT first_value(oid) FROM pg_catalog.pg_class \
+                         WHERE relname = regexp_replace(replace(CAST({inner} AS TEXT), '\"', ''), '^.*[.]', ''))"
+                    );
+                    if let Some(value) = value_of(&sql) {
+                        *expr = value;
+                    }
                 }
             }
             Expr::Like { pattern, escape_char: escape @ Some(_), .. } => {
@@ -216,10 +210,6 @@ fn value_of(sql: &str) -> Option<Expr> {
         SelectItem::UnnamedExpr(expr) => Some(Expr::Nested(Box::new(expr))),
         _ => None,
     }
-}
-
-fn is_text(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
 }
 
 /// The name of a table that is a text. A number stands for itself, and not all of the catalog's tables are in the catalog.

@@ -128,16 +128,22 @@ pub async fn keep(
     lease: Duration,
     is_looked: Arc<AtomicBool>,
 ) {
-    let mut failures = 0;
+    let (mut failures, mut every) = (0, plan.every);
     loop {
-        match next(&plan, source, &intake, lease).await {
+        match next(&plan, source, &intake, every, lease).await {
             Ok(found) => {
                 failures = 0;
                 let mut pause = plan.every;
                 match found {
-                    // There may be more periods that are over.
-                    Found::Event(_) if matches!(plan.rows, ExtractRows::Band(_)) => pause = Duration::ZERO,
-                    Found::Event(_) | Found::Nothing => is_looked.store(true, Ordering::Relaxed),
+                    // There may be more periods that are over: it is due again at once.
+                    Found::Event(_) if matches!(plan.rows, ExtractRows::Band(_)) => {
+                        (every, pause) = (Duration::ZERO, Duration::ZERO);
+                    }
+                    Found::Event(_) => is_looked.store(true, Ordering::Relaxed),
+                    Found::Nothing => {
+                        every = plan.every;
+                        is_looked.store(true, Ordering::Relaxed);
+                    }
                     Found::Pending(_) => pause = Duration::ZERO,
                     // Whoever reads may have died.
                     Found::Held => pause = pause.min(lease),
@@ -157,18 +163,19 @@ pub async fn keep(
     }
 }
 
-/// Reads a table, if what was read before is done, and accepts what was read.
+/// Reads a table, if it was not read for as long as `every` and what was read before is done, and accepts what was read.
 async fn next(
     plan: &Arc<ExtractPlan>,
     source: &'static dyn TableSource,
     intake: &Intake,
+    every: Duration,
     lease: Duration,
 ) -> Result<Found, ExtractError> {
     let trigger = plan.trigger();
     if intake.journal.is_busy(&trigger).await? {
         return Ok(Found::Held);
     }
-    let (rows, found) = read(plan, source, &intake.journal, plan.every, lease).await?;
+    let (rows, found) = read(plan, source, &intake.journal, every, lease).await?;
     if let Found::Event(event) | Found::Pending(event) = &found {
         intake.metrics.extracted(plan.id.as_str(), rows);
         let event = NewEvent {
