@@ -176,9 +176,9 @@ fn days_that_were_odd_meanwhile_are_not_left_for_the_next_look() {
     orders(folder, 57..62);
     // What was looked at is due again by then.
     let manifest = std::fs::read_to_string(folder.join("pipeline.toml")).unwrap();
-    let often = manifest.replace("mode = \"band\"", "mode = \"band\"\nevery_seconds = 0.5");
+    let often = manifest.replace("mode = \"band\"", "mode = \"band\"\nevery_seconds = 3");
     std::fs::write(folder.join("pipeline.toml"), often).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    std::thread::sleep(std::time::Duration::from_millis(3100));
     let (code, out, err) = wasmill(folder, &["up", ".", "--addr", "127.0.0.1:0", "--drain"]);
     assert_eq!(code, 0, "{out}{err}");
     let told: Vec<Value> = documents(folder).iter().map(|told| json!([told["period"], told["rank"]])).collect();
