@@ -1,10 +1,11 @@
 // What the tests need: a server with two days of flights, the page, a browser.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
+import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 
 import { chromium } from "playwright-core";
@@ -25,6 +26,11 @@ export function env(name) {
   const value = process.env[name];
   if (!value) throw new Error(`\`${name}\` is not set\nhint: tools/test-app.sh sets it`);
   return value;
+}
+
+/** What the program prints. */
+export async function program(args) {
+  return (await promisify(execFile)(env("WASMILL_PROGRAM"), args)).stdout;
 }
 
 async function freePort() {
