@@ -348,9 +348,9 @@ fn the_schema_of_the_manifest_that_is_committed_is_the_programs() {
 }
 
 #[test]
-fn the_function_in_the_readme_is_the_example_that_is_built() {
+fn the_function_in_the_docs_is_the_example_that_is_built() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let docs = std::fs::read_to_string(root.join("docs/functions.md")).unwrap();
     let example = std::fs::read_to_string(root.join("functions/examples/scale/src/lib.rs")).unwrap();
-    assert!(readme.contains(&example), "README.md shows another function than functions/examples/scale");
+    assert!(docs.contains(&example), "docs/functions.md shows another function than functions/examples/scale");
 }
