@@ -56,7 +56,7 @@ WASMILL_ZOO=$zoo WASMILL_OPERATORS=$operators DOCKER_REGISTRY=$registry WASH=$wa
   COSMOS_SERVER=$cache/cosmos/debug/cosmos-server COSMOS_KEY=$cosmos_key \
   COUCHDB_USER=ada COUCHDB_PASSWORD='se cret: é' \
   DOCUMENTS_NODE=$documents_node DOCUMENTS_PYTHON=$documents_python \
-  cargo test --workspace --features wasmill/warehouse --lib --test lake --test tables --test extracts --test sink_postgres --test query --test explain --test measures --test why --test band --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
+  cargo test --workspace --features wasmill/warehouse --lib --test lake --test tables --test extracts --test sink_postgres --test query --test explain --test measures --test why --test band --test wire --test operators --test zoo --test scaffold --test registry --test registry_use --test journal --test nats --test stores --test store_reads --test documents
 
 # Real clients of PostgreSQL's protocol, in the clear and encrypted.
 tools/step.sh "PostgreSQL's clients" tools/wire.sh wasmill --differences tests/wire/differences.txt

@@ -133,13 +133,14 @@ async fn a_tenant_sees_their_own_partition_and_nothing_of_others() {
     let page = auditors["next"].as_str().unwrap();
     let borrowed = case.get(&zeta, &format!("/v1/collections/orders/documents?after={page}")).await;
     assert!(borrowed.ids().iter().all(|id| mine.contains(id)), "{}", borrowed.text);
+    let altered = if &next[30..31] == "x" { "y" } else { "x" };
     for path in [
         format!("/v1/collections/prices/changes?since={next}"),
         format!("/v1/collections/orders/documents?after={next}"),
         format!("/v1/collections/orders/changes?since={page}"),
         format!("/v1/collections/orders/documents?after={page}&order=n"),
         "/v1/collections/orders/changes?since=AAAA".to_owned(),
-        format!("/v1/collections/orders/changes?since={}x{}", &next[..30], &next[31..]),
+        format!("/v1/collections/orders/changes?since={}{altered}{}", &next[..30], &next[31..]),
     ] {
         assert_eq!(case.get(&case.auditor, &path).await.status, StatusCode::BAD_REQUEST, "{path}");
     }

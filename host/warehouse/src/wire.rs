@@ -11,7 +11,7 @@
 //!
 //! # Layout
 //! - [`Server`]: connections; `login`: who connects; `asked`: statements and their rows; `allowed`: what may be asked; `dialect`: in whose
-//!   words; `copy`, `cursor`: rows as drivers take them; `transaction`: what else they send;
+//!   words; `prepared`: what is asked again and again; `copy`, `cursor`: rows as drivers take them; `transaction`: what else they send;
 //! - `words`, `relations`: what DataFusion has other words for;
 //! - `catalog`, `functions`, `settings`: what PostgreSQL tells of itself;
 //! - `stop`: when a statement ends before it is done; `failure`: errors as PostgreSQL's clients know them.
@@ -25,6 +25,7 @@ mod dialect;
 mod failure;
 mod functions;
 mod login;
+mod prepared;
 mod queries;
 mod relations;
 mod rows;

@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::common::{command, wasmill};
@@ -89,6 +89,7 @@ pub struct Up {
     /// The process.
     pub process: Child,
     addr: String,
+    printed: BufReader<ChildStdout>,
     said: PathBuf,
 }
 
@@ -106,11 +107,19 @@ impl Up {
         let stderr = std::fs::File::create(&said).unwrap();
         command.stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
+        let mut printed = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        printed.read_line(&mut line).unwrap();
         let addr = line.trim_end().strip_prefix("http://").map(str::to_owned);
         let addr = addr.unwrap_or_else(|| panic!("it does not start: {}", std::fs::read_to_string(&said).unwrap()));
-        Self { process, addr, said }
+        Self { process, addr, printed, said }
+    }
+
+    /// The next line that it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.printed.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 
     /// Waits until it has said this on standard error.

@@ -14,7 +14,7 @@ use deltalake_core::datafusion::error::DataFusionError;
 use deltalake_core::datafusion::logical_expr::TableType;
 use deltalake_core::datafusion::prelude::{SessionConfig, SessionContext};
 use wasmill_access::Rows;
-use wasmill_model::Attributes;
+use wasmill_model::{Attributes, Model};
 
 use super::cube::{Cube, TABLE};
 use super::fence::Guarded;
@@ -71,24 +71,19 @@ impl Seen {
         memory::fit(&mut config, session.memory);
         let context = session.engine(config);
         let listing = Arc::new(MemoryCatalogProviderList::new());
-        let listed = Arc::new(MemoryCatalogProvider::new());
-        listed.register_schema(SCHEMA, Arc::new(Self { is_listing: true, ..self.clone() }))?;
+        let listed = Arc::new(Schemas::new(Self { is_listing: true, ..self.clone() })?);
         listing.register_catalog(CATALOG.to_owned(), listed.clone());
         let information = Arc::new(InformationSchemaProvider::new(listing.clone()));
-        let catalog = Arc::new(MemoryCatalogProvider::new());
-        catalog.register_schema(SCHEMA, Arc::new(self.clone()))?;
+        let catalog = Arc::new(Schemas::new(self.clone())?);
         catalog.register_schema(INFORMATION, information)?;
-        if let Some(model) = session.model.as_ref().filter(|model| (self.rights)(&model.name) == Rows::All) {
-            let cube = Arc::new(Cube::new(session.clone(), model.clone(), self.whose.clone()));
-            let schema = Arc::new(MemorySchemaProvider::new());
-            schema.register_table(TABLE.to_owned(), cube)?;
-            for catalog in [&listed, &catalog] {
-                catalog.register_schema(&model.name, schema.clone())?;
-            }
-            context.add_analyzer_rule(Arc::new(Measured));
-        }
+        context.add_analyzer_rule(Arc::new(Measured));
         context.register_catalog(CATALOG, catalog);
         Ok((context, listing))
+    }
+
+    /// The semantic model, if it may be asked.
+    fn model(&self, session: &Session) -> Option<Arc<Model>> {
+        session.model.clone().filter(|model| (self.rights)(&model.name) == Rows::All)
     }
 
     /// What may be read of a table by its name, which may have a version.
@@ -108,6 +103,43 @@ impl Seen {
             }
             Rows::All | Rows::None => Ok(table),
         }
+    }
+}
+
+/// What somebody sees, by schemas: the tables, the semantic model as it is now, and what describes them.
+#[derive(Debug)]
+struct Schemas {
+    seen: Seen,
+    others: MemoryCatalogProvider,
+}
+
+impl Schemas {
+    fn new(seen: Seen) -> Result<Self> {
+        let others = MemoryCatalogProvider::new();
+        others.register_schema(SCHEMA, Arc::new(seen.clone()))?;
+        Ok(Self { seen, others })
+    }
+}
+
+impl CatalogProvider for Schemas {
+    fn schema_names(&self) -> Vec<String> {
+        let model = self.seen.model(&(self.seen.session)());
+        self.others.schema_names().into_iter().chain(model.map(|model| model.name.clone())).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        self.others.schema(name).or_else(|| {
+            let session = (self.seen.session)();
+            let model = self.seen.model(&session).filter(|model| model.name == name)?;
+            let schema = MemorySchemaProvider::new();
+            let cube = Arc::new(Cube::new(session, model, self.seen.whose.clone()));
+            schema.register_table(TABLE.to_owned(), cube).ok()?;
+            Some(Arc::new(schema))
+        })
+    }
+
+    fn register_schema(&self, name: &str, schema: Arc<dyn SchemaProvider>) -> Result<Option<Arc<dyn SchemaProvider>>> {
+        self.others.register_schema(name, schema)
     }
 }
 

@@ -12,12 +12,13 @@ use datafusion_postgres::hooks::transactions::TransactionStatementHook;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
-use datafusion_postgres::pgwire::api::stmt::QueryParser;
+use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
-use datafusion_postgres::pgwire::messages::extendedquery::Execute;
+use datafusion_postgres::pgwire::messages::extendedquery::{Execute, Parse, ParseComplete, Sync as PgSync};
+use datafusion_postgres::pgwire::messages::response::ReadyForQuery;
 use datafusion_postgres::pgwire::messages::simplequery::Query;
 use datafusion_postgres::{DfSessionService, QueryHook};
 use deltalake_core::datafusion::error::DataFusionError;
@@ -26,7 +27,7 @@ use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
-use futures_util::Sink;
+use futures_util::{Sink, SinkExt};
 use serde::Serialize;
 use wasmill_access::{Access, Caller};
 
@@ -35,19 +36,20 @@ use super::copy::Copies;
 use super::cursor::{self, CursorHook};
 use super::failure::{self, error, fatal};
 use super::functions::Settings;
+use super::prepared::{self, Fresh};
 use super::queries::{self, Queries};
 use super::rows::{self, Columns};
 use super::settings::Shown;
 use super::stop::{Line, Stop};
 use super::truths::Truths;
-use super::{Shared, catalog, dialect, functions, transaction};
+use super::{Shared, catalog, dialect, functions, kept, transaction};
 use crate::query::seen::Seen;
 
 /// Where `datafusion-postgres` keeps what `SET statement_timeout` said, in milliseconds.
 pub const TIMEOUT: &str = "statement_timeout_ms";
 
 /// A statement as `datafusion-postgres` keeps it.
-type Prepared = <DfSessionService as ExtendedQueryHandler>::Statement;
+pub type Prepared = <DfSessionService as ExtendedQueryHandler>::Statement;
 
 /// Answers the statements of a connection.
 pub struct Asked {
@@ -130,7 +132,7 @@ impl Service {
         if let Some(made) = self.made.get() {
             return Ok(made.clone());
         }
-        let made = self.make(caller).map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+        let made = self.make(caller).map_err(failure::failed)?;
         Ok(self.made.get_or_init(|| made).clone())
     }
 
@@ -198,6 +200,40 @@ impl ExtendedQueryHandler for Asked {
 
     fn query_parser(&self) -> Arc<Reader> {
         Arc::new(Reader(self.service.clone()))
+    }
+
+    async fn on_parse<C>(&self, client: &mut C, message: Parse) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        match StoredStatement::parse(client, &message, self.query_parser()).await? {
+            Some(statement) => {
+                let statement = Arc::new(statement);
+                kept::<Fresh, _>(client).add(statement.clone());
+                client.portal_store().put_statement(statement);
+            }
+            None => client.portal_store().put_empty_statement(message.name.as_deref().unwrap_or(DEFAULT_NAME)),
+        }
+        client.send(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
+        Ok(())
+    }
+
+    async fn on_sync<C>(&self, client: &mut C, _: PgSync) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        kept::<Fresh, _>(client).clear();
+        client.portal_store().rm_portal(DEFAULT_NAME);
+        let ready = ReadyForQuery::new(client.transaction_status());
+        client.send(PgWireBackendMessage::ReadyForQuery(ready)).await?;
+        client.flush().await?;
+        Ok(())
     }
 
     async fn on_execute<C>(&self, client: &mut C, message: Execute) -> PgWireResult<()>
@@ -279,6 +315,32 @@ impl Asked {
         Ok(told.collect())
     }
 
+    /// A statement of tables as it is planned now, if that was done before the client last waited.
+    async fn current<C>(&self, client: &C, portal: &Portal<Prepared>) -> PgWireResult<Option<Portal<Prepared>>>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        let known = &portal.statement;
+        let (text, Some((_, before))) = &known.statement else { return Ok(None) };
+        let reads = prepared::reads_tables(before).map_err(failure::failed)?;
+        if !reads || kept::<Fresh, _>(client).has(known) {
+            return Ok(None);
+        }
+        let reader = self.query_parser();
+        let Some(planned) = reader.plan(client, text, &known.parameter_types).await? else { return Ok(None) };
+        let is_same = planned.1.as_ref().is_some_and(|(_, now)| prepared::gives_the_same(before, now));
+        if !is_same || reader.get_parameter_types(&known.statement)? != reader.get_parameter_types(&planned)? {
+            return Err(error("0A000", "cached plan must not change result type"));
+        }
+        let mut current = Portal::default();
+        current.name.clone_from(&portal.name);
+        current.statement = Arc::new(StoredStatement::new(known.id.clone(), planned, known.parameter_types.clone()));
+        current.parameter_format = portal.parameter_format.clone();
+        current.parameters.clone_from(&portal.parameters);
+        current.result_column_format = portal.result_column_format.clone();
+        Ok(Some(current))
+    }
+
     /// The answer to a statement that was planned before.
     async fn answer_portal<C>(&self, client: &mut C, portal: &Portal<Prepared>, most: usize) -> PgWireResult<Response>
     where
@@ -291,6 +353,8 @@ impl Asked {
         made.know(client);
         let Made { context, service, .. } = made;
         let mut stop = self.stop(client);
+        let current = stop.wait(self.current(client, portal)).await?;
+        let portal = current.as_ref().unwrap_or(portal);
         let (sql, planned) = &portal.statement.statement;
         let format = &portal.result_column_format;
         let response = match planned {
@@ -314,7 +378,8 @@ impl Asked {
 pub struct Reader(Arc<Service>);
 
 impl Reader {
-    async fn plan<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
+    /// Plans a statement as it was sent.
+    async fn read<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -325,9 +390,17 @@ impl Reader {
         if is_several(sql) || is_several(&text) {
             return Err(error("42601", "cannot insert multiple commands into a prepared statement"));
         }
-        let parsed = self.0.get()?.service.query_parser().parse_sql(client, &text, types).await?;
+        self.plan(client, &text, types).await
+    }
+
+    /// Plans a statement in DataFusion's words.
+    async fn plan<C>(&self, client: &C, text: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        let parsed = self.0.get()?.service.query_parser().parse_sql(client, text, types).await?;
         let Some((text, Some((statement, plan)))) = parsed else { return Ok(parsed) };
-        let plan = queries::typed(plan).map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+        let plan = queries::typed(plan).map_err(failure::failed)?;
         Ok(Some((text, Some((statement, plan)))))
     }
 }
@@ -341,7 +414,7 @@ impl QueryParser for Reader {
         C: ClientInfo + Unpin + Send + Sync,
     {
         let began = Instant::now();
-        let planned = self.plan(client, sql, types).await;
+        let planned = self.read(client, sql, types).await;
         // What is planned is in the audit log once it is asked.
         if planned.is_err() {
             self.0.record(client, sql, began, &planned);

@@ -11,7 +11,7 @@ use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{CopyResponse, Response};
-use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::copy::CopyData;
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
@@ -19,6 +19,7 @@ use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::{CopyOption, CopySource, CopyTarget, Query, Statement};
 use futures_util::{StreamExt, stream};
 
+use super::failure::failed;
 use super::rows;
 
 /// What comes first: a signature, no flags, and no more of a header.
@@ -43,7 +44,7 @@ pub fn copied(statement: &Statement) -> Option<&Query> {
 }
 
 async fn copy(query: &Query, context: &SessionContext) -> PgWireResult<Response> {
-    let frame = context.sql(&query.to_string()).await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    let frame = context.sql(&query.to_string()).await.map_err(failed)?;
     let rows = rows::encode(frame, &Format::UnifiedBinary, Arc::default()).await?;
     let columns = rows.row_schema.len();
     let mut rows = rows.data_rows.peekable();

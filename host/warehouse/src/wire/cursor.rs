@@ -16,7 +16,6 @@ use datafusion_postgres::pgwire::api::store::PortalStore;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
-use deltalake_core::datafusion::error::DataFusionError;
 use deltalake_core::datafusion::execution::SendableRecordBatchStream;
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
@@ -26,7 +25,7 @@ use deltalake_core::datafusion::sql::sqlparser::ast::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::failure::error;
+use super::failure::{error, failed};
 use super::rows::Columns;
 use super::{dialect, kept};
 
@@ -64,9 +63,6 @@ impl Rest {
     }
 }
 
-fn failed(err: DataFusionError) -> PgWireError {
-    PgWireError::ApiError(Box::new(err))
-}
 
 fn find<C: ClientInfo + ?Sized>(client: &C, name: &str) -> PgWireResult<Arc<Cursor>> {
     let cursors = kept::<Cursors, _>(client);

@@ -17,6 +17,11 @@ pub fn error(code: &str, message: &str) -> PgWireError {
     PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message.to_owned())))
 }
 
+/// An error of the engine's.
+pub fn failed(err: DataFusionError) -> PgWireError {
+    PgWireError::ApiError(Box::new(err))
+}
+
 /// An error that ends the connection.
 pub fn fatal(code: &str, message: &str) -> PgWireError {
     PgWireError::UserError(Box::new(ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned())))

@@ -1,7 +1,6 @@
 //! Queries, with their parameters.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_schema::{DataType, Field};
 use async_trait::async_trait;
@@ -9,9 +8,9 @@ use datafusion_postgres::QueryHook;
 use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
-use datafusion_postgres::pgwire::api::results::{Response, Tag};
+use datafusion_postgres::pgwire::api::results::Response;
 use datafusion_postgres::pgwire::api::{ClientInfo, Type};
-use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use deltalake_core::datafusion::common::tree_node::{Transformed, TreeNode};
 use deltalake_core::datafusion::common::{DFSchema, ParamValues, Result, ScalarValue};
@@ -21,7 +20,8 @@ use deltalake_core::datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemabl
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 
-use super::{kept, rows};
+use super::failure::failed;
+use super::{prepared, rows};
 
 /// A plan whose parameters have types where they stand: what they are cast to, or lists of what is looked for in them.
 pub fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -154,40 +154,9 @@ async fn answer<C: ClientInfo + ?Sized>(
     frame: Result<DataFrame>,
     format: &Format,
 ) -> PgWireResult<Response> {
-    let frame = frame.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    let frame = frame.map_err(failed)?;
     let options = Arc::new(FormatOptions::from_client_metadata(client.metadata()));
     Ok(Response::Query(rows::encode(frame, format, options).await?))
-}
-
-/// The statements that a connection has prepared by SQL.
-#[derive(Default)]
-struct Prepared(Mutex<BTreeSet<String>>);
-
-/// Whether a statement forgets all that are prepared.
-fn is_all(statement: &Statement) -> bool {
-    matches!(statement, Statement::Deallocate { name, .. } if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all"))
-}
-
-/// Remembers what is prepared, and forgets all of it, which DataFusion does by name only.
-async fn prepared(
-    statement: &Statement,
-    context: &SessionContext,
-    client: &mut dyn HookClient,
-) -> Option<PgWireResult<Response>> {
-    if let Statement::Prepare { name, .. } = statement {
-        let known = kept::<Prepared, _>(client);
-        known.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
-    }
-    if !is_all(statement) {
-        return None;
-    }
-    let known = kept::<Prepared, _>(client);
-    let names = std::mem::take(&mut *known.0.lock().unwrap_or_else(PoisonError::into_inner));
-    for name in names {
-        // It may have been forgotten by its name.
-        let _ = context.sql(&format!("DEALLOCATE {name}")).await;
-    }
-    Some(Ok(Response::Execution(Tag::new("DEALLOCATE ALL"))))
 }
 
 /// Answers queries that are not planned before.
@@ -202,7 +171,7 @@ impl QueryHook for Queries {
         context: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        if let Some(answer) = prepared(statement, context, client).await {
+        if let Some(answer) = prepared::by_sql(statement, context, client).await {
             return Some(answer);
         }
         let Statement::Query(query) = statement else { return None };
@@ -216,7 +185,7 @@ impl QueryHook for Queries {
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        is_all(statement).then(|| {
+        prepared::is_all(statement).then(|| {
             let schema = Arc::new(DFSchema::empty());
             Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
         })
@@ -230,7 +199,7 @@ impl QueryHook for Queries {
         context: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        prepared(statement, context, client).await
+        prepared::by_sql(statement, context, client).await
     }
 }
 

@@ -14,7 +14,7 @@ use datafusion_postgres::arrow_pg::encoder::encode_value;
 use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse};
-use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use deltalake_core::datafusion::common::TableReference;
@@ -24,6 +24,8 @@ use deltalake_core::datafusion::prelude::DataFrame;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use postgres::types::Kind;
 
+use super::failure::failed;
+
 /// From this power of ten on, PostgreSQL writes numbers by their exponents; the same down from 10⁻⁵.
 const REAL: i32 = 6;
 const DOUBLE: i32 = 15;
@@ -32,8 +34,8 @@ const DOUBLE: i32 = 15;
 pub async fn encode(frame: DataFrame, format: &Format, options: Arc<FormatOptions>) -> PgWireResult<QueryResponse> {
     let columns = Columns::new(frame.schema().inner(), format, options)?.of(frame.logical_plan())?;
     let fields = columns.fields.clone();
-    let batches = frame.execute_stream().await.map_err(|err| PgWireError::ApiError(Box::new(err)))?;
-    let rows = batches.map_err(|err| PgWireError::ApiError(Box::new(err)));
+    let batches = frame.execute_stream().await.map_err(failed)?;
+    let rows = batches.map_err(failed);
     let rows = rows.map_ok(move |batch| stream::iter(columns.rows(batch))).try_flatten();
     Ok(QueryResponse::new(fields, rows.boxed()))
 }
@@ -104,7 +106,7 @@ pub fn reads_catalog(plan: &LogicalPlan) -> PgWireResult<bool> {
         }
         Ok(TreeNodeRecursion::Continue)
     })
-    .map_err(|err| PgWireError::ApiError(Box::new(err)))?;
+    .map_err(failed)?;
     tables.retain(|table| !own.contains(table.table()));
     // As are those that its tables are made of.
     let is_catalogs = |table: &TableReference| table.schema().is_some_and(|schema| schema.starts_with("pg_"));

@@ -9,14 +9,14 @@ use datafusion_postgres::QueryHook;
 use datafusion_postgres::hooks::HookClient;
 use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Response, Tag};
 use datafusion_postgres::pgwire::api::{ClientInfo, Type};
-use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::error::PgWireResult;
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::{Expr, Reset, Set, Statement};
 
 use super::asked::TIMEOUT;
-use super::failure::error;
+use super::failure::{error, failed};
 use super::functions::VERSION;
 
 /// Settings and what they are unless a client says otherwise.
@@ -216,7 +216,7 @@ impl QueryHook for Shown {
         let schema = DFSchema::try_from(Schema::new(fields));
         let plan =
             |schema| LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(schema) });
-        Some(schema.map(plan).map_err(|err| PgWireError::ApiError(Box::new(err))))
+        Some(schema.map(plan).map_err(failed))
     }
 
     async fn handle_extended_query(
