@@ -188,7 +188,7 @@ fn places_in(header: &[String], columns: &[ColumnPlan]) -> Result<Vec<usize>, St
     }
     let expected: Vec<&str> = columns.iter().map(ColumnPlan::from).collect();
     Err(format!(
-        "the header has no {}: found {}, expected {}",
+        "the header has no {}: found {}, expected {}; hint: `from` names the header of a column",
         names(&missing),
         names(&header.iter().map(String::as_str).collect::<Vec<_>>()),
         names(&expected)

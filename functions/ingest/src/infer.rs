@@ -78,6 +78,10 @@ fn proposal(content: Box<dyn Read>, account: &Account) -> Result<Proposal, Failu
     }
     let mut proposal = match text.trim_ascii_start().first() {
         None => return Err(Failure::Reject("the object is empty".to_owned())),
+        Some(_) if text.contains(&0) => {
+            let known = "separated values, JSON, Avro, Arrow, Parquet";
+            return Err(Failure::Reject(format!("it is neither text nor of a form that is known: {known}")));
+        }
         Some(b'{' | b'[') => objects::propose(&String::from_utf8_lossy(&text))?,
         Some(_) => separated::propose(&text, account)?,
     };

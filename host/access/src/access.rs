@@ -18,8 +18,8 @@ use crate::scram::{Exchange, ScramError, Verifier};
 use crate::tables::{self, Rows};
 use crate::token::Tokens;
 
-/// What needs no credentials unless the rules say otherwise.
-const PUBLIC: [&str; 2] = [HEALTH, "/v2/health/*"];
+/// What needs no credentials unless the rules say otherwise: what an orchestrator probes.
+const PUBLIC: [&str; 4] = [HEALTH, "/health", "/ready", "/v2/health/*"];
 
 /// What never needs credentials: who starts and stops servers asks it.
 const HEALTH: &str = "/healthz";

@@ -109,10 +109,11 @@ pub async fn document(
     let parameters = Parameters::new(query.as_deref(), &["partition_key"])?;
     let partition_key = caller.scope(&collection)?.partition(parameters.one("partition_key")?)?;
     let key = Key { partition_key, id };
-    let id = key.id.clone();
+    let (id, is_whole) = (key.id.clone(), !key.partition_key.is_empty());
     let found = shared.ask(move |database| database.get(&collection, &[key])).await?;
     let Some(stored) = found.into_iter().next().flatten() else {
-        let message = format!("there is no document `{id}`");
+        let hint = if is_whole { "" } else { ": if the collection has partitions, name it by `partition_key`" };
+        let message = format!("there is no document `{id}`{hint}");
         return Err(Problem { status: StatusCode::NOT_FOUND, message });
     };
     let document = Document::from(stored);

@@ -57,6 +57,10 @@ impl Source {
     /// The component. What a registry has is kept in the cache; what a tag names is said.
     pub fn read(&self, registry: &RegistryArgs) -> Result<Vec<u8>> {
         match self {
+            Self::File(path) if path.is_dir() => {
+                let path = path.display();
+                bail!("`{path}` is a folder\nhint: `wasmill compose {path}` makes a pipeline one file")
+            }
             Self::File(path) => std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display())),
             Self::Registry(reference) => {
                 let kept = cache()?.component(reference, &registry.access()?);

@@ -89,7 +89,7 @@ fn an_archive_is_refused_as_a_whole_with_the_member_that_is_to_blame() {
     for object in [zip(&bad, zip::CompressionMethod::Deflated), tar(&bad)] {
         let outcome = of_csv(object);
         assert_eq!(outcome.rows, ["2: 1|x"]);
-        let reason = "in the member `two.csv`: the header has no `b`: found `a`, `c`, expected `a`, `b`";
+        let reason = "in the member `two.csv`: the header has no `b`: found `a`, `c`, expected `a`, `b`; hint: `from` names the header of a column";
         assert_eq!(outcome.failure, rejected(reason));
     }
     let none = [("one.txt", "")];

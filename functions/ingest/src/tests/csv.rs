@@ -143,7 +143,10 @@ fn a_wrong_header_refuses_the_object() {
     let cases: [(&[u8], &str); 9] = [
         (b"", "the object is empty: expected a header"),
         (b"\xef\xbb\xbf\n\n", "the object is empty: expected a header"),
-        (b"a,c\n1,2\n", "the header has no `b`: found `a`, `c`, expected `a`, `b`"),
+        (
+            b"a,c\n1,2\n",
+            "the header has no `b`: found `a`, `c`, expected `a`, `b`; hint: `from` names the header of a column",
+        ),
         (b"a,b,a\n1,2,3\n", "the header has `a` twice"),
         (b"a,b,caf\xe9\n", "the header is not text in UTF-8: `caf\u{fffd}`"),
         (b"a,\"b\n", "the header: a quote is left open (lines 1 to 2)"),

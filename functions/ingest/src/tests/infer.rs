@@ -109,6 +109,10 @@ fn what_is_nothing_of_all_that_is_refused() {
     for (object, reason) in [
         (&b""[..], "the object is empty"),
         (
+            b"\x08\x0a\x12\x00\x01",
+            "it is neither text nor of a form that is known: separated values, JSON, Avro, Arrow, Parquet",
+        ),
+        (
             b"{\"a\":",
             "the object begins like JSON, and its beginning holds no whole object: is it damaged, or is one longer than the sample of 1 MiB?",
         ),

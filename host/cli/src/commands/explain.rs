@@ -30,7 +30,7 @@ pub struct Explain {
     by: Vec<String>,
 
     /// What moved: a column or an expression, which is added up, or `count`; with `/` a ratio of two, `late/count`.
-    #[arg(long, value_name = "MEASURE", default_value = "actual")]
+    #[arg(long, value_name = "MEASURE", default_value = MEASURE)]
     measure: String,
 
     /// What was expected of it, in the same form [default: `expected`, if nothing is compared].
@@ -86,6 +86,9 @@ pub struct Explain {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     parameters: Vec<(String, String)>,
 }
+
+/// The column of a table of what was and what was expected.
+const MEASURE: &str = "actual";
 
 /// Which changes are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
+use tokio::net::TcpListener;
 use wasmill_access::Access;
 use wasmill_access::live::Live;
 use wasmill_serve::tls::Tls;
@@ -14,6 +15,13 @@ use crate::log::{self, LogFormat, LogLevel};
 
 /// How often files that may change while the server runs are read again.
 const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// Listens on an address.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener
+        .map_err(|err| anyhow!("cannot listen on {address}: {err}\nhint: port 0 takes a free one, {}:0", address.ip()))
+}
 
 /// What servers take.
 #[derive(Debug, Args)]

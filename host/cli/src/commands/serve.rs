@@ -16,7 +16,7 @@ use wasmill_serve::service::Service;
 use wasmill_serve::{Settings, server};
 
 use super::Exit;
-use super::listen::ListenArgs;
+use super::listen::{self, ListenArgs};
 use crate::registry::{RegistryArgs, Source};
 use crate::session::code_cache;
 
@@ -128,8 +128,7 @@ impl Serve {
                 let service = service.clone();
                 async move { service.answer(request).await }
             };
-            let listener = tokio::net::TcpListener::bind(self.listen.addr).await;
-            let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
+            let listener = listen::bind(self.listen.addr).await?;
             let scheme = if tls.is_some() { "https" } else { "http" };
             say!("{scheme}://{}", listener.local_addr()?)?;
             let stop = async {

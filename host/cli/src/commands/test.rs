@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use wasmill_runtime::documents::query::Query;
 use wasmill_runtime::documents::{Database, ReadDocuments};
@@ -37,6 +37,11 @@ impl Test {
     /// Runs every test and says which failed, with the first lines that differ.
     pub fn run(self) -> Result<Exit> {
         let session = Session::open(&self.pipeline)?;
+        if session.plan.tests.is_empty() {
+            bail!(
+                "the pipeline has no tests\nhint: `[[test]]` in its manifest, with an input and the documents it must give"
+            );
+        }
         let mut failed = 0;
         for test in &session.plan.tests {
             let found = match outcome(&session, test) {

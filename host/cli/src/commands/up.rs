@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use http::Request;
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use wasmill_api::Api;
@@ -32,7 +31,7 @@ use wasmill_worker::trigger::http::{Endpoint, Events};
 use wasmill_worker::trigger::{Intake, chain, extract, object, schedule};
 use wasmill_worker::{Worker, worker};
 
-use super::listen::ListenArgs;
+use super::listen::{self, ListenArgs};
 use super::{Exit, PipelineArgs};
 use crate::session::Session;
 use crate::tables;
@@ -145,8 +144,7 @@ impl Up {
         check_brokers(&session.plan).await?;
         let (tls, rules) = (self.listen.tls()?, self.listen.rules()?);
         let gate = Gate::new(rules.clone());
-        let listener = TcpListener::bind(self.listen.addr).await;
-        let listener = listener.with_context(|| format!("cannot listen on {}", self.listen.addr))?;
+        let listener = listen::bind(self.listen.addr).await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         say!("{scheme}://{}", listener.local_addr()?)?;
         let sql = Sql::start(&self.sql, &self.listen, rules, &self.pipeline, &session.plan).await?;
@@ -246,7 +244,7 @@ impl Up {
                 tracing::info!("documents are read with the database's own clients, not here");
             } else if !gate.rules().is_some_and(|rules| rules.has_readers()) {
                 tracing::info!(
-                    "nobody may read documents over HTTP\nhint: `--access FILE`, in which `[[access.read]]` says who may; see README, \"Documents for apps\""
+                    "nobody may read documents over HTTP\nhint: `--access FILE`, in which `[[access.read]]` says who may; see docs/documents.md"
                 );
             }
             reader

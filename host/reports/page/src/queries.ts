@@ -1,4 +1,4 @@
-// What a tile asks. `defaults` is what `wasmill report` asks too; the README has the rule.
+// What a tile asks. `defaults` is what `wasmill report` asks too; docs/reports.md has the rule.
 
 import type { Cell, Condition, Query, Range, Report, ReportFilter, Tile } from "./contract";
 import { isDay, meet, moment, period, preset, shift, yearBefore } from "./dates";

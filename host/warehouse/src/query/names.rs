@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -224,7 +225,10 @@ impl<'a> Names<'a> {
         // In a view a path must mean the same wherever it is read from.
         let base = if self.within.is_empty() { Some(".".as_ref()) } else { None };
         match files::locate(table, &plan.stores, base).map_err(|why| failed(io::Error::other(why)))? {
-            Some(named) => files::open(&named, moment, self.context).await.map_err(failed),
+            Some(named) => {
+                let opened = files::open(&named, moment, self.context).await;
+                opened.map_err(|why| failed(self.elsewhere(why, table)))
+            }
             None => Err(self.unknown(table)),
         }
     }
@@ -283,6 +287,17 @@ impl<'a> Names<'a> {
         let rows = tokio::task::spawn_blocking(move || read(&name)).await.map_err(io::Error::other)??;
         let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(io::Error::other)?;
         Ok(Arc::new(table))
+    }
+
+    /// Why a file cannot be opened; if it is not there, where else it may be.
+    fn elsewhere(&self, why: io::Error, path: &str) -> io::Error {
+        match self.session.plan.stores.keys().next() {
+            Some(store) if why.kind() == io::ErrorKind::NotFound && !Path::new(path).is_absolute() => {
+                let hint = format!("files are looked for in the current folder; those of a store are '{store}/{path}'");
+                io::Error::new(why.kind(), format!("{why}\nhint: {hint}"))
+            }
+            _ => why,
+        }
     }
 
     fn unknown(&self, name: &str) -> QueryError {

@@ -7,7 +7,7 @@ use deltalake_core::datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Statement as Sql, TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 use deltalake_core::datafusion::sql::sqlparser::dialect::GenericDialect;
-use deltalake_core::datafusion::sql::sqlparser::tokenizer::Tokenizer;
+use deltalake_core::datafusion::sql::sqlparser::tokenizer::{Tokenizer, TokenizerError};
 
 use super::QueryError;
 use super::travel::{self, Moment};
@@ -15,7 +15,7 @@ use super::travel::{self, Moment};
 /// The one statement of a text.
 pub fn parse_one(sql: &str) -> Result<Statement, QueryError> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
-    let tokens = travel::rewrite(tokens.map_err(|err| QueryError::Syntax(err.to_string()))?)?;
+    let tokens = travel::rewrite(tokens.map_err(|err| QueryError::Syntax(unread(&err)))?)?;
     let syntax = |err: deltalake_core::datafusion::error::DataFusionError| {
         let text = err.strip_backtrace();
         let text = text.trim_start_matches("SQL error: ParserError(\"").trim_end_matches("\")");
@@ -33,6 +33,17 @@ pub fn parse_one(sql: &str) -> Result<Statement, QueryError> {
         }
         (first, more) => Err(QueryError::Several { count: usize::from(first.is_some()) + more }),
     }
+}
+
+/// Why a text is no tokens.
+fn unread(err: &TokenizerError) -> String {
+    // `data/*.csv` begins a comment.
+    let hint = if err.message.contains("comment") {
+        "\nhint: files and folders are named in quotes, 'data/*.csv'"
+    } else {
+        ""
+    };
+    format!("{err}{hint}")
 }
 
 fn reads(statement: &Statement) -> bool {

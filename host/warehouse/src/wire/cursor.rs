@@ -63,7 +63,6 @@ impl Rest {
     }
 }
 
-
 fn find<C: ClientInfo + ?Sized>(client: &C, name: &str) -> PgWireResult<Arc<Cursor>> {
     let cursors = kept::<Cursors, _>(client);
     let cursors = cursors.0.lock().unwrap_or_else(PoisonError::into_inner);

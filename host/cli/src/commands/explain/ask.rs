@@ -3,17 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use wasmill_runtime::engine::Engine;
 use wasmill_runtime::plan::{self, QueryPlan};
 use wasmill_warehouse::explain::{Explainer, Explanation, FUNCTION, Period, WhyError};
-use wasmill_warehouse::query::{Session, memory};
+use wasmill_warehouse::query::{QueryError, Session, memory};
 
 use super::question::{self, Question};
-use super::{Explain, Form};
+use super::{Explain, Form, MEASURE};
 use crate::commands::Exit;
 use crate::{session, tables};
 
@@ -41,7 +41,7 @@ pub fn run(typed: Explain) -> Result<Exit> {
         }
     }
     let question = Question::of(&typed, &relation, &others)?;
-    let batches = ask(&question.sql)?;
+    let batches = ask(&question.sql).map_err(|err| hinted(err, &typed))?;
     asked.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
     let explainer = explainer(typed.components.as_deref())?;
     let explanation = explainer.explain(&question.config, &batches).map_err(WhyError::from)?;
@@ -50,6 +50,17 @@ pub fn run(typed: Explain) -> Result<Exit> {
         Form::Json => say!("{}", serde_json::to_string_pretty(&explanation.json())?)?,
     }
     Ok(Exit::Done)
+}
+
+/// What went wrong, with what to ask if no measure was named.
+fn hinted(err: QueryError, typed: &Explain) -> anyhow::Error {
+    if typed.measure == MEASURE && typed.compare.is_empty() && matches!(err, QueryError::Plan(_)) {
+        return anyhow!(
+            "{err}\nhint: `{MEASURE}` is compared with `expected` unless --measure names another column, and --expected or --compare \
+             what it is compared with"
+        );
+    }
+    err.into()
 }
 
 /// Those of some periods that have rows, by a count of each.

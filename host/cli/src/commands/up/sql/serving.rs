@@ -19,7 +19,7 @@ use wasmill_warehouse::wire::{Server, Tls};
 use super::SqlArgs;
 use super::http::{Explaining, Http};
 use crate::commands::PipelineArgs;
-use crate::commands::listen::ListenArgs;
+use crate::commands::listen::{self, ListenArgs};
 use crate::tables;
 
 /// What queries have of the machine's memory beside everything else that is done, as a divisor of what a program has that
@@ -100,7 +100,7 @@ impl Serving {
         timeout: Duration,
     ) -> Result<()> {
         let Some(address) = args.sql else { return Ok(()) };
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = listen::bind(address).await?;
         say!("postgresql://{}/wasmill", listener.local_addr()?)?;
         let asked = self.now.clone();
         let server = Server {
