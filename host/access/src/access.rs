@@ -18,8 +18,8 @@ use crate::scram::{Exchange, ScramError, Verifier};
 use crate::tables::{self, Rows};
 use crate::token::Tokens;
 
-/// What needs no credentials unless the rules say otherwise: what an orchestrator probes.
-const PUBLIC: [&str; 4] = [HEALTH, "/health", "/ready", "/v2/health/*"];
+/// What needs no credentials unless the rules say otherwise.
+const PUBLIC: [&str; 2] = [HEALTH, "/v2/health/*"];
 
 /// What never needs credentials: who starts and stops servers asks it.
 const HEALTH: &str = "/healthz";
@@ -55,6 +55,15 @@ pub enum Refused {
     Token(&'static str),
 }
 
+/// Whoever has shown to have a key, without telling it.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Whose key it is.
+    pub caller: Caller,
+    /// The key, as the rules have it.
+    sha256: String,
+}
+
 impl Access {
     /// Reads and checks the rules, and the keys they name.
     pub fn read(file: &Path) -> Result<Self, Diagnostics> {
@@ -82,15 +91,16 @@ impl Access {
 
     /// Who has shown to have a key of the principal of this name, by the last message of an exchange; and the answer to it.
     /// A key whose time is over is as one that is not known.
-    pub fn shown(&self, name: &str, exchange: &Exchange, last: &str) -> Result<(Caller, String), ScramError> {
+    pub fn shown(&self, name: &str, exchange: &Exchange, last: &str) -> Result<(Holder, String), ScramError> {
         let keys = self.keys.iter().filter(|key| key.caller.principal.as_str() == name && !key.is_over());
         let (key, answer) = exchange.finish(last, keys.filter_map(|key| Some((key, key.scram.as_ref()?))))?;
-        Ok((key.caller.clone(), answer))
+        Ok((Holder { caller: key.caller.clone(), sha256: key.sha256.clone() }, answer))
     }
 
-    /// Whether a caller that has shown to have a key is still let in.
-    pub fn still_has(&self, caller: &Caller) -> bool {
-        self.keys.iter().any(|key| key.caller == *caller && key.scram.is_some() && !key.is_over())
+    /// Whether whoever has shown to have a key is still let in by it.
+    pub fn still_has(&self, holder: &Holder) -> bool {
+        let is_it = |key: &Stored| key.sha256 == holder.sha256 && key.caller == holder.caller;
+        self.keys.iter().any(|key| is_it(key) && key.scram.is_some() && !key.is_over())
     }
 
     /// Which rows of a table a caller may query; without a caller, those that anyone may.

@@ -46,8 +46,8 @@ pub struct File {
 /// names a token's principal be one that its issuer sets, not the user.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Config {
-    /// Paths that need no credentials, each `/PATH`, or `/PATH/*` for what is below it (default `/healthz`,
-    /// `/health`, `/ready` and `/v2/health/*`). `/healthz` never needs any.
+    /// Paths that need no credentials, each `/PATH`, or `/PATH/*` for what is below it (default `/healthz` and
+    /// `/v2/health/*`). `/healthz` never needs any, nor do `/health` and `/ready` of `wasmill up`.
     pub public: Option<Vec<String>>,
     /// The API keys.
     #[serde(default)]

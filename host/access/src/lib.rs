@@ -22,7 +22,7 @@ pub mod signature;
 pub mod tables;
 pub mod token;
 
-pub use access::{Access, Refused};
+pub use access::{Access, Holder, Refused};
 pub use principal::Principal;
 pub use reading::{Caller, Readable};
 pub use tables::Rows;

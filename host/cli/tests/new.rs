@@ -318,5 +318,88 @@ fn what_no_endpoint_is_made_of_is_said_and_nothing_is_written() {
     assert_eq!(files(place.path()), before);
 
     let (code, _, stderr) = wasmill(place.path(), &["new"]);
-    assert!(code == 2 && stderr.contains("Commands:\n  score  Write what a scoring endpoint"), "{stderr}");
+    assert!(code == 2 && stderr.contains("Commands:\n  pipeline  Write a pipeline for a file"), "{stderr}");
+    assert!(stderr.contains("\n  score     Write what a scoring endpoint"), "{stderr}");
+}
+
+const ORDERS: &str = "order,Amount (EUR),country\n1,19.90,DE\n2,250.00,FR\n2,30.00,FR\n";
+
+#[test]
+fn a_file_alone_becomes_a_pipeline_by_the_commands_of_its_readme() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("My Orders.v2.csv"), ORDERS).unwrap();
+    let (code, stdout, stderr) = wasmill(place.path(), &["new", "pipeline", "My Orders.v2.csv"]);
+    let expect = "My Orders: data/My Orders.v2.csv, pipeline.toml, and README.md with what to do next:\n  \
+                  wasmill run 'My Orders'\n  wasmill documents list 'My Orders' --limit 3\n";
+    assert_eq!((code, stdout.as_str()), (0, expect), "{stderr}");
+    let expect = "note: a document's id is its `order`; --id names other columns\n\
+                  note: rows that share their `order` with another: 1; the last of them is kept\n\
+                  hint: --id with columns that tell rows apart\n";
+    assert_eq!(stderr, expect);
+    let folder = place.path().join("My Orders");
+    assert_eq!(files(&folder), [".gitignore", "README.md", "data/My Orders.v2.csv", "pipeline.toml"]);
+
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut said = String::new();
+    for line in readme.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        let output = shell(&folder, line).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        said = String::from_utf8(output.stdout).unwrap();
+    }
+    let bodies: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["body"].clone()).collect();
+    let expect = serde_json::json!([
+        { "order": 1, "Amount (EUR)": 19.9, "country": "DE" },
+        { "order": 2, "Amount (EUR)": 30.0, "country": "FR" },
+    ]);
+    assert_eq!(serde_json::Value::from(bodies), expect);
+}
+
+#[test]
+fn the_rows_of_a_file_are_scored_by_a_model_of_its_columns() {
+    let place = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(place.path().join(name), bytes).unwrap();
+    put("rows.jsonl", b"{\"id\": \"a{1}\", \"x\": 2.0, \"z\": 5}\n{\"id\": \"b\", \"x\": null, \"z\": 6}\n");
+    let identity = [("Identity", &["x"][..], &["y"][..])];
+    put("x.onnx", &model(&[("x", FLOAT, &[-1])], &[("y", FLOAT, &[-1])], &identity));
+    let two = [("Identity", &["input"][..], &["y"][..])];
+    put("two.onnx", &model(&[("input", FLOAT, &[-1, 2])], &[("y", FLOAT, &[-1, 2])], &two));
+    let documents = |folder: &str| -> Vec<serde_json::Value> {
+        let (_, stdout, stderr) = wasmill(place.path(), &["run", folder]);
+        assert!(stdout.contains("documents of publish"), "{stderr}");
+        let (_, stdout, _) = wasmill(place.path(), &["documents", "list", folder]);
+        stdout
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["body"]["y"].clone())
+            .collect()
+    };
+    let new = |arguments: &[&str]| wasmill(place.path(), &[&["new", "pipeline", "rows.jsonl"], arguments].concat());
+
+    // By the name of the model's input; a null is no number for it.
+    let (code, stdout, stderr) = new(&["named", "--id", "id", "--model", "x.onnx"]);
+    assert!(code == 0 && stdout.contains("named: data/rows.jsonl, model.onnx, pipeline.toml"), "{stderr}");
+    assert!(stderr.starts_with("note: rows that are rejected: 1, the first by the step `score`: "), "{stderr}");
+    assert_eq!(documents("named"), [2.0]);
+    // By columns in the model's order.
+    let (code, _, stderr) = new(&["told", "--id", "id,z", "--model", "two.onnx", "--features", "z,z"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(documents("told"), [serde_json::json!([5.0, 5.0]), serde_json::json!([6.0, 6.0])]);
+
+    for (arguments, expect) in [
+        (
+            &["--model", "two.onnx"][..],
+            "the model takes 2 columns: `input`, FP32 [-1, 2]\nhint: name them, in that order, with --features id,x,z\n",
+        ),
+        (
+            &["--model", "two.onnx", "--features", "x"],
+            "the model takes 2 columns: `input`, FP32 [-1, 2]\nhint: --features names 1\n",
+        ),
+        (&["--id", "nr"], "--id: the file has no column `nr`\nhint: it has `id`, `x`, `z`\n"),
+        (&["--features", "x"], "the following required arguments were not provided:\n  --model <FILE>\n"),
+        (&["named"], "`named` is there already\nhint: "),
+    ] {
+        let (code, _, stderr) = new(arguments);
+        assert!(code == 2 && stderr.starts_with(&format!("error: {expect}")), "{arguments:?}: {stderr}");
+        assert!(!place.path().join("rows").exists(), "{arguments:?}");
+    }
 }

@@ -6,7 +6,7 @@ mod up_folder;
 
 use std::time::{Duration, Instant};
 
-use common::wasmill;
+use common::{command, wasmill};
 use up_folder::{MANIFEST, Up, database, documents, drain, land, pipeline, pipeline_of, rows};
 
 #[test]
@@ -331,4 +331,18 @@ fn a_pipeline_follows_another_and_takes_each_end_once() {
     assert_eq!(up.stop(), Some(0));
     let (_, document, _) = wasmill(second, &["documents", "get", ".", "dead"]);
     assert!(document.contains("\"event\": \"c.csv@") && document.contains("\"reason\": "), "{document}");
+}
+
+#[test]
+fn probes_need_no_key() {
+    let folder = pipeline();
+    let rules = "[access]\n[[access.read]]\ncollections = [\"*\"]\nanyone = true\n";
+    std::fs::write(folder.path().join("access.toml"), rules).unwrap();
+    let up = Up::spawn(
+        folder.path(),
+        command(folder.path(), &["up", ".", "--addr", "127.0.0.1:0", "--access", "access.toml"]),
+    );
+    let ask = |path: &str| up.request("GET", path, "", "").0;
+    assert_eq!(["/healthz", "/health", "/ready", "/metrics", "/v1/overview"].map(ask), [200, 200, 200, 401, 401]);
+    up.stop();
 }

@@ -7,12 +7,13 @@
 //! - [`DeltaSink`]: rows of a pipeline on their way in; `payload`: those that are staged; `commit`: batches of them as files,
 //!   `merge`: the same by key;
 //! - `columns`: what of rows fits a table;
-//! - `open`: where tables are; `durable`: what survives a power cut;
+//! - `open`: where tables are; [`kept`]: those that are read again and again; `durable`: what survives a power cut;
 //! - [`Table`]: a table that is looked after.
 
 pub(crate) mod columns;
 mod commit;
 pub(crate) mod durable;
+pub mod kept;
 pub(crate) mod merge;
 pub(crate) mod open;
 pub(crate) mod payload;
@@ -187,16 +188,16 @@ impl Sink for DeltaSink {
 
 /// A table's rows, for a session.
 pub async fn provider(location: &Location, context: &SessionContext) -> io::Result<Arc<dyn TableProvider>> {
-    provider_if_there(location, context, None).await?.ok_or_else(|| open::missing(location))
+    let table = open::existing(location).await?.ok_or_else(|| open::missing(location))?;
+    provider_of(table, context, None).await
 }
 
-/// The same if there is a table, perhaps as it was.
-pub async fn provider_if_there(
-    location: &Location,
+/// The rows of a table that was opened, perhaps as it was.
+pub async fn provider_of(
+    mut table: DeltaTable,
     context: &SessionContext,
     moment: Option<Moment>,
-) -> io::Result<Option<Arc<dyn TableProvider>>> {
-    let Some(mut table) = open::existing(location).await? else { return Ok(None) };
+) -> io::Result<Arc<dyn TableProvider>> {
     if let Some(moment) = moment {
         open::go_back(&mut table, moment).await?;
     }
@@ -204,7 +205,7 @@ pub async fn provider_if_there(
     // Of the session it has whether rows are left out while Parquet is read: filters are pushed down twice otherwise, and decode columns
     // for each of them, which takes longer than to filter what was read.
     let provider = table.table_provider().with_session(Arc::new(context.state()));
-    Ok(Some(provider.await.map_err(io::Error::other)?))
+    provider.await.map_err(io::Error::other)
 }
 
 /// What went wrong with a table.

@@ -55,6 +55,7 @@ use futures_util::TryStreamExt;
 use wasmill_model::Model;
 use wasmill_runtime::plan::{self, DatabasePlace, QueryPlan};
 
+use crate::delta::kept::Kept;
 pub use error::QueryError;
 pub use names::{Known, KnownKind};
 pub use travel::Moment;
@@ -70,6 +71,7 @@ pub struct Session {
     memory: usize,
     runtime: Arc<RuntimeEnv>,
     model: Option<Arc<Model>>,
+    tables: Kept,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -118,7 +120,7 @@ impl Session {
     /// is put into files in the system's folder for temporary ones.
     pub fn new(plan: QueryPlan, objects: ObjectTables, memory: usize) -> Result<Self, QueryError> {
         let runtime = memory::runtime(memory).map_err(QueryError::run)?;
-        Ok(Self { plan, objects, memory, runtime, model: None, warnings: Mutex::default() })
+        Ok(Self { plan, objects, memory, runtime, model: None, tables: Kept::default(), warnings: Mutex::default() })
     }
 
     /// With a semantic model, which is a schema of its name for those who see it.

@@ -49,7 +49,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use wasmill_access::audit::Audit;
 use wasmill_access::live::Live;
-use wasmill_access::{Access, Caller};
+use wasmill_access::{Access, Holder};
 
 use crate::query::seen::Current;
 use asked::Asked;
@@ -161,10 +161,10 @@ struct Connection {
 
 impl Connection {
     fn new(shared: &Arc<Shared>, line: Line) -> Self {
-        let caller: Arc<OnceLock<Caller>> = Arc::default();
+        let holder: Arc<OnceLock<Holder>> = Arc::default();
         Self {
-            login: Arc::new(Login::new(shared.clone(), caller.clone())),
-            asked: Arc::new(Asked::new(shared.clone(), caller, Arc::new(line))),
+            login: Arc::new(Login::new(shared.clone(), holder.clone())),
+            asked: Arc::new(Asked::new(shared.clone(), holder, Arc::new(line))),
             cancels: shared.cancels.clone(),
         }
     }

@@ -91,9 +91,15 @@ impl Documents {
                 let by = order.as_deref().map(query::order).transpose().map_err(anyhow::Error::msg)?;
                 let (order, descending) = by.map_or((None, false), |(field, descending)| (Some(field), descending));
                 let page = u32::try_from(limit).map_or(PAGE, |limit| limit.min(PAGE));
+                let is_ordered = order.is_some();
                 let query = Query { order, descending, ..Query::all(page) };
+                let mut shown = 0;
                 for document in query.documents(database.as_ref(), &collection).take(limit) {
                     say!("{}", serde_json::to_string(&document?)?)?;
+                    shown += 1;
+                }
+                if shown == 0 && limit > 0 && is_ordered {
+                    eprintln!("note: no document of the collection `{collection}` has the field to order by");
                 }
             }
         }

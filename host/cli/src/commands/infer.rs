@@ -1,6 +1,6 @@
 //! `wasmill infer`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -34,16 +34,21 @@ pub struct Infer {
 impl Infer {
     /// Prints a step.
     pub fn run(self) -> Result<Exit> {
-        let event = Event::of(self.object.look().with_context(|| format!("cannot open `{}`", self.object))?);
         let engine = Engine::new(Some(session::code_cache()?))?;
         let components = session::components(self.components.as_deref())?;
-        let function = session::function(&engine, &components, &self.component)?;
-        let config = match on_deep_stack(|| function.infer(&engine, &event))? {
-            Ok(config) => config,
-            Err(Failure::Reject(why)) => bail!("`{}`: {}", self.object, why.replace("; hint: ", "\nhint: ")),
-            Err(failure) => bail!("`{}`: {failure}", self.object),
-        };
+        let config = config(&engine, &components, &self.component, &self.object)?;
         say!("[[step]]\nid = \"read\"\ncomponent = \"{}\"\n[step.config]\n{}", self.component, config.trim_end())?;
         Ok(Exit::Done)
+    }
+}
+
+/// The configuration that a function proposes for an object.
+pub fn config(engine: &Engine, components: &Path, function: &str, object: &Location) -> Result<String> {
+    let event = Event::of(object.look().with_context(|| format!("cannot open `{object}`"))?);
+    let function = session::function(engine, components, function)?;
+    match on_deep_stack(|| function.infer(engine, &event))? {
+        Ok(config) => Ok(config),
+        Err(Failure::Reject(why)) => bail!("`{object}`: {}", why.replace("; hint: ", "\nhint: ")),
+        Err(failure) => bail!("`{object}`: {failure}"),
     }
 }

@@ -1,5 +1,6 @@
 //! Where a server listens, and to whom.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,9 +19,13 @@ const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// Listens on an address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
-    listener
-        .map_err(|err| anyhow!("cannot listen on {address}: {err}\nhint: port 0 takes a free one, {}:0", address.ip()))
+    TcpListener::bind(address).await.map_err(|err| match err.kind() {
+        ErrorKind::AddrInUse => {
+            let free = SocketAddr::new(address.ip(), 0);
+            anyhow!("cannot listen on {address}: {err}\nhint: {free} takes a port that is free")
+        }
+        _ => anyhow!("cannot listen on {address}: {err}"),
+    })
 }
 
 /// What servers take.

@@ -3,6 +3,7 @@
 mod columns;
 mod folder;
 mod model;
+mod pipeline;
 mod score;
 
 use anyhow::Result;
@@ -19,6 +20,7 @@ pub struct New {
 
 #[derive(Debug, Subcommand)]
 enum Kind {
+    Pipeline(pipeline::Pipeline),
     Score(score::Score),
 }
 
@@ -26,6 +28,7 @@ impl New {
     /// Writes the folder.
     pub fn run(self) -> Result<Exit> {
         match self.kind {
+            Kind::Pipeline(kind) => kind.run(),
             Kind::Score(kind) => kind.run(),
         }
     }

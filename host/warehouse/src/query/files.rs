@@ -30,6 +30,7 @@ use wasmill_runtime::store::{self, Location};
 use super::names::no_versions;
 use super::travel::Moment;
 use crate::delta;
+use crate::delta::kept::Kept;
 
 /// How many files of a folder are looked at to find out what they are.
 const LOOKED_AT: usize = 1000;
@@ -98,11 +99,12 @@ pub async fn open(
     named: &Named,
     moment: Option<Moment>,
     context: &SessionContext,
+    tables: &Kept,
 ) -> io::Result<Arc<dyn TableProvider>> {
     if named.glob.is_none()
-        && let Some(table) = delta::provider_if_there(&named.within, context, moment).await?
+        && let Some(table) = tables.newest(&named.within).await?
     {
-        return Ok(table);
+        return delta::provider_of(table, context, moment).await;
     }
     if moment.is_some() {
         return Err(no_versions("a file, or a folder of them,"));

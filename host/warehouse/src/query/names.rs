@@ -226,7 +226,7 @@ impl<'a> Names<'a> {
         let base = if self.within.is_empty() { Some(".".as_ref()) } else { None };
         match files::locate(table, &plan.stores, base).map_err(|why| failed(io::Error::other(why)))? {
             Some(named) => {
-                let opened = files::open(&named, moment, self.context).await;
+                let opened = files::open(&named, moment, self.context, &self.session.tables).await;
                 opened.map_err(|why| failed(self.elsewhere(why, table)))
             }
             None => Err(self.unknown(table)),
@@ -264,11 +264,12 @@ impl<'a> Names<'a> {
 
     async fn place(&self, place: &TablePlace, moment: Option<Moment>) -> io::Result<Arc<dyn TableProvider>> {
         match (place, moment) {
-            (_, None) => tables::provider(place, self.context).await,
             (TablePlace::Delta(location), moment) => {
-                let table = delta::provider_if_there(location, self.context, moment).await?;
-                table.ok_or_else(|| delta::open::missing(location))
+                let table = self.session.tables.newest(location).await?;
+                let table = table.ok_or_else(|| delta::open::missing(location))?;
+                delta::provider_of(table, self.context, moment).await
             }
+            (_, None) => tables::provider(place, self.context).await,
             _ => Err(no_versions("a table of a database")),
         }
     }
@@ -291,8 +292,14 @@ impl<'a> Names<'a> {
 
     /// Why a file cannot be opened; if it is not there, where else it may be.
     fn elsewhere(&self, why: io::Error, path: &str) -> io::Error {
-        match self.session.plan.stores.keys().next() {
-            Some(store) if why.kind() == io::ErrorKind::NotFound && !Path::new(path).is_absolute() => {
+        let stores = &self.session.plan.stores;
+        let first = path.split('/').next().unwrap_or_default();
+        let is_of_store = path.contains("://") || stores.keys().any(|store| store.as_str() == first);
+        let is_looked_for = why.kind() == io::ErrorKind::NotFound && !why.to_string().contains("\nhint: ");
+        match stores.keys().next() {
+            Some(store)
+                if is_looked_for && self.within.is_empty() && !is_of_store && !Path::new(path).is_absolute() =>
+            {
                 let hint = format!("files are looked for in the current folder; those of a store are '{store}/{path}'");
                 io::Error::new(why.kind(), format!("{why}\nhint: {hint}"))
             }

@@ -17,7 +17,7 @@ use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
-use datafusion_postgres::pgwire::messages::extendedquery::{Execute, Parse, ParseComplete, Sync as PgSync};
+use datafusion_postgres::pgwire::messages::extendedquery::{Execute, Flush, Parse, ParseComplete, Sync as PgSync};
 use datafusion_postgres::pgwire::messages::response::ReadyForQuery;
 use datafusion_postgres::pgwire::messages::simplequery::Query;
 use datafusion_postgres::{DfSessionService, QueryHook};
@@ -29,14 +29,14 @@ use deltalake_core::datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use deltalake_core::datafusion::sql::sqlparser::parser::Parser;
 use futures_util::{Sink, SinkExt};
 use serde::Serialize;
-use wasmill_access::{Access, Caller};
+use wasmill_access::{Access, Caller, Holder};
 
 use super::allowed::{self, Allowed};
 use super::copy::Copies;
 use super::cursor::{self, CursorHook};
 use super::failure::{self, error, fatal};
 use super::functions::Settings;
-use super::prepared::{self, Fresh};
+use super::prepared::{self, By, Fresh, Statements};
 use super::queries::{self, Queries};
 use super::rows::{self, Columns};
 use super::settings::Shown;
@@ -91,14 +91,14 @@ impl Made {
 /// What of it is there once it is known who asks.
 struct Service {
     shared: Arc<Shared>,
-    caller: Arc<OnceLock<Caller>>,
+    holder: Arc<OnceLock<Holder>>,
     made: OnceLock<Made>,
 }
 
 impl Asked {
-    /// For a connection, of a caller that is known before the first statement.
-    pub fn new(shared: Arc<Shared>, caller: Arc<OnceLock<Caller>>, line: Arc<Line>) -> Self {
-        let service = Service { shared: shared.clone(), caller, made: OnceLock::new() };
+    /// For a connection, of a holder of a key who is known before the first statement.
+    pub fn new(shared: Arc<Shared>, holder: Arc<OnceLock<Holder>>, line: Arc<Line>) -> Self {
+        let service = Service { shared: shared.clone(), holder, made: OnceLock::new() };
         Self { shared, service: Arc::new(service), line }
     }
 
@@ -116,7 +116,7 @@ impl Service {
         let rules = self.shared.rules.get();
         let Some(file) = rules.audit() else { return };
         let entry = Recorded {
-            principal: self.caller.get().map(|caller| caller.principal.as_str()),
+            principal: self.holder.get().map(|holder| holder.caller.principal.as_str()),
             address: client.socket_addr().ip(),
             sql,
             error: answer.as_ref().err().map(failure::sqlstate),
@@ -127,12 +127,12 @@ impl Service {
 
     /// What answers, if whoever asks is still let in.
     fn get(&self) -> PgWireResult<Made> {
-        let caller = self.caller.get().filter(|caller| self.shared.rules.get().still_has(caller));
-        let caller = caller.ok_or_else(|| fatal("28000", "the key is not known any more, or its time is over"))?;
+        let holder = self.holder.get().filter(|holder| self.shared.rules.get().still_has(holder));
+        let holder = holder.ok_or_else(|| fatal("28000", "the key is not known any more, or its time is over"))?;
         if let Some(made) = self.made.get() {
             return Ok(made.clone());
         }
-        let made = self.make(caller).map_err(failure::failed)?;
+        let made = self.make(&holder.caller).map_err(failure::failed)?;
         Ok(self.made.get_or_init(|| made).clone())
     }
 
@@ -150,6 +150,7 @@ impl Service {
         context.register_expr_planner(Arc::new(Truths))?;
         let hooks: Vec<Arc<dyn QueryHook>> = vec![
             Arc::new(Allowed),
+            Arc::new(Statements),
             Arc::new(Copies),
             Arc::new(CursorHook),
             Arc::new(CursorStatementHook),
@@ -173,6 +174,7 @@ impl SimpleQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
+        kept::<Fresh, _>(client).clear();
         if transaction::goes_back(&query.query) {
             transaction::resume(client);
         }
@@ -209,15 +211,27 @@ impl ExtendedQueryHandler for Asked {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
+        let by = self.now();
         match StoredStatement::parse(client, &message, self.query_parser()).await? {
             Some(statement) => {
                 let statement = Arc::new(statement);
-                kept::<Fresh, _>(client).add(statement.clone());
+                kept::<Fresh, _>(client).add(&statement, by);
                 client.portal_store().put_statement(statement);
             }
             None => client.portal_store().put_empty_statement(message.name.as_deref().unwrap_or(DEFAULT_NAME)),
         }
         client.send(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
+        Ok(())
+    }
+
+    async fn on_flush<C>(&self, client: &mut C, _: Flush) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        kept::<Fresh, _>(client).clear();
+        client.flush().await?;
         Ok(())
     }
 
@@ -251,6 +265,8 @@ impl ExtendedQueryHandler for Asked {
         if goes_back {
             transaction::resume(client);
         }
+        // What a portal has left is for nobody whose key is gone.
+        self.service.get()?;
         self._on_execute(client, message).await
     }
 
@@ -315,22 +331,27 @@ impl Asked {
         Ok(told.collect())
     }
 
+    /// What statements are planned by now.
+    fn now(&self) -> By {
+        By { rules: self.shared.rules.get(), session: (self.shared.session)() }
+    }
+
     /// A statement of tables as it is planned now, if that was done before the client last waited.
     async fn current<C>(&self, client: &C, portal: &Portal<Prepared>) -> PgWireResult<Option<Portal<Prepared>>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
         let known = &portal.statement;
-        let (text, Some((_, before))) = &known.statement else { return Ok(None) };
-        let reads = prepared::reads_tables(before).map_err(failure::failed)?;
-        if !reads || kept::<Fresh, _>(client).has(known) {
+        let (text, Some((statement, before))) = &known.statement else { return Ok(None) };
+        if !prepared::reads_tables(statement) || kept::<Fresh, _>(client).has(known, &self.now()) {
             return Ok(None);
         }
+        allowed::goes_on(statement, client)?;
         let reader = self.query_parser();
         let Some(planned) = reader.plan(client, text, &known.parameter_types).await? else { return Ok(None) };
         let is_same = planned.1.as_ref().is_some_and(|(_, now)| prepared::gives_the_same(before, now));
         if !is_same || reader.get_parameter_types(&known.statement)? != reader.get_parameter_types(&planned)? {
-            return Err(error("0A000", "cached plan must not change result type"));
+            return Err(failure::changed());
         }
         let mut current = Portal::default();
         current.name.clone_from(&portal.name);

@@ -137,6 +137,14 @@ async fn open(client: &mut dyn HookClient, declared: &Declare, frame: DataFrame)
     Ok(Response::Execution(Tag::new("DECLARE CURSOR")))
 }
 
+/// Closes all cursors.
+pub fn close_all(client: &mut dyn HookClient) {
+    let cursors = kept::<Cursors, _>(client);
+    let all: Vec<String> =
+        cursors.0.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(name, _)| name).collect();
+    all.iter().for_each(|name| client.portal_store().rm_portal(name));
+}
+
 fn close(client: &mut dyn HookClient, which: &CloseCursor) -> PgWireResult<Response> {
     let cursors = kept::<Cursors, _>(client);
     let mut cursors = cursors.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,6 +22,14 @@ pub fn failed(err: DataFusionError) -> PgWireError {
     PgWireError::ApiError(Box::new(err))
 }
 
+/// That a statement gives other columns than its client was told. Drivers know it by the routine, and prepare it again.
+pub fn changed() -> PgWireError {
+    let message = "cached plan must not change result type".to_owned();
+    let mut info = ErrorInfo::new("ERROR".to_owned(), "0A000".to_owned(), message);
+    info.routine = Some("RevalidateCachedQuery".to_owned());
+    PgWireError::UserError(Box::new(info))
+}
+
 /// An error that ends the connection.
 pub fn fatal(code: &str, message: &str) -> PgWireError {
     PgWireError::UserError(Box::new(ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned())))

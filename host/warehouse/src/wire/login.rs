@@ -19,7 +19,7 @@ use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontend
 use futures_util::{Sink, SinkExt};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
-use wasmill_access::Caller;
+use wasmill_access::Holder;
 use wasmill_access::scram::{Exchange, MECHANISM, MECHANISM_PLUS, ScramError};
 use x509_certificate::SignatureAlgorithm;
 use x509_certificate::certificate::CapturedX509Certificate;
@@ -34,7 +34,7 @@ use crate::query::names::CATALOG;
 /// Lets a client in.
 pub struct Login {
     shared: Arc<Shared>,
-    caller: Arc<OnceLock<Caller>>,
+    holder: Arc<OnceLock<Holder>>,
     at: Mutex<At>,
 }
 
@@ -49,9 +49,9 @@ enum At {
 }
 
 impl Login {
-    /// For a connection; `caller` is set once it is known.
-    pub fn new(shared: Arc<Shared>, caller: Arc<OnceLock<Caller>>) -> Self {
-        Self { shared, caller, at: Mutex::new(At::Beginning) }
+    /// For a connection; `holder` is set once it is known.
+    pub fn new(shared: Arc<Shared>, holder: Arc<OnceLock<Holder>>) -> Self {
+        Self { shared, holder, at: Mutex::new(At::Beginning) }
     }
 }
 
@@ -100,16 +100,16 @@ impl StartupHandler for Login {
                 let message = message.into_sasl_response()?;
                 let last = std::str::from_utf8(&message.data).unwrap_or_default();
                 let shown = self.shared.rules.get().shown(name(client), &exchange, last);
-                let (caller, answer) = shown.map_err(|err| refused(name(client), err))?;
+                let (holder, answer) = shown.map_err(|err| refused(name(client), err))?;
                 let database = client.metadata().get(METADATA_DATABASE).map_or("", String::as_str);
                 // Without one it is the user's name.
                 if database != CATALOG && !(database.is_empty() || database == name(client)) {
                     let message = format!("database \"{}\" does not exist", database.escape_debug());
                     return Err(fatal("3D000", &message));
                 }
-                tracing::debug!(principal = %caller.principal, "connected for SQL");
+                tracing::debug!(principal = %holder.caller.principal, "connected for SQL");
                 // Nobody logs in twice.
-                let _ = self.caller.set(caller);
+                let _ = self.holder.set(holder);
                 let answer = Authentication::SASLFinal(answer.into());
                 client.send(PgWireBackendMessage::Authentication(answer)).await?;
                 let (pid, key) = RandomPidSecretKeyGenerator::generate(&self.shared.cancels.pids, client);

@@ -1,31 +1,50 @@
 //! Statements that are asked again and again. Tables, and who may read what of them, are those of when a statement is asked: a
 //! plan is good until its client has waited for answers (`Sync`), and then it is made anew.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use async_trait::async_trait;
+use datafusion_postgres::QueryHook;
 use datafusion_postgres::hooks::HookClient;
+use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
-use datafusion_postgres::pgwire::error::PgWireResult;
-use deltalake_core::datafusion::common::tree_node::TreeNodeRecursion;
-use deltalake_core::datafusion::error::Result;
-use deltalake_core::datafusion::logical_expr::LogicalPlan;
+use datafusion_postgres::pgwire::api::store::PortalStore;
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use deltalake_core::datafusion::common::{DFSchema, ParamValues};
+use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::datafusion::sql::sqlparser::ast::{Ident, Statement};
+use deltalake_core::datafusion::sql::sqlparser::ast::{Ident, Statement, visit_relations};
+use wasmill_access::Access;
 
 use super::asked::Prepared;
-use super::failure::failed;
-use super::kept;
+use super::failure::{error, failed};
+use super::{cursor, kept};
+use crate::query::Session;
 
-/// What was planned since the client last waited for answers.
+/// What was planned since the client last waited for answers, by its name.
 #[derive(Default)]
-pub struct Fresh(Mutex<Vec<Arc<StoredStatement<Prepared>>>>);
+pub struct Fresh(Mutex<HashMap<String, Planned>>);
+
+/// A statement, and what it was planned by.
+struct Planned {
+    statement: Weak<StoredStatement<Prepared>>,
+    by: By,
+}
+
+/// The rules and the session that are asked.
+pub struct By {
+    pub rules: Arc<Access>,
+    pub session: Arc<Session>,
+}
 
 impl Fresh {
     /// Something was planned.
-    pub fn add(&self, statement: Arc<StoredStatement<Prepared>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(statement);
+    pub fn add(&self, statement: &Arc<StoredStatement<Prepared>>, by: By) {
+        let planned = Planned { statement: Arc::downgrade(statement), by };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.id.clone(), planned);
     }
 
     /// The client waits.
@@ -33,20 +52,20 @@ impl Fresh {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Whether it was planned since.
-    pub fn has(&self, statement: &Arc<StoredStatement<Prepared>>) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|fresh| Arc::ptr_eq(fresh, statement))
+    /// Whether it was planned since, by the same.
+    pub fn has(&self, statement: &Arc<StoredStatement<Prepared>>, by: &By) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&statement.id).is_some_and(|planned| {
+            std::ptr::eq(planned.statement.as_ptr(), Arc::as_ptr(statement))
+                && Arc::ptr_eq(&planned.by.rules, &by.rules)
+                && Arc::ptr_eq(&planned.by.session, &by.session)
+        })
     }
 }
 
-/// Whether what a plan gives depends on when it was made.
-pub fn reads_tables(plan: &LogicalPlan) -> Result<bool> {
-    let mut reads = false;
-    plan.apply_with_subqueries(|node| {
-        reads |= matches!(node, LogicalPlan::TableScan(_));
-        Ok(if reads { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(reads)
+/// Whether what a statement gives depends on when it is planned: it names tables or views.
+pub fn reads_tables(statement: &Statement) -> bool {
+    visit_relations(statement, |_| ControlFlow::Break(())).is_break()
 }
 
 /// Whether two plans give columns of the same names and types, which clients were told.
@@ -63,12 +82,12 @@ pub fn gives_the_same(one: &LogicalPlan, other: &LogicalPlan) -> bool {
 struct BySql(Mutex<BTreeMap<String, String>>);
 
 /// Whether a statement forgets all that are prepared.
-pub fn is_all(statement: &Statement) -> bool {
+fn is_all(statement: &Statement) -> bool {
     matches!(statement, Statement::Deallocate { name, .. } if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all"))
 }
 
 /// Answers what prepares and forgets statements, and plans anew what is to be executed.
-pub async fn by_sql(
+async fn by_sql(
     statement: &Statement,
     context: &SessionContext,
     client: &mut dyn HookClient,
@@ -77,32 +96,48 @@ pub async fn by_sql(
     let known = || kept.0.lock().unwrap_or_else(PoisonError::into_inner);
     match statement {
         Statement::Prepare { name, .. } => {
-            let sql = statement.to_string();
+            let (name, sql) = (normal(name), statement.to_string());
+            if known().contains_key(&name) {
+                return Some(Err(error("42P05", &format!("prepared statement \"{name}\" already exists"))));
+            }
             let prepared = context.sql(&sql).await;
             Some(prepared.map_err(failed).map(|_| {
-                known().insert(normal(name), sql);
+                known().insert(name, sql);
                 Response::Execution(Tag::new("PREPARE"))
             }))
         }
         Statement::Execute { name: Some(name), .. } => {
-            let name = name.0.first()?.as_ident().map(normal)?;
-            let sql = known().get(&name).cloned()?;
+            let name = name.0.iter().filter_map(|part| part.as_ident()).map(normal).collect::<Vec<_>>().join(".");
+            // Only what is planned anew is asked.
+            let Some(sql) = known().get(&name).cloned() else { return Some(Err(absent(&name))) };
             forget(context, &name).await;
             let prepared = context.sql(&sql).await;
             prepared.err().map(|err| Err(failed(err)))
         }
         Statement::Deallocate { .. } if is_all(statement) => {
-            let all = std::mem::take(&mut *known());
-            for name in all.keys() {
-                forget(context, name).await;
-            }
+            forget_all(context, client).await;
             Some(Ok(Response::Execution(Tag::new("DEALLOCATE ALL"))))
         }
         Statement::Deallocate { name, .. } => {
             let name = normal(name);
-            known().remove(&name)?;
-            forget(context, &name).await;
-            Some(Ok(Response::Execution(Tag::new("DEALLOCATE"))))
+            let was_known = known().remove(&name).is_some();
+            let store = client.portal_store();
+            Some(if was_known {
+                forget(context, &name).await;
+                Ok(Response::Execution(Tag::new("DEALLOCATE")))
+            } else if store.get_statement(&name).is_some() {
+                // It was prepared by the protocol.
+                store.rm_statement(&name);
+                Ok(Response::Execution(Tag::new("DEALLOCATE")))
+            } else {
+                Err(absent(&name))
+            })
+        }
+        Statement::Discard { .. } => {
+            forget_all(context, client).await;
+            cursor::close_all(client);
+            // What is set is left to whoever knows of it.
+            None
         }
         _ => None,
     }
@@ -110,10 +145,60 @@ pub async fn by_sql(
 
 /// A name as DataFusion knows it.
 fn normal(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
+}
+
+fn absent(name: &str) -> PgWireError {
+    error("26000", &format!("prepared statement \"{name}\" does not exist"))
+}
+
+async fn forget_all(context: &SessionContext, client: &mut dyn HookClient) {
+    let all = std::mem::take(&mut *kept::<BySql, _>(client).0.lock().unwrap_or_else(PoisonError::into_inner));
+    for name in all.keys() {
+        forget(context, name).await;
+    }
 }
 
 /// Has DataFusion forget a statement. If it could not be planned anew, it is not there.
 async fn forget(context: &SessionContext, name: &str) {
     let _ = context.sql(&format!("DEALLOCATE {}", Ident::with_quote('"', name))).await;
+}
+
+/// Prepares, executes and forgets statements by SQL.
+#[derive(Debug)]
+pub struct Statements;
+
+#[async_trait]
+impl QueryHook for Statements {
+    async fn handle_simple_query(
+        &self,
+        statement: &Statement,
+        context: &SessionContext,
+        client: &mut dyn HookClient,
+    ) -> Option<PgWireResult<Response>> {
+        by_sql(statement, context, client).await
+    }
+
+    async fn handle_extended_parse_query(
+        &self,
+        statement: &Statement,
+        _: &SessionContext,
+        _: &(dyn ClientInfo + Send + Sync),
+    ) -> Option<PgWireResult<LogicalPlan>> {
+        is_all(statement).then(|| {
+            let schema = Arc::new(DFSchema::empty());
+            Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
+        })
+    }
+
+    async fn handle_extended_query(
+        &self,
+        statement: &Statement,
+        _: &LogicalPlan,
+        _: &ParamValues,
+        context: &SessionContext,
+        client: &mut dyn HookClient,
+    ) -> Option<PgWireResult<Response>> {
+        by_sql(statement, context, client).await
+    }
 }

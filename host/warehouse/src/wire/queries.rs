@@ -16,12 +16,12 @@ use deltalake_core::datafusion::common::tree_node::{Transformed, TreeNode};
 use deltalake_core::datafusion::common::{DFSchema, ParamValues, Result, ScalarValue};
 use deltalake_core::datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction};
 use deltalake_core::datafusion::logical_expr::utils::merge_schema;
-use deltalake_core::datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan};
+use deltalake_core::datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 
 use super::failure::failed;
-use super::{prepared, rows};
+use super::rows;
 
 /// A plan whose parameters have types where they stand: what they are cast to, or lists of what is looked for in them.
 pub fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -171,9 +171,6 @@ impl QueryHook for Queries {
         context: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        if let Some(answer) = prepared::by_sql(statement, context, client).await {
-            return Some(answer);
-        }
         let Statement::Query(query) = statement else { return None };
         let frame = context.sql(&query.to_string()).await;
         Some(answer(client, frame, &Format::UnifiedText).await)
@@ -181,25 +178,22 @@ impl QueryHook for Queries {
 
     async fn handle_extended_parse_query(
         &self,
-        statement: &Statement,
+        _: &Statement,
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        prepared::is_all(statement).then(|| {
-            let schema = Arc::new(DFSchema::empty());
-            Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
-        })
+        None
     }
 
     async fn handle_extended_query(
         &self,
-        statement: &Statement,
+        _: &Statement,
         _: &LogicalPlan,
         _: &ParamValues,
-        context: &SessionContext,
-        client: &mut dyn HookClient,
+        _: &SessionContext,
+        _: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        prepared::by_sql(statement, context, client).await
+        None
     }
 }
 

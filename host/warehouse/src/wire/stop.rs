@@ -152,7 +152,7 @@ impl Stop {
     }
 
     fn ending<T>(&self, rows: BoxStream<PgWireResult<T>>) -> Rows<T> {
-        Rows { rows, stop: self.clone(), waiting: None, taken: 0 }
+        Rows { rows, stop: self.clone(), waiting: None, taken: 0, is_over: false }
     }
 }
 
@@ -177,6 +177,16 @@ struct Rows<T> {
     /// Since when a row is waited for, and what else ends the waiting.
     waiting: Option<(Instant, Over)>,
     taken: u32,
+    /// Ended before its rows did; whoever asks again gets none.
+    is_over: bool,
+}
+
+impl<T> Rows<T> {
+    fn end(&mut self, err: PgWireError) -> Poll<Option<PgWireResult<T>>> {
+        self.waiting = None;
+        self.is_over = true;
+        Poll::Ready(Some(Err(err)))
+    }
 }
 
 impl<T> Stream for Rows<T> {
@@ -184,10 +194,13 @@ impl<T> Stream for Rows<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if this.is_over {
+            return Poll::Ready(None);
+        }
         this.taken = this.taken.wrapping_add(1);
         let cancelled = this.stop.cancelled.as_ref().filter(|_| this.taken.is_multiple_of(ROWS));
         if cancelled.is_some_and(|cancelled| cancelled.has_changed().unwrap_or(false)) {
-            return Poll::Ready(Some(Err(cancelled_error())));
+            return this.end(cancelled_error());
         }
         let polled = Instant::now();
         match this.rows.as_mut().poll_next(context) {
@@ -195,7 +208,7 @@ impl<T> Stream for Rows<T> {
                 let began = this.waiting.take().map_or(polled, |(began, _)| began);
                 this.stop.left = this.stop.left.saturating_sub(began.elapsed());
                 if this.stop.left.is_zero() {
-                    return Poll::Ready(Some(Err(timeout_error())));
+                    return this.end(timeout_error());
                 }
                 Poll::Ready(row)
             }
@@ -205,7 +218,10 @@ impl<T> Stream for Rows<T> {
                     let mut stop = stop.clone();
                     (polled, Box::pin(async move { stop.over().await }) as Over)
                 });
-                over.as_mut().poll(context).map(|err| Some(Err(err)))
+                match over.as_mut().poll(context) {
+                    Poll::Ready(err) => this.end(err),
+                    Poll::Pending => Poll::Pending,
+                }
             }
         }
     }

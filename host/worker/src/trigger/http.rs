@@ -57,12 +57,17 @@ impl Events {
 
     /// Answers a request.
     pub async fn answer(&self, mut request: Request<Incoming>) -> Response<WasiBody> {
-        if let (_, Err(refusal)) = self.gate.admit(&mut request) {
-            return refusal;
-        }
         let path = request.uri().path().to_owned();
+        let (_, admitted) = self.gate.admit(&mut request);
+        match (path.as_str(), admitted) {
+            // Who starts and stops servers asks these, and is told no more.
+            ("/health", _) => return text("text/plain", "ok\n".into()),
+            ("/ready", Err(_)) => return self.seems_ready(),
+            (_, Err(refusal)) => return refusal,
+            (_, Ok(())) => {}
+        }
         match path.as_str() {
-            "/health" | "/healthz" => return text("text/plain", "ok\n".into()),
+            "/healthz" => return text("text/plain", "ok\n".into()),
             "/ready" => return self.ready().await,
             "/metrics" => return self.metrics().await,
             "/v1/overview" => return self.overview().await,
@@ -90,6 +95,15 @@ impl Events {
             },
             Ok(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the journal did not answer a moment ago"),
             Err(err) => problem(StatusCode::SERVICE_UNAVAILABLE, &err.to_string()),
+        }
+    }
+
+    /// Whether it is ready as far as is known, for whoever it is.
+    fn seems_ready(&self) -> Response<WasiBody> {
+        if self.intake.metrics.is_journal_well() && self.intake.metrics.brokers_away().is_empty() {
+            text("text/plain", "ready\n".into())
+        } else {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "it is not ready")
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 use wasmill_runtime::function::score::Tensor;
 use wasmill_runtime::manifest::Id;
@@ -43,15 +43,41 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("k8s/spin-app.yaml", include_str!("../../../templates/score/k8s/spin-app.yaml")),
 ];
 
-/// Writes the folder.
-pub fn write(folder: &Path, name: &Id, model: &[u8], inputs: &[Input], outputs: &[Output]) -> Result<()> {
-    let values = [
-        ("name", name.to_string()),
-        ("limits", limits(inputs)),
-        ("columns", columns(inputs)),
+/// Refuses a folder that has something in it.
+pub fn check_empty(folder: &Path) -> Result<()> {
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
+        bail!("`{}` is there already\nhint: name a folder that is empty, or not there yet", folder.display());
+    }
+    Ok(())
+}
+
+/// A pipeline's name: that which was given, or one like the folder's.
+pub fn name(given: Option<&str>, folder: &Path) -> Result<Id> {
+    let name = match given {
+        Some(name) => name.to_owned(),
+        None => kebab(&std::path::absolute(folder)?.file_name().unwrap_or_default().to_string_lossy()),
+    };
+    Id::try_from(name).map_err(|err| anyhow!("{err}\nhint: give it a name with --name"))
+}
+
+/// A name in kebab-case that is like another.
+fn kebab(name: &str) -> String {
+    let words = name.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
+}
+
+/// What templates have of a model's tensors.
+pub fn tensors(inputs: &[Input], outputs: &[Output]) -> [(&'static str, String); 2] {
+    [
         ("inputs", inputs.iter().map(input).collect::<Vec<_>>().join("\n")),
         ("outputs", outputs.iter().map(output).collect::<Vec<_>>().join("\n")),
-    ];
+    ]
+}
+
+/// Writes the folder.
+pub fn write(folder: &Path, name: &Id, model: &[u8], inputs: &[Input], outputs: &[Output]) -> Result<()> {
+    let mut values = vec![("name", name.to_string()), ("limits", limits(inputs)), ("columns", columns(inputs))];
+    values.extend(tensors(inputs, outputs));
     for (path, template) in TEMPLATES {
         put(&folder.join(path), fill(template, &values).as_bytes())?;
     }
@@ -60,7 +86,7 @@ pub fn write(folder: &Path, name: &Id, model: &[u8], inputs: &[Input], outputs: 
     put(&folder.join(INFER), infer(inputs).as_bytes())
 }
 
-fn put(path: &Path, content: &[u8]) -> Result<()> {
+pub fn put(path: &Path, content: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     }
@@ -68,7 +94,7 @@ fn put(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// A template with values for its `{{names}}`.
-fn fill(template: &str, values: &[(&str, String)]) -> String {
+pub fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, (name, after))) =
@@ -124,12 +150,12 @@ fn output(Output { tensor, refused }: &Output) -> String {
     }
 }
 
-fn spelled(Tensor { datatype, shape, .. }: &Tensor) -> String {
+pub fn spelled(Tensor { datatype, shape, .. }: &Tensor) -> String {
     format!("{datatype} {shape:?}")
 }
 
 /// A text as TOML has it.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
@@ -184,6 +210,13 @@ mod tests {
         {
             let committed = std::fs::read_to_string(flights.join(path)).unwrap();
             assert_eq!(committed, fill(template, &values), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_made_of_any() {
+        for (name, expect) in [("Churn_v2.1", "churn-v2-1"), ("résumé", "r-sum"), ("__", "")] {
+            assert_eq!(kebab(name), expect);
         }
     }
 

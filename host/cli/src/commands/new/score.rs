@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use wasmill_runtime::engine::Engine;
 use wasmill_runtime::event::Event;
-use wasmill_runtime::manifest::Id;
 use wasmill_runtime::pipeline::Pipeline;
 use wasmill_runtime::plan::Plan;
 use wasmill_runtime::run::{Progress, RunOptions};
@@ -52,10 +51,8 @@ impl Score {
             Some(folder) => folder.clone(),
             None => self.model.file_stem().context("--model is not a file")?.into(),
         };
-        if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
-            bail!("`{}` is there already\nhint: name a folder that is empty, or not there yet", folder.display());
-        }
-        let name = self.name(&folder)?;
+        folder::check_empty(&folder)?;
+        let name = folder::name(self.name.as_deref(), &folder)?;
         let components = session::components(self.components.as_deref())?;
         let engine = Engine::new(Some(session::code_cache()?))?;
         let model = Model::read(&engine, &components, &self.model)?;
@@ -81,27 +78,10 @@ impl Score {
         }
         Ok(Exit::Done)
     }
-
-    fn name(&self, folder: &Path) -> Result<Id> {
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => {
-                let folder = std::path::absolute(folder)?;
-                kebab(&folder.file_name().unwrap_or_default().to_string_lossy())
-            }
-        };
-        Id::try_from(name).map_err(|err| anyhow::anyhow!("{err}\nhint: give it a name with --name"))
-    }
-}
-
-/// A name in kebab-case that is like another.
-fn kebab(name: &str) -> String {
-    let words = name.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }
 
 /// Reads `INPUT=SIZE,SIZE`.
-fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+pub fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     // Names of tensors may have a `=`; sizes do not.
     let (input, sizes) = text.rsplit_once('=').ok_or("it is like image=3,224,224")?;
     let sizes: Result<Vec<usize>, _> = sizes.split(',').map(|size| size.trim().parse()).collect();
@@ -126,13 +106,6 @@ fn try_out(engine: &Engine, components: &Path, folder: &Path) -> Result<Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_made_of_any() {
-        for (name, expect) in [("Churn_v2.1", "churn-v2-1"), ("résumé", "r-sum"), ("__", "")] {
-            assert_eq!(kebab(name), expect);
-        }
-    }
 
     #[test]
     fn a_shape_is_a_name_and_sizes() {
