@@ -141,6 +141,8 @@ for (const [size, options] of Object.entries(SIZES)) {
     const risk = tab.getByTestId("risk");
     await risk.getByText("%").waitFor();
     const before = percent(await risk.textContent());
+    // The list, which is asked for beside the flight, is kept once it is there.
+    await tab.waitForFunction(() => Object.values(localStorage).some((kept) => JSON.parse(kept).airports?.EWR));
     const notice = tab.getByText("You’re offline.");
     assert.equal(await notice.count(), 0);
     t.after(async () => {

@@ -380,6 +380,19 @@ fn the_rows_of_a_file_are_scored_by_a_model_of_its_columns() {
     assert!(code == 0 && stdout.contains("named: data/rows.jsonl, model.onnx, pipeline.toml"), "{stderr}");
     assert!(stderr.starts_with("note: rows that are rejected: 1, the first by the step `score`: "), "{stderr}");
     assert_eq!(documents("named"), [2.0]);
+    // A row of many values; and a column that is there already.
+    let names: Vec<String> = (0..65).map(|at| format!("f{at}")).collect();
+    let values: Vec<String> = (0..65).map(|at| at.to_string()).collect();
+    put("wide.csv", format!("y,{}\n7,{}\n", names.join(","), values.join(",")).as_bytes());
+    let wide = [("Identity", &["input"][..], &["y"][..])];
+    put("wide.onnx", &model(&[("input", FLOAT, &[-1, 65])], &[("y", FLOAT, &[-1, 65])], &wide));
+    let arguments =
+        ["new", "pipeline", "wide.csv", "--model", "wide.onnx", "--id", "y", "--features", &names.join(",")];
+    let (code, _, stderr) = wasmill(place.path(), &arguments);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(documents("wide"), [7]);
+    let manifest = std::fs::read_to_string(place.path().join("wide/pipeline.toml")).unwrap();
+    assert!(manifest.contains("{ name = \"y\", column = \"y_score\" },"), "{manifest}");
     // By columns in the model's order.
     let (code, _, stderr) = new(&["told", "--id", "id,z", "--model", "two.onnx", "--features", "z,z"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
@@ -388,7 +401,7 @@ fn the_rows_of_a_file_are_scored_by_a_model_of_its_columns() {
     for (arguments, expect) in [
         (
             &["--model", "two.onnx"][..],
-            "the model takes 2 columns: `input`, FP32 [-1, 2]\nhint: name them, in that order, with --features id,x,z\n",
+            "the model takes 2 columns: `input`, FP32 [-1, 2]\nhint: name them, in that order, with --features, of id,x,z\n",
         ),
         (
             &["--model", "two.onnx", "--features", "x"],
@@ -397,6 +410,7 @@ fn the_rows_of_a_file_are_scored_by_a_model_of_its_columns() {
         (&["--id", "nr"], "--id: the file has no column `nr`\nhint: it has `id`, `x`, `z`\n"),
         (&["--features", "x"], "the following required arguments were not provided:\n  --model <FILE>\n"),
         (&["named"], "`named` is there already\nhint: "),
+        (&["--model", "x.onnx", "--features", "id"], "what would be written does not load: rows/pipeline.toml:"),
     ] {
         let (code, _, stderr) = new(arguments);
         assert!(code == 2 && stderr.starts_with(&format!("error: {expect}")), "{arguments:?}: {stderr}");

@@ -40,8 +40,12 @@ pub fn propose(sample: &[u8], account: &Account) -> Result<Proposal, Failure> {
     }
     let columns = guesses.into_iter().enumerate().zip(first).map(|((index, guess), field)| {
         let (of, note) = guess.finish();
-        let name = if header { field.clone() } else { format!("column_{}", index + 1) };
-        Column::named(&name, of).with_note(note)
+        let column = match (header, field.as_str()) {
+            (true, "") => Column::named("index", of).from(""),
+            (true, name) => Column::named(name, of),
+            (false, _) => Column::named(&format!("column_{}", index + 1), of),
+        };
+        column.with_note(note)
     });
     let mut proposal = Proposal::of(if delimiter == b'\t' { "tsv" } else { "csv" }, columns.collect());
     if !matches!(delimiter, b',' | b'\t') {
@@ -54,18 +58,22 @@ pub fn propose(sample: &[u8], account: &Account) -> Result<Proposal, Failure> {
     Ok(proposal)
 }
 
-/// Whether the first record names the others' fields: names that differ, and are neither numbers nor dates.
+/// Whether the first record names the others' fields: names that differ, and are neither numbers nor dates. The first may be
+/// empty, as pandas leaves that of its index.
 fn is_header(first: &[String]) -> bool {
     let is_text = |field: &String| {
         let mut guess = Guess::new();
         guess.see(field);
         guess.is_text()
     };
-    let distinct = first
+    let named =
+        if first.len() > 1 && first.first().is_some_and(String::is_empty) { first.get(1..) } else { Some(first) };
+    let named = named.unwrap_or_default();
+    let distinct = named
         .iter()
         .enumerate()
-        .all(|(at, name)| !name.is_empty() && !first.iter().skip(at + 1).any(|other| other == name));
-    distinct && first.iter().all(is_text)
+        .all(|(at, name)| !name.is_empty() && !named.iter().skip(at + 1).any(|other| other == name));
+    distinct && named.iter().all(is_text)
 }
 
 /// The records of a sample, as texts.

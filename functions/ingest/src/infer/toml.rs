@@ -61,6 +61,11 @@ impl Column {
         Self { name: name.to_owned(), from: None, of: Ok(of.into()), nullable: true, note: None }
     }
 
+    /// The same column, which is called otherwise in the object.
+    pub fn from(self, from: &str) -> Self {
+        Self { from: Some(from.to_owned()), ..self }
+    }
+
     /// The same column, of which something is to be known.
     pub fn with_note(self, note: Option<&'static str>) -> Self {
         Self { note, ..self }

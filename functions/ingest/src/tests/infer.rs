@@ -105,6 +105,13 @@ fn formats_with_types() {
 }
 
 #[test]
+fn an_index_of_pandas_has_no_name() {
+    let (text, outcome) = proposed(b",amount,country\n0,1.5,DE\n1,2.5,FR\n");
+    assert!(text.contains("{ name = \"index\", from = \"\", type = \"int64\" }") && !text.contains("header"), "{text}");
+    assert_eq!(outcome.rows.len(), 2);
+}
+
+#[test]
 fn what_is_nothing_of_all_that_is_refused() {
     for (object, reason) in [
         (&b""[..], "the object is empty"),

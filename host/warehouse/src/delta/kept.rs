@@ -29,31 +29,30 @@ impl Kept {
     /// The table there as it is now, if there is one.
     pub async fn newest(&self, location: &Location) -> io::Result<Option<DeltaTable>> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(location).cloned();
-        let (table, before) = match last {
+        let table = match last {
             Some(Last { mut table, commit }) if commit_of(&table).await.as_ref() == Some(&commit) => {
-                let before = table.version();
                 table.update_state().await.map_err(failed)?;
-                (table, before)
+                Some(table)
             }
             // Another table may be there now, or none.
-            _ => match open::existing(location).await? {
-                Some(table) => (table, None),
-                None => {
-                    self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(location);
-                    return Ok(None);
-                }
-            },
+            _ => open::existing(location).await?,
         };
-        if before != table.version()
-            && let Some(commit) = commit_of(&table).await
-        {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= MOST {
-                known.clear();
+        let last = match &table {
+            Some(table) => commit_of(table).await.filter(|commit| is_of(table, commit)),
+            None => None,
+        };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&table, last) {
+            (Some(table), Some(commit)) => {
+                if known.len() >= MOST && !known.contains_key(location) {
+                    known.clear();
+                }
+                known.insert(location.clone(), Last { table: table.clone(), commit });
             }
-            known.insert(location.clone(), Last { table: table.clone(), commit });
+            _ => drop(known.remove(location)),
         }
-        Ok(Some(table))
+        drop(known);
+        Ok(table)
     }
 }
 
@@ -61,6 +60,13 @@ impl Kept {
 async fn commit_of(table: &DeltaTable) -> Option<ObjectMeta> {
     let path = commit_uri_from_version(table.version());
     table.log_store().object_store(None).head(&path).await.ok()
+}
+
+/// Whether a file can be that of the commit which a table's state was read by: another table may have come meanwhile. Of a state that
+/// was read by a checkpoint alone it is not known.
+fn is_of(table: &DeltaTable, commit: &ObjectMeta) -> bool {
+    let read = table.snapshot().ok().and_then(|state| state.version_timestamp(table.version()?));
+    read.is_none_or(|read| read == commit.last_modified.timestamp_millis())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use super::copy::Copies;
 use super::cursor::{self, CursorHook};
 use super::failure::{self, error, fatal};
 use super::functions::Settings;
-use super::prepared::{self, By, Fresh, Statements};
+use super::prepared::{self, By, Fresh, Named, Statements};
 use super::queries::{self, Queries};
 use super::rows::{self, Columns};
 use super::settings::Shown;
@@ -216,6 +216,8 @@ impl ExtendedQueryHandler for Asked {
             Some(statement) => {
                 let statement = Arc::new(statement);
                 kept::<Fresh, _>(client).add(&statement, by);
+                let store = client.portal_store();
+                kept::<Named, _>(client).add(&statement.id, |name| store.get_statement(name).is_some());
                 client.portal_store().put_statement(statement);
             }
             None => client.portal_store().put_empty_statement(message.name.as_deref().unwrap_or(DEFAULT_NAME)),
@@ -259,7 +261,14 @@ impl ExtendedQueryHandler for Asked {
     {
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         let goes_back = match client.portal_store().get_portal(name) {
-            Some(Entry::Value(portal)) => transaction::goes_back(&portal.statement.statement.0),
+            Some(Entry::Value(portal)) => {
+                let (text, planned) = &portal.statement.statement;
+                // What a portal has left is no part of a transaction that failed.
+                if let Some((statement, _)) = planned {
+                    allowed::goes_on(statement, client)?;
+                }
+                transaction::goes_back(text)
+            }
             _ => false,
         };
         if goes_back {

@@ -1,7 +1,7 @@
 //! Statements that are asked again and again. Tables, and who may read what of them, are those of when a statement is asked: a
 //! plan is good until its client has waited for answers (`Sync`), and then it is made anew.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -16,7 +16,7 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::datafusion::sql::sqlparser::ast::{Ident, Statement, visit_relations};
+use deltalake_core::datafusion::sql::sqlparser::ast::{DiscardObject, Ident, Statement, visit_relations};
 use wasmill_access::Access;
 
 use super::asked::Prepared;
@@ -60,6 +60,24 @@ impl Fresh {
                 && Arc::ptr_eq(&planned.by.rules, &by.rules)
                 && Arc::ptr_eq(&planned.by.session, &by.session)
         })
+    }
+}
+
+/// So many names of statements are kept before those that are closed are left out.
+const NAMES: usize = 1000;
+
+/// The names of statements that were prepared by the protocol.
+#[derive(Default)]
+pub struct Named(Mutex<BTreeSet<String>>);
+
+impl Named {
+    /// One more; `is_there` tells of those before whether they still are.
+    pub fn add(&self, name: &str, is_there: impl Fn(&str) -> bool) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= NAMES && !names.contains(name) && names.len().is_multiple_of(NAMES) {
+            names.retain(|name| is_there(name));
+        }
+        names.insert(name.to_owned());
     }
 }
 
@@ -133,7 +151,7 @@ async fn by_sql(
                 Err(absent(&name))
             })
         }
-        Statement::Discard { .. } => {
+        Statement::Discard { object_type: DiscardObject::ALL } => {
             forget_all(context, client).await;
             cursor::close_all(client);
             // What is set is left to whoever knows of it.
@@ -152,7 +170,10 @@ fn absent(name: &str) -> PgWireError {
     error("26000", &format!("prepared statement \"{name}\" does not exist"))
 }
 
+/// Forgets all that is prepared, by SQL and by the protocol.
 async fn forget_all(context: &SessionContext, client: &mut dyn HookClient) {
+    let named = std::mem::take(&mut *kept::<Named, _>(client).0.lock().unwrap_or_else(PoisonError::into_inner));
+    named.iter().for_each(|name| client.portal_store().rm_statement(name));
     let all = std::mem::take(&mut *kept::<BySql, _>(client).0.lock().unwrap_or_else(PoisonError::into_inner));
     for name in all.keys() {
         forget(context, name).await;

@@ -13,7 +13,7 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 use deltalake_core::datafusion::common::{DFSchema, ParamValues};
 use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::datafusion::sql::sqlparser::ast::{Expr, Reset, Set, Statement};
+use deltalake_core::datafusion::sql::sqlparser::ast::{DiscardObject, Expr, Reset, Set, Statement};
 
 use super::asked::TIMEOUT;
 use super::failure::{error, failed};
@@ -145,9 +145,11 @@ impl Shown {
             reset(client.metadata_mut(), name.as_deref());
             return Some(Ok(Response::Execution(Tag::new("RESET"))));
         }
-        if let Statement::Discard { .. } = statement {
-            reset(client.metadata_mut(), None);
-            return Some(Ok(Response::Execution(Tag::new("DISCARD ALL"))));
+        if let Statement::Discard { object_type } = statement {
+            if *object_type == DiscardObject::ALL {
+                reset(client.metadata_mut(), None);
+            }
+            return Some(Ok(Response::Execution(Tag::new(&statement.to_string()))));
         }
         if let Statement::Set(Set::SingleAssignment { variable, values, .. }) = statement {
             let name = variable.to_string().to_lowercase();

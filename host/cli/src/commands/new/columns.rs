@@ -74,6 +74,19 @@ impl Input {
         Ok(Self { tensor: tensor.clone(), shape, inner, columns, kind, length: is_list.then_some(values) })
     }
 
+    /// How many values a row of it has.
+    pub fn width(&self) -> usize {
+        self.inner.iter().fold(1, |values, size| values.saturating_mul(*size))
+    }
+
+    /// Filled by these columns.
+    pub fn filled_by(&mut self, columns: Vec<String>) {
+        if columns.len() > 1 {
+            self.length = None;
+        }
+        self.columns = columns;
+    }
+
     /// The type of a tensor's values as `ingest` calls it; none if no column has it.
     pub fn kind(tensor: &Tensor) -> Option<&'static str> {
         Some(match tensor.datatype.as_str() {

@@ -66,18 +66,18 @@ fn kebab(name: &str) -> String {
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }
 
-/// What templates have of a model's tensors.
-pub fn tensors(inputs: &[Input], outputs: &[Output]) -> [(&'static str, String); 2] {
+/// What templates have of a model's tensors, beside columns that are there before.
+pub fn tensors(inputs: &[Input], outputs: &[Output], columns: &[String]) -> [(&'static str, String); 2] {
     [
         ("inputs", inputs.iter().map(input).collect::<Vec<_>>().join("\n")),
-        ("outputs", outputs.iter().map(output).collect::<Vec<_>>().join("\n")),
+        ("outputs", outputs.iter().map(|known| output(known, columns)).collect::<Vec<_>>().join("\n")),
     ]
 }
 
 /// Writes the folder.
 pub fn write(folder: &Path, name: &Id, model: &[u8], inputs: &[Input], outputs: &[Output]) -> Result<()> {
     let mut values = vec![("name", name.to_string()), ("limits", limits(inputs)), ("columns", columns(inputs))];
-    values.extend(tensors(inputs, outputs));
+    values.extend(tensors(inputs, outputs, &[]));
     for (path, template) in TEMPLATES {
         put(&folder.join(path), fill(template, &values).as_bytes())?;
     }
@@ -141,9 +141,14 @@ fn input(input: &Input) -> String {
     )
 }
 
-/// An entry of `outputs`.
-fn output(Output { tensor, refused }: &Output) -> String {
-    let entry = format!("{{ name = {} }},", quoted(&tensor.name));
+/// An entry of `outputs`, which is called otherwise than columns that are there.
+fn output(Output { tensor, refused }: &Output, columns: &[String]) -> String {
+    let mut column = tensor.name.clone();
+    while columns.contains(&column) {
+        column.push_str("_score");
+    }
+    let renamed = if column == tensor.name { String::new() } else { format!(", column = {}", quoted(&column)) };
+    let entry = format!("{{ name = {}{renamed} }},", quoted(&tensor.name));
     match refused {
         None => format!("    {entry} # {}", spelled(tensor)),
         Some(why) => format!("    # {entry} {}", why.split("; hint").next().unwrap_or_default().replace('\n', " ")),

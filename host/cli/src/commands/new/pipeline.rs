@@ -1,12 +1,12 @@
 //! `wasmill new pipeline`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use wasmill_runtime::engine::Engine;
 use wasmill_runtime::event::Event;
-use wasmill_runtime::manifest::Id;
 use wasmill_runtime::run::{Progress, RunOptions};
 use wasmill_runtime::store::Location;
 
@@ -20,8 +20,11 @@ use crate::session::{self, Session};
 /// Where the file is put.
 const DATA: &str = "data";
 
-/// A file that is larger is not tried: it would take a while.
-const TRIED: u64 = 256 << 20;
+/// A file that is larger is not tried: it would take a while, and its documents memory.
+const TRIED: u64 = 16 << 20;
+
+/// What says how a file is packed, at the end of its name.
+const PACKED: [&str; 3] = ["gz", "zst", "zip"];
 
 const MANIFEST: &str = include_str!("../../../templates/pipeline/pipeline.toml");
 const SCORE: &str = include_str!("../../../templates/pipeline/score.toml");
@@ -66,25 +69,52 @@ pub struct Pipeline {
     components: Option<PathBuf>,
 }
 
+/// A model that scores rows.
+struct Scored {
+    content: Vec<u8>,
+    inputs: Vec<Input>,
+    outputs: Vec<Output>,
+}
+
 impl Pipeline {
     /// Looks at the file, writes the folder, and tries it.
     pub fn run(self) -> Result<Exit> {
         let file = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
         let file = file.with_context(|| format!("`{}` is not a file", self.file.display()))?;
-        let (stem, _) = split(&file);
-        let folder = self.folder.clone().unwrap_or_else(|| stem.into());
+        let folder = self.folder.clone().unwrap_or_else(|| stem(&file).into());
         folder::check_empty(&folder)?;
         let name = folder::name(self.name.as_deref(), &folder)?;
         let components = session::components(self.components.as_deref())?;
         let engine = Engine::new(Some(session::code_cache()?))?;
         let config = infer::config(&engine, &components, "ingest", &Location::File(self.file.clone()))?;
-        let (columns, whole) = columns(&config)?;
-        let id = self.id(&columns, whole)?;
+        let Seen { columns, lists, first, has_header } = Seen::of(&config)?;
+        let id = self.id(&columns, first)?;
         let model = match &self.model {
-            Some(path) => Some(self.score(&Model::read(&engine, &components, path)?, &columns)?),
+            Some(path) => Some(self.score(&Model::read(&engine, &components, path)?, &columns, &lists)?),
             None => None,
         };
-        self.write(&folder, &name, &file, &config, &id, model.as_ref())?;
+        let scores = if model.is_some() { format!(", scores them with {MODEL}") } else { String::new() };
+        let score = model.as_ref().map(|model| fill(SCORE, &folder::tensors(&model.inputs, &model.outputs, &columns)));
+        let braced: Vec<String> = id.iter().map(|column| format!("{{{column}}}")).collect();
+        let values = [
+            ("name", name.to_string()),
+            ("file", file.clone()),
+            ("scores", scores),
+            ("pattern", quoted(&pattern(&file))),
+            ("config", config.trim_end().to_owned()),
+            ("score", score.unwrap_or_default()),
+            ("id", quoted(&braced.join("-"))),
+        ];
+        self.write(&folder, &values, &file, model.as_ref())?;
+        let tried = if self.file.metadata().is_ok_and(|file| file.len() <= TRIED) {
+            let tried = self.try_out(&folder, &file, &id).inspect_err(|_| {
+                // The folder was empty: what is in it was written just now, and is in the way of the next attempt.
+                let _ = std::fs::remove_dir_all(&folder);
+            });
+            tried.context("what would be written does not load")?
+        } else {
+            vec!["the file is large, and was not tried".to_owned()]
+        };
 
         let shown = folder.display();
         let with_model = if model.is_some() { format!(", {MODEL}") } else { String::new() };
@@ -95,19 +125,27 @@ impl Pipeline {
         if self.id.is_empty() {
             eprintln!("note: a document's id is its `{}`; --id names other columns", id.join("`, `"));
         }
-        let left_out = model.iter().flat_map(|(_, _, outputs)| outputs).filter(|output| output.refused.is_some());
+        if !has_header {
+            eprintln!(
+                "note: no header was seen, so columns have numbers\nhint: if there is one, `header = true` and its names, in pipeline.toml"
+            );
+        }
+        let left_out = model.iter().flat_map(|model| &model.outputs).filter(|output| output.refused.is_some());
         for output in left_out {
             eprintln!("note: the output `{}` is left out, pipeline.toml says why", output.tensor.name);
         }
-        if self.file.metadata().is_ok_and(|file| file.len() <= TRIED) {
-            self.try_out(&folder, &file, &id)?;
-        }
+        tried.iter().for_each(|note| eprintln!("note: {note}"));
         Ok(Exit::Done)
     }
 
     /// The columns of a document's id: those that were named, or the first one that may be one.
     fn id(&self, columns: &[String], first: Option<String>) -> Result<Vec<String>> {
         known("--id", &self.id, columns)?;
+        if let Some(column) = self.id.iter().find(|column| column.contains(['{', '}'])) {
+            bail!(
+                "--id: no id is made of `{column}`\nhint: leave out --id, and give the column another name in pipeline.toml"
+            );
+        }
         match first {
             _ if !self.id.is_empty() => Ok(self.id.clone()),
             Some(first) => Ok(vec![first]),
@@ -115,66 +153,48 @@ impl Pipeline {
         }
     }
 
-    /// The model's content, its inputs with the columns that fill them, and its outputs.
-    fn score(&self, model: &Model<'_>, columns: &[String]) -> Result<(Vec<u8>, Vec<Input>, Vec<Output>)> {
+    /// The model, with the columns that fill its inputs.
+    fn score(&self, model: &Model<'_>, columns: &[String], lists: &[String]) -> Result<Scored> {
         known("--features", &self.features, columns)?;
         let mut inputs = Input::of(&model.tensors()?, &self.shape)?;
-        let taken: usize = inputs.iter().map(|input| input.columns.len()).sum();
+        let are_lists = !self.features.is_empty() && self.features.iter().all(|column| lists.contains(column));
+        let widths: usize = inputs.iter().map(Input::width).sum();
         if self.features.is_empty() {
             let mut is_known = true;
             for input in &mut inputs {
                 // A matrix may be called otherwise than its columns.
                 let own = vec![input.tensor.name.clone()];
-                let named = if input.columns.len() == 1 && columns.contains(&input.tensor.name) {
-                    &own
-                } else {
-                    &input.columns
-                };
+                let is_own = input.columns.len() == 1 && columns.contains(&input.tensor.name);
+                let named = if is_own { own } else { input.columns.clone() };
                 is_known &= named.iter().all(|column| columns.contains(column));
-                input.columns = named.clone();
+                input.filled_by(named);
             }
             if !is_known {
-                bail!("{}\nhint: name them, in that order, with --features {}", takes(&inputs), columns.join(","));
+                let all = typed(&columns.join(","));
+                bail!("{}\nhint: name them, in that order, with --features, of {all}", takes(&inputs, widths));
             }
-        } else if self.features.len() == taken {
+        } else if self.features.len() == widths || (are_lists && self.features.len() == inputs.len()) {
+            let is_each = self.features.len() == widths;
             let mut features = self.features.iter().cloned();
             for input in &mut inputs {
-                input.columns = features.by_ref().take(input.columns.len()).collect();
+                // Or of lists.
+                let count = if is_each { input.width() } else { 1 };
+                input.filled_by(features.by_ref().take(count).collect());
             }
         } else {
-            bail!("{}\nhint: --features names {}", takes(&inputs), self.features.len());
+            bail!("{}\nhint: --features names {}", takes(&inputs, widths), self.features.len());
         }
         let outputs = model.outputs(&inputs)?;
-        Ok((model.file().to_vec(), inputs, outputs))
+        Ok(Scored { content: model.file().to_vec(), inputs, outputs })
     }
 
-    fn write(
-        &self,
-        folder: &Path,
-        name: &Id,
-        file: &str,
-        config: &str,
-        id: &[String],
-        model: Option<&(Vec<u8>, Vec<Input>, Vec<Output>)>,
-    ) -> Result<()> {
-        let (_, extension) = split(file);
-        // Braces in names are written twice.
-        let id = id.iter().map(|column| format!("{{{}}}", column.replace('{', "{{").replace('}', "}}")));
-        let score = model.map(|(_, inputs, outputs)| fill(SCORE, &folder::tensors(inputs, outputs)));
-        let values = [
-            ("name", name.to_string()),
-            ("file", file.to_owned()),
-            ("scores", if model.is_some() { format!(", scores them with {MODEL}") } else { String::new() }),
-            ("pattern", quoted(&format!("*{extension}"))),
-            ("config", config.trim_end().to_owned()),
-            ("score", score.unwrap_or_default()),
-            ("id", quoted(&id.collect::<Vec<_>>().join("-"))),
-        ];
+    /// Writes the folder, of templates with these values.
+    fn write(&self, folder: &Path, values: &[(&str, String)], file: &str, model: Option<&Scored>) -> Result<()> {
         for (path, template) in [("pipeline.toml", MANIFEST), ("README.md", README), (".gitignore", IGNORED)] {
-            put(&folder.join(path), fill(template, &values).as_bytes())?;
+            put(&folder.join(path), fill(template, values).as_bytes())?;
         }
-        if let Some((content, _, _)) = model {
-            put(&folder.join(MODEL), content)?;
+        if let Some(model) = model {
+            put(&folder.join(MODEL), &model.content)?;
         }
         let data = folder.join(DATA);
         std::fs::create_dir_all(&data).with_context(|| format!("cannot make `{}`", data.display()))?;
@@ -183,73 +203,96 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Runs the file through what was written, and tells what is odd.
-    fn try_out(&self, folder: &Path, file: &str, id: &[String]) -> Result<()> {
+    /// Runs the file through what was written; what is odd.
+    fn try_out(&self, folder: &Path, file: &str, id: &[String]) -> Result<Vec<String>> {
         let (pipeline, components) = (folder.to_owned(), self.components.clone());
-        let written = || format!("`{}` is written, and is not right yet", folder.display());
-        let session =
-            Session::open_dry(&PipelineArgs { pipeline, components, parameters: Vec::new() }).with_context(written)?;
-        let pipeline = session.load(session.rehearsal()?).with_context(written)?;
+        let session = Session::open_dry(&PipelineArgs { pipeline, components, parameters: Vec::new() })?;
+        let pipeline = session.load(session.rehearsal()?)?;
         let path = folder.join(DATA).join(file);
         let event = Event::of_file(&path).with_context(|| format!("cannot open `{}`", path.display()))?;
         let (mut rejected, mut first) = (0, None);
         let ran = pipeline.run(&event, &RunOptions::default(), &Progress::default(), &mut |chunk| {
             rejected += chunk.rejects.len();
-            first = first
-                .take()
-                .or_else(|| chunk.rejects.into_iter().next().map(|(step, reject)| (step.clone(), reject.reason)));
+            let mut rejects = chunk.rejects.into_iter();
+            first = first.take().or_else(|| rejects.next().map(|(step, reject)| (step.clone(), reject.reason)));
             Ok(())
         });
-        match ran {
-            Err(err) => eprintln!("note: it does not do with this file yet: {err}"),
-            Ok(report) => {
-                let doubles: u64 = report.steps.iter().map(|step| step.counts.written.duplicates).sum();
-                if doubles > 0 {
-                    let id = id.join("`, `");
-                    eprintln!(
-                        "note: rows that share their `{id}` with another: {doubles}; the last of them is kept\nhint: --id with columns that tell rows apart"
-                    );
-                }
-            }
+        let doubles: u64 = match ran {
+            Ok(report) => report.steps.iter().map(|step| step.counts.written.duplicates).sum(),
+            Err(err) => return Ok(vec![format!("it does not do with this file yet: {err}")]),
+        };
+        let mut notes = Vec::new();
+        if doubles > 0 {
+            notes.push(format!(
+                "rows that share their `{}` with another: {doubles}; the last of them is kept\nhint: --id with columns that tell rows apart",
+                id.join("`, `")
+            ));
         }
         if let Some((step, reason)) = first {
-            eprintln!("note: rows that are rejected: {rejected}, the first by the step `{step}`: {reason}");
+            notes.push(format!("rows that are rejected: {rejected}, the first by the step `{step}`: {reason}"));
         }
-        Ok(())
+        Ok(notes)
     }
 }
 
-/// A file's name up to its first point, and what comes from there: its kind, and how it is packed.
-fn split(file: &str) -> (&str, &str) {
-    let point = file.get(1..).and_then(|rest| rest.find('.')).map_or(file.len(), |point| point + 1);
-    file.split_at(point)
+/// A file's name up to its first point.
+fn stem(file: &str) -> &str {
+    let point = file.char_indices().skip(1).find(|(_, char)| *char == '.');
+    point.map_or(file, |(at, _)| file.split_at(at).0)
+}
+
+/// What files of the same kind are called: by their extension, and by that before it if they are packed.
+fn pattern(file: &str) -> String {
+    let path = Path::new(file);
+    let Some(extension) = path.extension().and_then(OsStr::to_str) else { return "*".to_owned() };
+    let inner = path.file_stem().map(Path::new).and_then(Path::extension).and_then(OsStr::to_str);
+    match inner.filter(|_| PACKED.contains(&extension)) {
+        Some(inner) => format!("*.{inner}.{extension}"),
+        None => format!("*.{extension}"),
+    }
 }
 
 /// A name as it is typed in a shell.
 fn typed(name: &str) -> String {
-    let is_plain = |char: char| char.is_alphanumeric() || "/._-".contains(char);
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-,".contains(char);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
-/// The columns of a configuration of `ingest`, and the first of them that could be an id.
-fn columns(config: &str) -> Result<(Vec<String>, Option<String>)> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        columns: Vec<Column>,
+/// What was seen in a file.
+struct Seen {
+    columns: Vec<String>,
+    /// Those of lists.
+    lists: Vec<String>,
+    /// The first that could be an id.
+    first: Option<String>,
+    has_header: bool,
+}
+
+impl Seen {
+    /// By a configuration of `ingest`.
+    fn of(config: &str) -> Result<Self> {
+        #[derive(serde::Deserialize)]
+        struct Config {
+            header: Option<bool>,
+            columns: Vec<Column>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Column {
+            name: String,
+            #[serde(rename = "type")]
+            of: String,
+            length: Option<usize>,
+        }
+        let Config { header, columns } = toml::from_str(config).context("what the file is read by is no TOML")?;
+        let is_id = |column: &&Column| {
+            let is_whole = ["utf8", "int", "uint"].iter().any(|of| column.of.starts_with(of));
+            is_whole && column.length.is_none() && !column.name.contains(['{', '}'])
+        };
+        let first = columns.iter().find(is_id).map(|column| column.name.clone());
+        let lists = columns.iter().filter(|column| column.length.is_some()).map(|column| column.name.clone()).collect();
+        let columns = columns.into_iter().map(|column| column.name).collect();
+        Ok(Self { columns, lists, first, has_header: header != Some(false) })
     }
-    #[derive(serde::Deserialize)]
-    struct Column {
-        name: String,
-        #[serde(rename = "type")]
-        of: String,
-        length: Option<usize>,
-    }
-    let Config { columns } = toml::from_str(config).context("what the file is read by is no TOML")?;
-    let is_id = |column: &&Column| {
-        column.length.is_none() && (column.of == "utf8" || ["int", "uint"].iter().any(|of| column.of.starts_with(of)))
-    };
-    let first = columns.iter().find(is_id).map(|column| column.name.clone());
-    Ok((columns.into_iter().map(|column| column.name).collect(), first))
 }
 
 /// That columns which were named are there.
@@ -261,11 +304,10 @@ fn known(option: &str, named: &[String], columns: &[String]) -> Result<()> {
 }
 
 /// What a model takes of a row.
-fn takes(inputs: &[Input]) -> String {
-    let count: usize = inputs.iter().map(|input| input.columns.len()).sum();
+fn takes(inputs: &[Input], widths: usize) -> String {
     let inputs: Vec<String> =
         inputs.iter().map(|input| format!("`{}`, {}", input.tensor.name, folder::spelled(&input.tensor))).collect();
-    format!("the model takes {count} columns: {}", inputs.join("; "))
+    format!("the model takes {widths} columns: {}", inputs.join("; "))
 }
 
 #[cfg(test)]
@@ -274,13 +316,15 @@ mod tests {
 
     #[test]
     fn a_file_is_called_something_and_of_a_kind() {
-        for (file, expect) in [
-            ("orders.csv", ("orders", ".csv")),
-            ("orders.csv.gz", ("orders", ".csv.gz")),
-            ("orders", ("orders", "")),
-            (".orders.csv", (".orders", ".csv")),
+        for (file, name, files) in [
+            ("orders.csv", "orders", "*.csv"),
+            ("orders.2026-01-31.csv.gz", "orders", "*.csv.gz"),
+            ("été v1.2.jsonl", "été v1", "*.jsonl"),
+            ("orders", "orders", "*"),
+            ("été.csv", "été", "*.csv"),
+            (".orders.csv", ".orders", "*.csv"),
         ] {
-            assert_eq!(split(file), expect);
+            assert_eq!((stem(file), pattern(file).as_str()), (name, files));
         }
     }
 }
