@@ -91,8 +91,11 @@ fn a_run_reads_transforms_and_publishes_and_says_so() {
     assert_eq!((code, stdout.as_str()), (0, "{\n\"n\": 3,\n\"square\": 9\n}"));
     let (_, stdout, _) = wasmill(folder.path(), &["run", "."]);
     assert!(stdout.contains("0 inserted, 0 replaced, 3 unchanged, 0 stale"), "{stdout}");
-    let (_, stdout, _) = wasmill(folder.path(), &["documents", "list", ".", "--order", "-n", "--limit", "1"]);
+    let (_, stdout, stderr) = wasmill(folder.path(), &["documents", "list", ".", "--order", "-n", "--limit", "1"]);
     assert!(stdout.starts_with(r#"{"id":"3","partition_key":"","version":"#), "{stdout}");
+    assert_eq!(stderr, "");
+    let (_, _, stderr) = wasmill(folder.path(), &["documents", "list", ".", "--order", "-m"]);
+    assert_eq!(stderr, "note: none of these documents has `m`");
 }
 
 #[test]

@@ -88,18 +88,23 @@ impl Documents {
             }
             Command::List { place, order, limit } => {
                 let (database, collection) = place.open()?;
+                let field = order.as_deref().map(|order| order.trim_start_matches('-'));
                 let by = order.as_deref().map(query::order).transpose().map_err(anyhow::Error::msg)?;
                 let (order, descending) = by.map_or((None, false), |(field, descending)| (Some(field), descending));
                 let page = u32::try_from(limit).map_or(PAGE, |limit| limit.min(PAGE));
-                let is_ordered = order.is_some();
                 let query = Query { order, descending, ..Query::all(page) };
-                let mut shown = 0;
+                // What none of them has, they are not ordered by.
+                let mut missed = None;
                 for document in query.documents(database.as_ref(), &collection).take(limit) {
-                    say!("{}", serde_json::to_string(&document?)?)?;
-                    shown += 1;
+                    let document = document?;
+                    say!("{}", serde_json::to_string(&document)?)?;
+                    missed = match (field, missed) {
+                        (Some(field), None | Some(true)) => Some(!has(&document, field)?),
+                        (_, missed) => missed,
+                    };
                 }
-                if shown == 0 && limit > 0 && is_ordered {
-                    eprintln!("note: no document of the collection `{collection}` has the field to order by");
+                if let (Some(field), Some(true)) = (field, missed) {
+                    eprintln!("note: none of these documents has `{field}`");
                 }
             }
         }
@@ -141,6 +146,12 @@ impl Place {
         }
         Ok((database, collection))
     }
+}
+
+/// Whether a document has a field, a dotted path.
+fn has(document: &Stored, field: &str) -> Result<bool> {
+    let body: serde_json::Value = serde_json::from_str(document.body.get())?;
+    Ok(field.split('.').try_fold(&body, |value, key| value.get(key)).is_some_and(|value| !value.is_null()))
 }
 
 fn pretty(document: &Stored) -> Result<String> {
