@@ -88,18 +88,18 @@ impl Documents {
             }
             Command::List { place, order, limit } => {
                 let (database, collection) = place.open()?;
-                let field = order.as_deref().map(|order| order.trim_start_matches('-'));
                 let by = order.as_deref().map(query::order).transpose().map_err(anyhow::Error::msg)?;
                 let (order, descending) = by.map_or((None, false), |(field, descending)| (Some(field), descending));
                 let page = u32::try_from(limit).map_or(PAGE, |limit| limit.min(PAGE));
+                let field = order.clone();
                 let query = Query { order, descending, ..Query::all(page) };
                 // What none of them has, they are not ordered by.
                 let mut missed = None;
                 for document in query.documents(database.as_ref(), &collection).take(limit) {
                     let document = document?;
                     say!("{}", serde_json::to_string(&document)?)?;
-                    missed = match (field, missed) {
-                        (Some(field), None | Some(true)) => Some(!has(&document, field)?),
+                    missed = match (&field, missed) {
+                        (Some(field), None | Some(true)) => Some(!has(&document, field.names())?),
                         (_, missed) => missed,
                     };
                 }
@@ -148,10 +148,10 @@ impl Place {
     }
 }
 
-/// Whether a document has a field, a dotted path.
-fn has(document: &Stored, field: &str) -> Result<bool> {
+/// Whether a document has a field, by the names on the way to it.
+fn has(document: &Stored, field: &[String]) -> Result<bool> {
     let body: serde_json::Value = serde_json::from_str(document.body.get())?;
-    Ok(field.split('.').try_fold(&body, |value, key| value.get(key)).is_some_and(|value| !value.is_null()))
+    Ok(field.iter().try_fold(&body, |value, key| value.get(key)).is_some_and(|value| !value.is_null()))
 }
 
 fn pretty(document: &Stored) -> Result<String> {

@@ -1,7 +1,6 @@
 //! What may be asked. Everything else is refused before it is looked at by anybody else.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion_postgres::QueryHook;
@@ -10,14 +9,14 @@ use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::response::TransactionStatus;
-use deltalake_core::datafusion::common::{DFSchema, ParamValues};
-use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use deltalake_core::datafusion::common::ParamValues;
+use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::{Query, Set, SetExpr, Statement, Visit, Visitor};
 
 use super::copy::copied;
 use super::failure::error;
-use super::transaction;
+use super::{queries, transaction};
 
 /// The first to see a statement.
 #[derive(Debug)]
@@ -159,11 +158,7 @@ impl QueryHook for Allowed {
     ) -> Option<PgWireResult<LogicalPlan>> {
         match verdict(statement) {
             Verdict::Go => None,
-            // It has neither parameters nor columns.
-            Verdict::Done(_) => {
-                let schema = Arc::new(DFSchema::empty());
-                Some(Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema })))
-            }
+            Verdict::Done(_) => Some(Ok(queries::nothing())),
             Verdict::Refused(err) => Some(Err(err)),
         }
     }

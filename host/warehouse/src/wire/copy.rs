@@ -13,14 +13,14 @@ use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{CopyResponse, Response};
 use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::copy::CopyData;
-use deltalake_core::datafusion::common::{DFSchema, ParamValues};
-use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use deltalake_core::datafusion::common::ParamValues;
+use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::SessionContext;
 use deltalake_core::datafusion::sql::sqlparser::ast::{CopyOption, CopySource, CopyTarget, Query, Statement};
 use futures_util::{StreamExt, stream};
 
 use super::failure::failed;
-use super::rows;
+use super::{queries, rows};
 
 /// What comes first: a signature, no flags, and no more of a header.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -90,8 +90,7 @@ impl QueryHook for Copies {
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
         copied(statement)?;
-        let schema = Arc::new(DFSchema::empty());
-        Some(Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema })))
+        Some(Ok(queries::nothing()))
     }
 
     async fn handle_extended_query(

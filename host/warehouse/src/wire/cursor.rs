@@ -15,9 +15,9 @@ use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::api::store::PortalStore;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
-use deltalake_core::datafusion::common::{DFSchema, ParamValues};
+use deltalake_core::datafusion::common::ParamValues;
 use deltalake_core::datafusion::execution::SendableRecordBatchStream;
-use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake_core::datafusion::sql::parser::Statement as Parsed;
 use deltalake_core::datafusion::sql::sqlparser::ast::{
@@ -27,7 +27,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::failure::{error, failed};
 use super::rows::Columns;
-use super::{dialect, kept};
+use super::{dialect, kept, queries};
 
 /// The cursors of a connection.
 #[derive(Default)]
@@ -137,15 +137,8 @@ async fn open(client: &mut dyn HookClient, declared: &Declare, frame: DataFrame)
     Ok(Response::Execution(Tag::new("DECLARE CURSOR")))
 }
 
-/// Closes all cursors.
-pub fn close_all(client: &mut dyn HookClient) {
-    let cursors = kept::<Cursors, _>(client);
-    let all: Vec<String> =
-        cursors.0.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(name, _)| name).collect();
-    all.iter().for_each(|name| client.portal_store().rm_portal(name));
-}
-
-fn close(client: &mut dyn HookClient, which: &CloseCursor) -> PgWireResult<Response> {
+/// Closes cursors.
+pub fn close(client: &mut dyn HookClient, which: &CloseCursor) -> PgWireResult<Response> {
     let cursors = kept::<Cursors, _>(client);
     let mut cursors = cursors.0.lock().unwrap_or_else(PoisonError::into_inner);
     let closed: Vec<String> = match which {
@@ -198,10 +191,7 @@ impl QueryHook for CursorHook {
             let plan = context.state().statement_to_plan(Parsed::Statement(Box::new(query))).await;
             return Some(plan.map_err(failed));
         }
-        matches!(statement, Statement::Fetch { .. } | Statement::Close { .. }).then(|| {
-            let schema = Arc::new(DFSchema::empty());
-            Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
-        })
+        matches!(statement, Statement::Fetch { .. } | Statement::Close { .. }).then(|| Ok(queries::nothing()))
     }
 
     async fn handle_extended_query(

@@ -1,5 +1,5 @@
 //! Statements that are asked again and again. Tables, and who may read what of them, are those of when a statement is asked: a
-//! plan is good until its client has waited for answers (`Sync`), and then it is made anew.
+//! plan is good until its client waits for answers (`Sync`, `Flush`), asks something else, or the rules or the session are others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -13,15 +13,15 @@ use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::api::store::PortalStore;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
-use deltalake_core::datafusion::common::{DFSchema, ParamValues};
-use deltalake_core::datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use deltalake_core::datafusion::common::ParamValues;
+use deltalake_core::datafusion::logical_expr::LogicalPlan;
 use deltalake_core::datafusion::prelude::SessionContext;
-use deltalake_core::datafusion::sql::sqlparser::ast::{DiscardObject, Ident, Statement, visit_relations};
+use deltalake_core::datafusion::sql::sqlparser::ast::{CloseCursor, DiscardObject, Ident, Statement, visit_relations};
 use wasmill_access::Access;
 
 use super::asked::Prepared;
 use super::failure::{error, failed};
-use super::{cursor, kept};
+use super::{cursor, kept, queries};
 use crate::query::Session;
 
 /// What was planned since the client last waited for answers, by its name.
@@ -74,7 +74,7 @@ impl Named {
     /// One more; `is_there` tells of those before whether they still are.
     pub fn add(&self, name: &str, is_there: impl Fn(&str) -> bool) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.len() >= NAMES && !names.contains(name) && names.len().is_multiple_of(NAMES) {
+        if names.len().is_multiple_of(NAMES) {
             names.retain(|name| is_there(name));
         }
         names.insert(name.to_owned());
@@ -153,7 +153,9 @@ async fn by_sql(
         }
         Statement::Discard { object_type: DiscardObject::ALL } => {
             forget_all(context, client).await;
-            cursor::close_all(client);
+            if let Err(err) = cursor::close(client, &CloseCursor::All) {
+                return Some(Err(err));
+            }
             // What is set is left to whoever knows of it.
             None
         }
@@ -206,10 +208,7 @@ impl QueryHook for Statements {
         _: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        is_all(statement).then(|| {
-            let schema = Arc::new(DFSchema::empty());
-            Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
-        })
+        is_all(statement).then(|| Ok(queries::nothing()))
     }
 
     async fn handle_extended_query(

@@ -16,12 +16,17 @@ use deltalake_core::datafusion::common::tree_node::{Transformed, TreeNode};
 use deltalake_core::datafusion::common::{DFSchema, ParamValues, Result, ScalarValue};
 use deltalake_core::datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction};
 use deltalake_core::datafusion::logical_expr::utils::merge_schema;
-use deltalake_core::datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use deltalake_core::datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan};
 use deltalake_core::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake_core::datafusion::sql::sqlparser::ast::Statement;
 
 use super::failure::failed;
 use super::rows;
+
+/// A plan of what has neither parameters nor columns.
+pub fn nothing() -> LogicalPlan {
+    LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) })
+}
 
 /// A plan whose parameters have types where they stand: what they are cast to, or lists of what is looked for in them.
 pub fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {

@@ -105,21 +105,16 @@ impl Pipeline {
             ("score", score.unwrap_or_default()),
             ("id", quoted(&braced.join("-"))),
         ];
-        self.write(&folder, &values, &file, model.as_ref())?;
-        let tried = if self.file.metadata().is_ok_and(|file| file.len() <= TRIED) {
-            let tried = self.try_out(&folder, &file, &id).inspect_err(|_| {
-                // The folder was empty: what is in it was written just now, and is in the way of the next attempt.
-                let _ = std::fs::remove_dir_all(&folder);
-            });
-            tried.context("what would be written does not load")?
-        } else {
-            vec!["the file is large, and was not tried".to_owned()]
-        };
+        let written = self.write(&folder, &values, &file, model.as_ref());
+        let tried = written.and_then(|()| self.try_out(&folder, &file, &id)).inspect_err(|_| {
+            // The folder was empty: what is in it was written just now, and is in the way of the next attempt.
+            let _ = std::fs::remove_dir_all(&folder);
+        })?;
 
         let shown = folder.display();
         let with_model = if model.is_some() { format!(", {MODEL}") } else { String::new() };
         say!("{shown}: {DATA}/{file}{with_model}, pipeline.toml, and README.md with what to do next:")?;
-        let typed = typed(&shown.to_string());
+        let typed = typed(&shown.to_string())?;
         say!("  wasmill run {typed}")?;
         say!("  wasmill documents list {typed} --limit 3")?;
         if self.id.is_empty() {
@@ -170,7 +165,7 @@ impl Pipeline {
                 input.filled_by(named);
             }
             if !is_known {
-                let all = typed(&columns.join(","));
+                let all = columns.iter().map(|column| typed(column)).collect::<Result<Vec<_>>>()?.join(",");
                 bail!("{}\nhint: name them, in that order, with --features, of {all}", takes(&inputs, widths));
             }
         } else if self.features.len() == widths || (are_lists && self.features.len() == inputs.len()) {
@@ -203,12 +198,16 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Runs the file through what was written; what is odd.
+    /// Runs the file through what was written, unless it is large; what is odd.
     fn try_out(&self, folder: &Path, file: &str, id: &[String]) -> Result<Vec<String>> {
+        const NOT: &str = "what would be written does not load";
         let (pipeline, components) = (folder.to_owned(), self.components.clone());
-        let session = Session::open_dry(&PipelineArgs { pipeline, components, parameters: Vec::new() })?;
-        let pipeline = session.load(session.rehearsal()?)?;
+        let session = Session::open_dry(&PipelineArgs { pipeline, components, parameters: Vec::new() }).context(NOT)?;
+        let pipeline = session.load(session.rehearsal()?).context(NOT)?;
         let path = folder.join(DATA).join(file);
+        if path.metadata().is_ok_and(|file| file.len() > TRIED) {
+            return Ok(vec!["the file is large, and was not tried".to_owned()]);
+        }
         let event = Event::of_file(&path).with_context(|| format!("cannot open `{}`", path.display()))?;
         let (mut rejected, mut first) = (0, None);
         let ran = pipeline.run(&event, &RunOptions::default(), &Progress::default(), &mut |chunk| {
@@ -253,9 +252,8 @@ fn pattern(file: &str) -> String {
 }
 
 /// A name as it is typed in a shell.
-fn typed(name: &str) -> String {
-    let is_plain = |char: char| char.is_alphanumeric() || "/._-,".contains(char);
-    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+fn typed(name: &str) -> Result<String> {
+    Ok(shlex::try_quote(name)?.into_owned())
 }
 
 /// What was seen in a file.
